@@ -38,18 +38,18 @@ fn object_names(schema: &Schema) -> BTreeSet<String> {
     names
 }
 
-/// Warns about entries of `allow` for objects that neither schema has: misspelled names, and names that remain from an
-/// earlier change.
+/// Returns a warning for each entry of `allow` whose object neither schema has: its name is misspelled, or the entry
+/// was for an earlier change.
 pub fn unknown_objects(old: &Schema, new: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
     if new.allow.is_empty() {
         return Vec::new();
     }
     let objects: BTreeSet<String> = object_names(old).into_iter().chain(object_names(new)).collect();
     let warnings = new.allow.keys().filter(|object| !objects.contains(*object)).map(|object| {
-        let near = words::nearest(object, objects.iter().map(String::as_str));
-        let hint = near.map_or_else(
+        let nearest_object = words::nearest(object, objects.iter().map(String::as_str));
+        let hint = nearest_object.map_or_else(
             || "remove this entry: otherwise it would apply to a later object with this name".to_owned(),
-            |near| format!("did you mean `{near}`? If not, remove this entry"),
+            |name| format!("did you mean `{name}`? If not, remove this entry"),
         );
         Diagnostic::warning(Code::AllowsNothing, root.key("allow").key(object.as_str()))
             .message(format!("`allow` names `{object}`, which neither the definition nor the last migration has"))

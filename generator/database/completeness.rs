@@ -35,7 +35,7 @@ impl Fault {
         Fault { at, code: Code::NotOneExpression, what: what.into() }
     }
 
-    /// Returns the fault as one sentence about `text`.
+    /// Returns the fault as one sentence with its position in `text`.
     pub fn message(&self, text: &str) -> String {
         if text.trim().is_empty() {
             self.what.clone()
@@ -85,8 +85,9 @@ pub fn psql_end_fault(text: &str) -> Option<Fault> {
             (TokenKind::Word, "end") if brackets == 0 => depth = depth.saturating_sub(1),
             _ => {}
         }
-        let (is_closed, is_last) = (depth == 0, Some(i) >= last_word);
-        if is_closed != is_last {
+        // The body is open before its last word, END, and closed from there on.
+        let (is_closed, reaches_last_word) = (depth == 0, Some(i) >= last_word);
+        if is_closed != reaches_last_word {
             return Some(Fault::new(
                 token.at,
                 "psql would end the body at the wrong END; write columns named begin, case or end in double quotes",
@@ -136,10 +137,10 @@ fn bracket_fault(tokens: &[Token], form: TextForm) -> Option<Fault> {
 
 /// Returns a fault at the first token that PostgreSQL, psql and the parser of this crate may read differently.
 fn first_ambiguity(tokens: &[Token]) -> Option<Fault> {
-    let significant: Vec<&Token> = tokens.iter().filter(|token| token.kind != TokenKind::Comment).collect();
-    significant.iter().enumerate().find_map(|(i, token)| {
-        let previous = i.checked_sub(1).map(|previous| significant[previous]);
-        let following = significant.get(i + 1).copied();
+    let code_tokens: Vec<&Token> = tokens.iter().filter(|token| token.kind != TokenKind::Comment).collect();
+    code_tokens.iter().enumerate().find_map(|(i, token)| {
+        let previous = i.checked_sub(1).map(|previous| code_tokens[previous]);
+        let following = code_tokens.get(i + 1).copied();
         let touches_following = following.is_some_and(|next| next.at == token.at + token.text.len());
         let reason = match (token.kind, token.text) {
             // The server reads the second string with the quoting of the first one; psql and the parser do not.
@@ -161,11 +162,11 @@ fn first_ambiguity(tokens: &[Token]) -> Option<Fault> {
             {
                 "a number ends in letters; write it in decimal digits, with a space after it"
             }
-            // `($1` is an argument of a function on both.
+            // All of them read `$1` in `($1` as an argument of a function.
             (TokenKind::Symbol, symbol)
                 if symbol != "$"
                     && following.is_some_and(|next| next.text == "$")
-                    && significant.get(i + 2).is_some_and(|number| number.kind == TokenKind::Number) =>
+                    && code_tokens.get(i + 2).is_some_and(|number| number.kind == TokenKind::Number) =>
             {
                 return None;
             }
@@ -189,7 +190,7 @@ fn first_ambiguity(tokens: &[Token]) -> Option<Fault> {
     })
 }
 
-/// Counts of tokens since the last comma in an open bracket or CASE.
+/// An open bracket or CASE, with counts of its tokens since the last comma.
 #[derive(Default)]
 struct Level {
     is_case: bool,
@@ -211,6 +212,7 @@ fn depth_fault(tokens: &[Token]) -> Option<Fault> {
         let is_word = |word: &str| token.kind == TokenKind::Word && token.text.eq_ignore_ascii_case(word);
         match token.text {
             "(" | "[" | "{" => levels.push(Level::default()),
+            // A closing bracket also ends each CASE that is open inside of it.
             ")" | "]" | "}" => while levels.len() > 1 && levels.pop().is_some_and(|level| level.is_case) {},
             "," | ";" => (level.tokens, level.prefixes) = (0, 0),
             _ if is_word("and") || is_word("or") => level.prefixes = 0,
@@ -218,6 +220,7 @@ fn depth_fault(tokens: &[Token]) -> Option<Fault> {
             _ if is_word("end") && level.is_case => drop(levels.pop()),
             _ => {}
         }
+        // A parser holds the tokens of all open levels on its stack.
         let total = |count: fn(&Level) -> usize| levels.iter().map(count).sum::<usize>();
         let excess = if levels.len() > MAX_DEPTH {
             format!("brackets are nested deeper than {MAX_DEPTH} levels")
@@ -233,8 +236,8 @@ fn depth_fault(tokens: &[Token]) -> Option<Fault> {
     None
 }
 
-/// Returns whether a token may be an operator before its only operand. Adjacent signs are one operator, unless they end
-/// in `+` or `-`.
+/// Returns whether a token may be an operator before its only operand, such as NOT or `-`. Adjacent signs are one
+/// operator, unless they end in `+` or `-`.
 fn is_prefix(token: &Token, previous: Option<&Token>) -> bool {
     let is_sign = |token: &Token| token.kind == TokenKind::Symbol && !"()[]{},;.".contains(token.text);
     let touches_sign = previous.is_some_and(|sign| is_sign(sign) && sign.at + sign.text.len() == token.at);
@@ -246,11 +249,11 @@ fn is_prefix(token: &Token, previous: Option<&Token>) -> bool {
 
 /// Returns a fault if the body of a function in the statements is nested too deeply. The server parses bodies too.
 fn body_fault(tokens: &[Token]) -> Option<Fault> {
-    let mut unchecked: Vec<(usize, String)> = function_bodies(tokens);
-    while let Some((at, body)) = unchecked.pop() {
+    let mut unchecked_bodies: Vec<(usize, String)> = function_bodies(tokens);
+    while let Some((at, body)) = unchecked_bodies.pop() {
         let fault = match super::lexer::tokens(&body) {
             Ok(tokens) => {
-                unchecked.extend(function_bodies(&tokens).into_iter().map(|(_, body)| (at, body)));
+                unchecked_bodies.extend(function_bodies(&tokens).into_iter().map(|(_, body)| (at, body)));
                 depth_fault(&tokens)
             }
             Err(_) => nested_too_deep(&body),

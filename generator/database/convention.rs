@@ -12,8 +12,8 @@ use crate::values::{Checked, ServiceName};
 /// write rows.
 const TENANT_CHECK: &str = "tenant_id = (nullif(current_setting('app.tenant_id', true), ''))::uuid";
 
-/// Returns the condition of the policy that separates tenants. It exempts the role of Hasura: Hasura cannot change a
-/// setting per request, and instead filters by a session variable in every permission.
+/// Returns the condition of the policy that separates tenants. It exempts the role of the Hasura service `served_by`:
+/// Hasura cannot change a setting per request, and instead filters by a session variable in every permission.
 fn tenant_check(served_by: Option<&ServiceName>) -> Expression {
     expression(&served_by.map_or_else(
         || TENANT_CHECK.to_owned(),
@@ -102,8 +102,8 @@ fn scope_partitions(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
     let partitions = schema.tables.iter().filter(|(_, table)| table.partition_of.is_some());
     let scopes: Vec<_> = partitions.map(|(name, table)| (name.clone(), table.scope, scope_of(name))).collect();
     let mut findings = Vec::new();
-    for (name, declared, scope) in scopes {
-        if declared.is_some() && declared != scope {
+    for (name, declared_scope, scope) in scopes {
+        if declared_scope.is_some() && declared_scope != scope {
             let path = root.key("tables").key(name.as_str()).key("scope");
             let message = format!("the partition {name} has a different scope than its table");
             findings.push(
@@ -119,10 +119,10 @@ fn scope_partitions(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
     findings
 }
 
-/// Adds a finding with a path, a message and a hint.
+/// A function that adds a finding with a path, a message and a hint.
 type Refuse<'a> = dyn FnMut(FieldPath, String, &str) + 'a;
 
-/// Adds the convention's column, or refuses a declared column of this name that differs from it.
+/// Adds the convention's column `key`, or refuses a declared column of this name that differs from it.
 fn add_column(table: &mut Table, key: &str, required: Column, path: &FieldPath, refuse: &mut Refuse) {
     match table.columns.get(key) {
         None => {
@@ -143,7 +143,7 @@ fn add_column(table: &mut Table, key: &str, required: Column, path: &FieldPath, 
     }
 }
 
-/// Refuses the column of the other convention.
+/// Refuses the column `key`, which belongs to the other convention.
 fn refuse_other_column(table: &Table, key: &str, path: &FieldPath, refuse: &mut Refuse) {
     if table.columns.contains_key(key) {
         refuse(
@@ -154,18 +154,19 @@ fn refuse_other_column(table: &Table, key: &str, path: &FieldPath, refuse: &mut 
     }
 }
 
-/// Adds an index that starts with the column, unless the table has such an index.
+/// Adds an index that starts with the column `key`, unless the table has such an index.
 fn add_index(table_name: &ObjectName, table: &mut Table, key: &str) {
     let starts_with_column = |columns: &[SqlName]| columns.first().is_some_and(|column| column.as_str() == key);
     let has_index = starts_with_column(&table.primary_key)
         || table.uniques.values().any(|unique| starts_with_column(&unique.columns))
         || table.indexes.values().any(|index| {
-            let leading = index.columns.first().and_then(|column| column.column.as_ref());
+            let first_column = index.columns.first().and_then(|column| column.column.as_ref());
             index.predicate.is_none()
                 && index.using == Method::Btree
-                && leading.is_some_and(|name| name.as_str() == key)
+                && first_column.is_some_and(|name| name.as_str() == key)
         });
     if !has_index {
+        // 40 bytes of the table's name leave room for `_source_account_id_idx` and a digit.
         let prefix = prefix(table_name.name(), 40);
         let column = IndexColumn { column: Some(name(key)), ..IndexColumn::default() };
         let index = Index { columns: vec![column], ..Index::default() };
@@ -179,12 +180,15 @@ fn not_null_column(kind: &str, default: Option<&str>) -> Column {
     Column { default: default.map(expression), ..Column::of_type(TypeName::wrap(kind.into())) }
 }
 
+/// Adds the column of the application and its index to a table.
 fn apply_app(table_name: &ObjectName, table: &mut Table, path: &FieldPath, refuse: &mut Refuse) {
     refuse_other_column(table, TENANT_COLUMN, path, refuse);
     add_column(table, APP_COLUMN, not_null_column("text", Some("'primary'")), path, refuse);
     add_index(table_name, table, APP_COLUMN);
 }
 
+/// Adds the column of the tenant, its index and the policies to a table. A partition, which has the columns and indexes
+/// of its table, gets only row security and the policy that separates tenants.
 fn apply_tenant(table_name: &ObjectName, table: &mut Table, check: &Expression, path: &FieldPath, refuse: &mut Refuse) {
     let is_partition = table.partition_of.is_some();
     if !is_partition {

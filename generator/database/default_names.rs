@@ -11,7 +11,11 @@ pub fn default_name(table: &str, part: Option<&str>, label: &str) -> String {
     let mut table_length = table.len();
     let mut part_length = part.map_or(0, str::len);
     while table_length + part_length > available_bytes {
-        *(if table_length > part_length { &mut table_length } else { &mut part_length }) -= 1;
+        if table_length > part_length {
+            table_length -= 1;
+        } else {
+            part_length -= 1;
+        }
     }
     let table = prefix(table, table_length);
     match part {
@@ -20,7 +24,7 @@ pub fn default_name(table: &str, part: Option<&str>, label: &str) -> String {
     }
 }
 
-/// Returns the default name of the sequence of an identity column.
+/// Returns the default name of the sequence of an identity column, such as `orders_id_seq`.
 pub fn identity_sequence_name(table: &ObjectName, column: &SqlName) -> ObjectName {
     ObjectName::new_in(table.schema(), &default_name(table.name(), Some(column.as_str()), "seq"))
 }
@@ -31,7 +35,7 @@ pub fn free_default_name(table: &str, part: Option<&str>, label: &str, is_taken:
     std::iter::once(default_name(table, part, label)).chain(numbered).find(|name| !is_taken(name)).unwrap_or_default()
 }
 
-/// Returns the default name of a table's constraint or index.
+/// Returns the default name of a table's constraint or index, such as `orders_a_b_key` for the parts `a` and `b`.
 ///
 /// # Errors
 /// The parts do not form a valid name.

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+// Each row of the macro has the variant, its name in the definition's `allow`, whether it needs a review, and its effect.
 macro_rules! hazards {
     ($($(#[$doc:meta])* $name:ident $text:literal $review:literal $what:literal)*) => {
         /// A hazard of a step. Hazards that need a review stop the plan until the definition allows them by name.
@@ -10,8 +11,10 @@ macro_rules! hazards {
         pub enum Hazard { $($(#[$doc])* #[serde(rename = $text)] $name),* }
 
         impl Hazard {
+            /// All hazards, in the order of the rows.
             pub const ALL: &[Hazard] = &[$(Hazard::$name),*];
 
+            /// Returns the name of the hazard in `allow`, such as `deletes_data`.
             pub fn id(self) -> &'static str {
                 match self { $(Hazard::$name => $text),* }
             }

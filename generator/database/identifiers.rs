@@ -51,28 +51,29 @@ const FUNCTIONS_OF_NAMES: [&str; 37] = [
     "websearch_to_tsquery",
 ];
 
-/// Returns the names and the operators that a text mentions, with repetitions.
+/// Returns the names ([`mentioned_names`]) and the operators ([`mentioned_operators`]) in a text, with repetitions.
 pub fn mentioned_names_and_operators(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     let tokens = significant_tokens(text);
     names_of_tokens(&tokens).into_iter().chain(operators_of_tokens(&tokens).into_iter().map(Cow::Owned))
 }
 
-/// Returns the operators in a text: each run of signs that may form one.
+/// Returns the operators in a text: each run of signs that may form one, such as `->>` and `<@` in `a ->> 'b' <@ c`.
 pub fn mentioned_operators(text: &str) -> Vec<String> {
     operators_of_tokens(&significant_tokens(text))
 }
 
 fn operators_of_tokens(tokens: &[Token]) -> Vec<String> {
     let mut operators: Vec<String> = Vec::new();
-    let mut end_of_last = usize::MAX;
+    // The end of the last token if it is a sign; otherwise a number at which no token begins.
+    let mut end_of_sign = usize::MAX;
     for token in tokens {
         let is_sign = token.kind == TokenKind::Symbol && "+-*/<>=~!@#%^&|`?".contains(token.text);
         match operators.last_mut() {
-            Some(operator) if is_sign && end_of_last == token.at => operator.push_str(token.text),
+            Some(operator) if is_sign && end_of_sign == token.at => operator.push_str(token.text),
             _ if is_sign => operators.push(token.text.to_owned()),
             _ => {}
         }
-        end_of_last = if is_sign { token.at + token.text.len() } else { usize::MAX };
+        end_of_sign = if is_sign { token.at + token.text.len() } else { usize::MAX };
     }
     operators
 }
@@ -83,34 +84,37 @@ pub fn mentioned_names(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     names_of_tokens(&significant_tokens(text)).into_iter()
 }
 
-/// Words of SQL after which tables are named.
+/// Words of SQL that begin a list of tables.
 const WORDS_BEFORE_TABLES: [&str; 6] = ["from", "into", "join", "table", "update", "using"];
 
-/// Words of SQL after which no more tables are named.
+/// Words of SQL that end a list of tables.
 const WORDS_AFTER_TABLES: [&str; 9] =
     ["group", "having", "on", "order", "returning", "select", "set", "values", "where"];
 
-/// Returns the names that a text mentions, without those that mean a variable: an argument of the function whose body the
-/// text is, or a column of the table to which an expression belongs. The names of functions in calls, of types in casts and
-/// of tables never mean a variable.
+/// Returns the names that a text mentions, without those that mean a variable: an argument of the function whose body is
+/// the text, or a column of the table to which the text belongs. The name of a function in a call, of a type in a cast or
+/// of a table is returned even if a variable has the same name: without the variable `a`, `SELECT a, a(b) FROM a` mentions
+/// `select`, `a`, `b`, `from` and `a`.
 pub fn mentioned_names_except<'a>(text: &'a str, variables: &BTreeSet<&str>) -> impl Iterator<Item = Cow<'a, str>> {
     let mut tokens = significant_tokens(text);
-    let is_object: Vec<bool> = (0..tokens.len()).map(|index| is_call_or_type(&tokens, index)).collect();
-    let (mut index, mut are_tables) = (0, false);
+    let calls_and_types: Vec<bool> = (0..tokens.len()).map(|index| is_call_or_type(&tokens, index)).collect();
+    let (mut next_index, mut is_in_table_list) = (0, false);
     tokens.retain(|token| {
-        index += 1;
+        let index = next_index;
+        next_index += 1;
         let Some(name) = name_of_token(token) else { return true };
         if token.kind == TokenKind::Word && WORDS_BEFORE_TABLES.contains(&&*name) {
-            are_tables = true;
+            is_in_table_list = true;
         } else if token.kind == TokenKind::Word && WORDS_AFTER_TABLES.contains(&&*name) {
-            are_tables = false;
+            is_in_table_list = false;
         }
-        are_tables || is_object[index - 1] || !variables.contains(&*name)
+        is_in_table_list || calls_and_types[index] || !variables.contains(&*name)
     });
     names_of_tokens(&tokens).into_iter()
 }
 
-/// Returns whether the token at an index is the name of a function in a call, or of a type in a cast.
+/// Returns whether the token at an index is the name of a function in a call (`name(`), or of a type in a cast (`::name`,
+/// `::schema.name` or `AS name`).
 fn is_call_or_type(tokens: &[Token], index: usize) -> bool {
     let text = |i: usize| tokens.get(i).map_or("", |token| token.text);
     let text_before = |i: usize, count: usize| i.checked_sub(count).map_or("", text);
@@ -127,6 +131,7 @@ fn significant_tokens(text: &str) -> Vec<Token<'_>> {
     significant_tokens
 }
 
+/// Returns the names that the tokens spell, including the names inside strings that the server reads as names.
 fn names_of_tokens<'a>(significant_tokens: &[Token<'a>]) -> Vec<Cow<'a, str>> {
     let mut names = Vec::with_capacity(significant_tokens.len());
     for (i, token) in significant_tokens.iter().enumerate() {
@@ -141,12 +146,12 @@ fn names_of_tokens<'a>(significant_tokens: &[Token<'a>]) -> Vec<Cow<'a, str>> {
     names
 }
 
-/// Returns whether a text mentions one of the columns.
+/// Returns whether a text mentions the name of one of the columns.
 pub fn mentions_column(text: &str, columns: &BTreeSet<SqlName>) -> bool {
     !columns.is_empty() && mentioned_names(text).any(|word| columns.contains(word.as_ref()))
 }
 
-/// Returns the name that a token spells.
+/// Returns the name that a token spells: a word in lower case, or the content of double quotes; `None` for other tokens.
 fn name_of_token<'a>(token: &Token<'a>) -> Option<Cow<'a, str>> {
     match token.kind {
         TokenKind::Word => Some(lowercase(token.text)),
@@ -155,7 +160,8 @@ fn name_of_token<'a>(token: &Token<'a>) -> Option<Cow<'a, str>> {
     }
 }
 
-/// Returns whether the server reads the string at an index as the name of an object.
+/// Returns whether the server reads the string at an index as the name of an object: in `'orders'::regclass`,
+/// `CAST('orders' AS regclass)`, `regclass 'orders'` and `nextval('orders')`.
 fn is_name_of_object(tokens: &[Token], index: usize) -> bool {
     let text = |i: usize| tokens.get(i).map_or("", |token| token.text);
     let is_one_of = |names: &[&str], i: usize| names.iter().any(|name| name.eq_ignore_ascii_case(text(i)));
@@ -174,19 +180,20 @@ fn lowercase(word: &str) -> Cow<'_, str> {
     if word.bytes().any(|byte| byte.is_ascii_uppercase()) { word.to_ascii_lowercase().into() } else { word.into() }
 }
 
-/// Returns a text in which every name is replaced for which `rename` returns a new name.
+/// Returns the text with the names replaced for which `rename` returns a new name. Names inside strings stay.
 pub fn replace_names(text: &str, rename: impl Fn(&str) -> Option<String>) -> String {
-    let mut out = String::new();
-    let mut copied_length = 0;
+    let mut new_text = String::new();
+    // Length of the part of `text` that is copied or replaced already.
+    let mut processed_length = 0;
     for token in tokens(text).unwrap_or_default() {
-        if let Some(new) = name_of_token(&token).and_then(|name| rename(&name)) {
-            out.push_str(&text[copied_length..token.at]);
-            out.push_str(&new);
-            copied_length = token.at + token.text.len();
+        if let Some(new_name) = name_of_token(&token).and_then(|name| rename(&name)) {
+            new_text.push_str(&text[processed_length..token.at]);
+            new_text.push_str(&new_name);
+            processed_length = token.at + token.text.len();
         }
     }
-    out.push_str(&text[copied_length..]);
-    out
+    new_text.push_str(&text[processed_length..]);
+    new_text
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Tokens of SQL by the rules of PostgreSQL's own lexer (`scan.l`, shared with psql): quotes, comments, brackets.
+//! Splits SQL into tokens by the rules of PostgreSQL's lexer (`scan.l`, shared with psql).
 //! [`super::completeness`] refuses a text that versions of PostgreSQL, psql or the parser of this crate would split
 //! differently.
 
@@ -28,12 +28,13 @@ pub enum TokenKind {
 /// An unclosed quote or comment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unclosed {
+    /// Byte offset of its first character.
     pub at: usize,
     /// Name of the unclosed part in messages, such as `string`.
     pub what: &'static str,
 }
 
-/// The rule for a quote inside a string.
+/// The rule for a quote or backslash inside a string.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Quoting {
     /// A doubled quote is one quote: `'…'`, `N'…'` and `U&'…'`.
@@ -44,26 +45,26 @@ enum Quoting {
     First,
 }
 
-/// Splits a text into tokens, without blanks.
+/// Splits a text into tokens, without blanks. Each part of a string that continues in a later line is a token.
 ///
 /// # Errors
 /// The first unclosed quote or comment.
 pub fn tokens(text: &str) -> Result<Vec<Token<'_>>, Unclosed> {
     let bytes = text.as_bytes();
-    let mut all: Vec<Token> = Vec::new();
+    let mut tokens: Vec<Token> = Vec::new();
     let mut i = 0;
     // Quoting of the last string, while the text after it may continue that string.
     let mut open_string: Option<Quoting> = None;
-    let mut new_line = false;
+    let mut is_on_new_line = false;
     while i < bytes.len() {
         let start = i;
         if is_blank(bytes[i]) {
-            new_line |= is_line_end(bytes[i]);
+            is_on_new_line |= is_line_end(bytes[i]);
             i += 1;
             continue;
         }
-        let continued = if new_line && bytes[i] == b'\'' { open_string } else { None };
-        let (kind, end) = match continued {
+        let continued_string = if is_on_new_line && bytes[i] == b'\'' { open_string } else { None };
+        let (kind, end) = match continued_string {
             Some(quoting) => (TokenKind::Literal, end_of_string(text, i, i, quoting)?),
             None => token(text, i)?,
         };
@@ -71,26 +72,26 @@ pub fn tokens(text: &str) -> Result<Vec<Token<'_>>, Unclosed> {
         open_string = match (kind, &text[start..i]) {
             // A line comment may separate the parts of a string; a block comment may not.
             (TokenKind::Comment, comment) if comment.starts_with("--") => open_string,
-            (TokenKind::Literal, literal) => continued.or_else(|| quoting(literal)),
+            (TokenKind::Literal, literal) => continued_string.or_else(|| quoting(literal)),
             _ => None,
         };
         // A string continues after a new line, even if comments follow that new line.
         if kind != TokenKind::Comment {
-            new_line = false;
+            is_on_new_line = false;
         }
-        all.push(Token { at: start, kind, text: &text[start..i] });
+        tokens.push(Token { at: start, kind, text: &text[start..i] });
     }
-    Ok(all)
+    Ok(tokens)
 }
 
-/// Returns the kind of the token that begins at `start`, and its end.
+/// Returns the kind of the token that begins at `start`, and the byte offset of its end.
 fn token(text: &str, start: usize) -> Result<(TokenKind, usize), Unclosed> {
     let bytes = text.as_bytes();
-    let rest = &bytes[start..];
+    let tail = &bytes[start..];
     let string_literal = |prefix_length: usize, quoting| {
         Ok((TokenKind::Literal, end_of_string(text, start, start + prefix_length, quoting)?))
     };
-    match rest {
+    match tail {
         [b'\'', ..] => string_literal(0, Quoting::Doubled),
         [b'n' | b'N', b'\'', ..] => string_literal(1, Quoting::Doubled),
         [b'e' | b'E', b'\'', ..] => string_literal(1, Quoting::Escapes),
@@ -101,8 +102,8 @@ fn token(text: &str, start: usize) -> Result<(TokenKind, usize), Unclosed> {
         }
         [b'"', ..] => Ok((TokenKind::Quoted, end_of_quotes(text, start, start, b'"', "double quote")?)),
         [b'-', b'-', ..] => {
-            let end = rest.iter().position(|b| is_line_end(*b)).unwrap_or(rest.len());
-            Ok((TokenKind::Comment, start + end))
+            let length = tail.iter().position(|b| is_line_end(*b));
+            Ok((TokenKind::Comment, start + length.unwrap_or(tail.len())))
         }
         [b'/', b'*', ..] => {
             let end = end_of_comment(bytes, start).ok_or(Unclosed { at: start, what: "comment" })?;
@@ -111,16 +112,16 @@ fn token(text: &str, start: usize) -> Result<(TokenKind, usize), Unclosed> {
         [b'$', ..] => match dollar_tag(&text[start..]) {
             Some(tag) => {
                 let body = start + tag.len();
-                let end = text[body..].find(tag).ok_or(Unclosed { at: start, what: "dollar quote" })?;
-                Ok((TokenKind::Literal, body + end + tag.len()))
+                let body_length = text[body..].find(tag).ok_or(Unclosed { at: start, what: "dollar quote" })?;
+                Ok((TokenKind::Literal, body + body_length + tag.len()))
             }
             None => Ok((TokenKind::Symbol, start + 1)),
         },
         [b'.', b'.', ..] => Ok((TokenKind::Symbol, start + 2)),
-        [b'.', b'0'..=b'9', ..] | [b'0'..=b'9', ..] => Ok((TokenKind::Number, start + length_of_number(rest))),
+        [b'.', b'0'..=b'9', ..] | [b'0'..=b'9', ..] => Ok((TokenKind::Number, start + length_of_number(tail))),
         [first, ..] if starts_word(*first) => {
-            let end = rest.iter().position(|b| !starts_word(*b) && !b.is_ascii_digit() && *b != b'$');
-            Ok((TokenKind::Word, start + end.unwrap_or(rest.len())))
+            let length = tail.iter().position(|b| !starts_word(*b) && !b.is_ascii_digit() && *b != b'$');
+            Ok((TokenKind::Word, start + length.unwrap_or(tail.len())))
         }
         _ => Ok((TokenKind::Symbol, start + text[start..].chars().next().map_or(1, char::len_utf8))),
     }
@@ -140,7 +141,7 @@ pub fn starts_word(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
 }
 
-/// Returns the content of a string literal, without its quotes.
+/// Returns the content of a string literal, without its prefix and quotes: `a` for `'a'`, `E'a'` and `$x$a$x$`.
 pub fn content_of_literal(literal: &str) -> &str {
     let tag = if literal.starts_with('$') { dollar_tag(literal) } else { None };
     let (opening_length, closing_length) = match tag {
@@ -150,13 +151,13 @@ pub fn content_of_literal(literal: &str) -> &str {
     literal.get(opening_length..literal.len().saturating_sub(closing_length)).unwrap_or_default()
 }
 
-/// Returns the name that a token in double quotes spells.
+/// Returns the name that a token in double quotes spells: `a"b` for `"a""b"`.
 pub fn unquoted_name(quoted: &str) -> Cow<'_, str> {
     let content = quoted.find('"').and_then(|open| quoted.get(open + 1..quoted.len() - 1)).unwrap_or_default();
     if content.contains('"') { content.replace("\"\"", "\"").into() } else { content.into() }
 }
 
-/// Returns the end of the name in double quotes that a text begins with.
+/// Returns the end of the name in double quotes that a text begins with; `None` if the quote is not closed.
 pub fn end_of_quoted(text: &str) -> Option<usize> {
     end_of_quotes(text, 0, 0, b'"', "double quote").ok()
 }
@@ -172,21 +173,21 @@ fn quoting(literal: &str) -> Option<Quoting> {
 }
 
 /// Returns the length of the number that a text begins with: digits, a fraction, an exponent.
-fn length_of_number(rest: &[u8]) -> usize {
-    let digits = |from: usize| rest[from..].iter().take_while(|b| b.is_ascii_digit()).count();
-    let mut end = digits(0);
+fn length_of_number(bytes: &[u8]) -> usize {
+    let digit_count = |from: usize| bytes[from..].iter().take_while(|b| b.is_ascii_digit()).count();
+    let mut length = digit_count(0);
     // `1..2` is a range.
-    if rest.get(end) == Some(&b'.') && rest.get(end + 1) != Some(&b'.') {
-        end += 1 + digits(end + 1);
+    if bytes.get(length) == Some(&b'.') && bytes.get(length + 1) != Some(&b'.') {
+        length += 1 + digit_count(length + 1);
     }
-    if matches!(rest.get(end), Some(b'e' | b'E')) {
-        let sign = usize::from(matches!(rest.get(end + 1), Some(b'+' | b'-')));
-        let exponent = digits((end + 1 + sign).min(rest.len()));
-        if exponent > 0 {
-            end += 1 + sign + exponent;
+    if matches!(bytes.get(length), Some(b'e' | b'E')) {
+        let sign_length = usize::from(matches!(bytes.get(length + 1), Some(b'+' | b'-')));
+        let exponent_length = digit_count((length + 1 + sign_length).min(bytes.len()));
+        if exponent_length > 0 {
+            length += 1 + sign_length + exponent_length;
         }
     }
-    end
+    length
 }
 
 /// Returns the line and column of the byte at the offset `at`, both counted from 1. Columns count characters.
@@ -202,10 +203,11 @@ pub fn place_in_words(text: &str, at: usize) -> String {
     if line == 1 { format!("character {column}") } else { format!("line {line}, character {column}") }
 }
 
-/// Returns the end of a quoted text in which a doubled quote is one quote; `at` is the position of the opening quote.
-fn end_of_quotes(text: &str, token_start: usize, at: usize, quote: u8, what: &'static str) -> Result<usize, Unclosed> {
+/// Returns the end of a quoted text in which a doubled quote is one quote. Its token begins at `start`, and its opening
+/// quote is at `opening`, since the token may have a prefix.
+fn end_of_quotes(text: &str, start: usize, opening: usize, quote: u8, what: &'static str) -> Result<usize, Unclosed> {
     let bytes = text.as_bytes();
-    let mut i = at + 1;
+    let mut i = opening + 1;
     while let Some(byte) = bytes.get(i) {
         i += 1;
         if *byte == quote {
@@ -215,16 +217,16 @@ fn end_of_quotes(text: &str, token_start: usize, at: usize, quote: u8, what: &'s
             i += 1;
         }
     }
-    Err(Unclosed { at: token_start, what })
+    Err(Unclosed { at: start, what })
 }
 
-/// Returns the end of a string; `at` is the position of the opening quote.
-fn end_of_string(text: &str, token_start: usize, at: usize, quoting: Quoting) -> Result<usize, Unclosed> {
+/// Returns the end of a string. Its token begins at `start`, and its opening quote is at `opening`.
+fn end_of_string(text: &str, start: usize, opening: usize, quoting: Quoting) -> Result<usize, Unclosed> {
     if quoting == Quoting::Doubled {
-        return end_of_quotes(text, token_start, at, b'\'', "string");
+        return end_of_quotes(text, start, opening, b'\'', "string");
     }
     let bytes = text.as_bytes();
-    let mut i = at + 1;
+    let mut i = opening + 1;
     while let Some(byte) = bytes.get(i) {
         i += 1;
         match byte {
@@ -234,7 +236,7 @@ fn end_of_string(text: &str, token_start: usize, at: usize, quoting: Quoting) ->
             _ => {}
         }
     }
-    Err(Unclosed { at: token_start, what: "string" })
+    Err(Unclosed { at: start, what: "string" })
 }
 
 /// Returns the end of a block comment, which may contain further block comments; `None` if it is not closed.
@@ -250,7 +252,7 @@ fn end_of_comment(bytes: &[u8], from: usize) -> Option<usize> {
     }
 }
 
-/// Returns the `$$` or `$name$` that a text begins with.
+/// Returns the `$$` or `$name$` that a text begins with; `None` for any other text that begins with `$`, such as `$1`.
 fn dollar_tag(text: &str) -> Option<&str> {
     let end = text[1..].find('$')? + 1;
     let name = &text.as_bytes()[1..end];

@@ -17,7 +17,7 @@ use crate::codes::Code;
 /// Maximum length in bytes of a text that is parsed on the current stack. A parser takes up to 5 KiB of stack per
 /// level, and a text has at most one level per byte.
 const MAX_LENGTH_ON_CURRENT_STACK: usize = 256;
-/// Stack in bytes for texts within the limits of [`completeness`], with a reserve.
+/// Stack in bytes for longer texts within the limits of [`completeness`], with a reserve.
 const PARSER_STACK: usize = 64 << 20;
 
 /// The place in a statement at which nself inserts a text.
@@ -34,7 +34,7 @@ pub enum Slot {
 }
 
 impl Slot {
-    /// Returns the text before the slot, the text after it, and the simplest text that fits.
+    /// Returns the statement around the slot: the text before it, the text after it, and a sample that fits into it.
     fn statement(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Slot::Expression => ("SELECT (", ");", "x"),
@@ -45,7 +45,7 @@ impl Slot {
     }
 
     /// Returns whether a node of this kind fills the slot.
-    fn takes(self, kind: SyntaxKind) -> bool {
+    fn accepts_kind(self, kind: SyntaxKind) -> bool {
         match self {
             Slot::Expression => Expr::can_cast(kind),
             Slot::Query => {
@@ -64,6 +64,7 @@ impl Slot {
         }
     }
 
+    /// Returns the form that a text for the slot must have.
     fn form(self) -> TextForm {
         if self == Slot::AtomicBody { TextForm::Statements } else { TextForm::ExpressionOrQuery }
     }
@@ -72,17 +73,17 @@ impl Slot {
 /// Returns the reason why a text is not complete or does not fill its slot, with the code of the finding. Each accepted
 /// text is parsed once per run.
 pub fn refusal(slot: Slot, text: &str) -> Option<(Code, String)> {
-    static ACCEPTED: Mutex<BTreeSet<(Slot, String)>> = Mutex::new(BTreeSet::new());
+    static ACCEPTED_TEXTS: Mutex<BTreeSet<(Slot, String)>> = Mutex::new(BTreeSet::new());
     if let Some(fault) = completeness::fault(text, slot.form()) {
         return Some((fault.code, fault.message(text)));
     }
     let key = (slot, text.to_owned());
-    if ACCEPTED.lock().unwrap_or_else(PoisonError::into_inner).contains(&key) {
+    if ACCEPTED_TEXTS.lock().unwrap_or_else(PoisonError::into_inner).contains(&key) {
         return None;
     }
     let refusal = with_enough_stack(text, || slot_refusal(slot, text));
     if refusal.is_none() {
-        ACCEPTED.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
+        ACCEPTED_TEXTS.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
     }
     refusal
 }
@@ -97,26 +98,28 @@ pub fn errors(text: &str) -> Vec<(usize, String)> {
     with_enough_stack(text, parse)
 }
 
-/// Beginnings of the messages about PL/pgSQL that are certain. The parser does not know all forms of the statements inside.
+/// Beginnings of the messages about PL/pgSQL that are certainly right. Other messages may be about a form of a statement
+/// that PostgreSQL accepts and the parser does not know.
 const CERTAIN_MESSAGES: [&str; 3] = ["expected SEMICOLON", "expected END_KW", "expected a block"];
 
 /// Returns the byte offset and reason of the first error in a body in PL/pgSQL, if the parser is certain: a statement or a
 /// block without its end.
 pub fn plpgsql_error(body: &str) -> Option<(usize, String)> {
     let (_, errors) = with_enough_stack(body, || {
-        let (green, errors) = Plpgsql::parse_text(body);
-        // The tree of the parser stays on its thread.
-        drop(green);
+        let (tree, errors) = Plpgsql::parse_text(body);
+        // The tree cannot leave the thread of the parser.
+        drop(tree);
         ((), errors)
     });
-    let first = errors.into_iter().min_by_key(|error| error.range().start())?;
-    let is_certain = CERTAIN_MESSAGES.iter().any(|message| first.message().starts_with(message));
-    let at = usize::from(first.range().start());
-    let message = first.message().replace("SEMICOLON", "`;`").replace("END_KW", "`END`");
+    let first_error = errors.into_iter().min_by_key(|error| error.range().start())?;
+    let is_certain = CERTAIN_MESSAGES.iter().any(|message| first_error.message().starts_with(message));
+    let at = usize::from(first_error.range().start());
+    let message = first_error.message().replace("SEMICOLON", "`;`").replace("END_KW", "`END`");
     is_certain.then(|| (at, reason_in_words(&message, body.get(at..).unwrap_or_default())))
 }
 
-/// Returns a message of the parser with the word from the text in place of the name of a token, such as IDENT.
+/// Returns a message of the parser with the first word of `text_from_place` in place of the name of a token. For the text
+/// `5 + x`, the end of `expected a name, found INT_NUMBER` becomes `5`.
 fn reason_in_words(message: &str, text_from_place: &str) -> String {
     let Some((expected, _)) = message.split_once(", found ").or_else(|| message.split_once(", got ")) else {
         return message.to_owned();
@@ -131,16 +134,16 @@ fn reason_in_words(message: &str, text_from_place: &str) -> String {
     }
 }
 
-/// Runs a parser with a stack that suffices for the text.
+/// Runs a parser with a stack that suffices for the text: on a separate thread, unless the text is short.
 pub fn with_enough_stack<T: Send>(text: &str, parse: impl FnOnce() -> T + Send) -> T {
     if text.len() <= MAX_LENGTH_ON_CURRENT_STACK {
         return parse();
     }
     thread::scope(|scope| {
         let thread = thread::Builder::new().stack_size(PARSER_STACK).spawn_scoped(scope, parse);
-        let parsed = thread.map(|thread| thread.join());
-        match parsed {
-            Ok(Ok(parsed)) => parsed,
+        let join_result = thread.map(|thread| thread.join());
+        match join_result {
+            Ok(Ok(parse_result)) => parse_result,
             Ok(Err(panic)) => std::panic::resume_unwind(panic),
             Err(error) => panic!("there is no memory for a parser's stack: {error}"),
         }
@@ -157,6 +160,7 @@ fn slot_refusal(slot: Slot, text: &str) -> Option<(Code, String)> {
         return Some((Code::SqlSyntax, format!("at {}: {reason}", lexer::place_in_words(text, at))));
     }
     let blanks = text.len() - text.trim_start().len();
+    // The range of the text in the statement, without the blanks around it.
     let (from, to) = (before.len() + blanks, before.len() + text.trim_end().len());
     let tree = parsed.syntax_node();
     let error =
@@ -165,42 +169,45 @@ fn slot_refusal(slot: Slot, text: &str) -> Option<(Code, String)> {
         return Some((Code::SqlSyntax, format!("at {}: {reason}", lexer::place_in_words(text, at))));
     }
     let sample_tree = SourceFile::parse(&format!("{before}{sample}{after}")).syntax_node();
-    let same_frame = frame(&tree, from, to) == frame(&sample_tree, before.len(), before.len() + sample.len());
+    let has_same_frame = frame(&tree, from, to) == frame(&sample_tree, before.len(), before.len() + sample.len());
     // A result type such as `SETOF orders` may be several nodes.
-    let is_one_node =
-        slot == Slot::Returns || tree.descendants().any(|node| range(&node) == (from, to) && slot.takes(node.kind()));
+    let is_one_node = slot == Slot::Returns
+        || tree.descendants().any(|node| range(&node) == (from, to) && slot.accepts_kind(node.kind()));
     // A node that begins inside the text and ends outside means that the text adds an option to the statement.
     let crosses_border = tree.descendants().map(|node| range(&node)).any(|(start, end)| {
         let (is_inside, encloses) = (from <= start && end <= to, start <= from && to <= end);
         start < to && from < end && !is_inside && !encloses
     });
-    let fills_slot = same_frame && !crosses_border && is_one_node && same_words(&tree, text, before.len());
+    let fills_slot = has_same_frame && !crosses_border && is_one_node && same_words(&tree, text, before.len());
     (!fills_slot)
         .then(|| (Code::NotOneExpression, "the text is not exactly one expression, query, type or body".to_owned()))
 }
 
+/// Returns the byte offsets of the start and the end of a node.
 fn range(node: &SyntaxNode) -> (usize, usize) {
     (node.text_range().start().into(), node.text_range().end().into())
 }
 
-/// Returns the kinds of all elements outside a range, without blanks and comments.
+/// Returns the kinds of all elements of the statement that are not inside a range, without blanks and comments. They are
+/// equal for two texts that both stay within the slot.
 fn frame(tree: &SyntaxNode, from: usize, to: usize) -> Vec<SyntaxKind> {
-    let outside = tree.descendants_with_tokens().filter(|element| {
+    let elements_outside = tree.descendants_with_tokens().filter(|element| {
         let range = element.text_range();
-        let inside = from <= usize::from(range.start()) && usize::from(range.end()) <= to;
-        !inside && ![SyntaxKind::WHITESPACE, SyntaxKind::COMMENT].contains(&element.kind())
+        let is_inside = from <= usize::from(range.start()) && usize::from(range.end()) <= to;
+        !is_inside && ![SyntaxKind::WHITESPACE, SyntaxKind::COMMENT].contains(&element.kind())
     });
-    outside.map(|element| element.kind()).collect()
+    elements_outside.map(|element| element.kind()).collect()
 }
 
-/// Returns whether the parser and [`lexer`] find words and strings at the same places.
+/// Returns whether the parser and [`lexer`] find words and strings at the same places. `offset` is the position of `text`
+/// in the statement that the tree shows.
 pub(super) fn same_words(tree: &SyntaxNode, text: &str, offset: usize) -> bool {
     let tokens = tree.descendants_with_tokens().filter_map(|element| element.into_token());
     let parser_words = tokens.filter_map(|token| {
         let at = usize::from(token.text_range().start()).checked_sub(offset).filter(|at| *at < text.len())?;
         let bytes = token.text().as_bytes();
         let is_word_or_quoted = starts_word(bytes[0]) || [b'\'', b'"'].contains(&bytes[0]);
-        // A parameter such as `$1` is no string.
+        // A parameter such as `$1` is not a string.
         let is_dollar_quoted = bytes[0] == b'$' && !bytes[1..].iter().all(u8::is_ascii_digit);
         (is_word_or_quoted || is_dollar_quoted).then_some((at, bytes.len()))
     });

@@ -14,8 +14,9 @@ pub type Objects = BTreeMap<String, Value>;
 
 /// Fields of a schema that map names to objects.
 const KINDS: [&str; 7] = ["schemas", "types", "sequences", "tables", "views", "functions", "objects"];
+/// The field of a schema with the names of extensions. Their objects are empty.
 const EXTENSIONS: &str = "extensions";
-/// The path of the default privileges of the database; those of a schema belong to the schema.
+/// The path of the default privileges for the whole database. Those for one schema are part of the schema's object.
 const DEFAULT_PRIVILEGES: &str = "default_privileges/database";
 
 /// Splits a schema into objects.
@@ -23,8 +24,8 @@ pub fn objects(schema: &Schema) -> Objects {
     let mut objects = Objects::new();
     let mut value = serde_json::to_value(schema).unwrap_or_default();
     for kind in KINDS {
-        if let Some(Value::Object(all)) = value.get_mut(kind).map(Value::take) {
-            objects.extend(all.into_iter().map(|(name, object)| (format!("{kind}/{name}"), object)));
+        if let Some(Value::Object(objects_of_kind)) = value.get_mut(kind).map(Value::take) {
+            objects.extend(objects_of_kind.into_iter().map(|(name, object)| (format!("{kind}/{name}"), object)));
         }
     }
     if let Some(privileges) = value.get_mut("default_privileges").map(Value::take) {
@@ -36,7 +37,7 @@ pub fn objects(schema: &Schema) -> Objects {
     objects
 }
 
-/// Returns the extensions among the paths of objects.
+/// Returns the extensions among the paths of objects: `citext` for `extensions/citext`.
 pub fn extensions<'a>(paths: impl IntoIterator<Item = &'a String>) -> impl Iterator<Item = ExtensionName> {
     let names = paths.into_iter().filter_map(|path| path.strip_prefix(EXTENSIONS)?.strip_prefix('/'));
     names.filter_map(|name| ExtensionName::new(name).ok())
@@ -64,7 +65,7 @@ pub fn schema(objects: &Objects, decoder: &impl ObjectDecoder) -> Result<Schema,
             continue;
         }
         let Some((kind, name)) = path.split_once('/') else { return Err(not_an_object(path)) };
-        let inserted = match kind {
+        let insert_result = match kind {
             "schemas" => insert_object(&mut schema.schemas, name, object, decoder),
             EXTENSIONS => ExtensionName::new(name).map(|name| {
                 schema.extensions.insert(name);
@@ -77,7 +78,7 @@ pub fn schema(objects: &Objects, decoder: &impl ObjectDecoder) -> Result<Schema,
             "objects" => insert_object(&mut schema.objects, name, object, decoder),
             _ => return Err(not_an_object(path)),
         };
-        inserted.map_err(|reason| format!("{path}: {reason}"))?;
+        insert_result.map_err(|reason| format!("{path}: {reason}"))?;
     }
     Ok(schema)
 }
@@ -86,6 +87,7 @@ fn not_an_object(path: &str) -> String {
     format!("{path} is not an object of a schema")
 }
 
+/// Decodes an object and adds it to the objects of its kind.
 fn insert_object<N: Checked + Ord, T: DeserializeOwned>(
     objects: &mut BTreeMap<N, T>,
     name: &str,
@@ -96,7 +98,7 @@ fn insert_object<N: Checked + Ord, T: DeserializeOwned>(
     Ok(())
 }
 
-/// Digests of the objects of a schema. [`Digests::apply`] hashes only the changed objects.
+/// Maps the path of each object of a schema to the digest of the object.
 #[derive(Debug, Clone, Default)]
 pub struct Digests(BTreeMap<String, Digest>);
 
@@ -109,6 +111,7 @@ impl Digests {
         Digest::keyed("nself schema object v1", &json::canonical(object))
     }
 
+    /// Makes the changes of a delta. Hashes only the changed objects.
     pub fn apply(&mut self, delta: &Delta) {
         for path in &delta.unset {
             self.0.remove(path);
@@ -118,10 +121,10 @@ impl Digests {
 
     /// Returns the paths of objects that differ, or that only one side has.
     pub fn differing<'a>(&'a self, other: &'a Digests) -> BTreeSet<&'a String> {
-        let not_in = |one: &'a Digests, other: &'a Digests| {
-            one.0.iter().filter(|(path, digest)| other.0.get(*path) != Some(digest)).map(|(path, _)| path)
+        let paths_without_equal = |side: &'a Digests, other: &'a Digests| {
+            side.0.iter().filter(|(path, digest)| other.0.get(*path) != Some(digest)).map(|(path, _)| path)
         };
-        not_in(self, other).chain(not_in(other, self)).collect()
+        paths_without_equal(self, other).chain(paths_without_equal(other, self)).collect()
     }
 
     /// Returns the digest of all objects together.
@@ -141,6 +144,7 @@ pub struct Delta {
 }
 
 impl Delta {
+    /// Returns the changes that lead from the old objects to the new ones.
     pub fn between(old: &Objects, new: &Objects) -> Delta {
         let set = new.iter().filter(|(path, object)| old.get(*path) != Some(object));
         let unset = old.keys().filter(|path| !new.contains_key(*path));
@@ -160,9 +164,9 @@ mod tests {
     fn objects_are_the_schema_and_a_delta_is_the_difference() {
         let text = r#"{"extensions": ["citext"], "schemas": {"audit": {}}, "default_privileges": {"private_types": true},
             "tables": {"audit.log": {"columns": {"id": {"type": "int8"}}, "primary_key": ["id"]}, "b": {"columns": {"x": {"type": "text"}}}}}"#;
-        let one: Schema = serde_json::from_str(text).unwrap();
-        let first = objects(&one);
-        assert_eq!(schema(&first, &JsonDecoder).unwrap(), one);
+        let old_schema: Schema = serde_json::from_str(text).unwrap();
+        let old_objects = objects(&old_schema);
+        assert_eq!(schema(&old_objects, &JsonDecoder).unwrap(), old_schema);
         for (path, object, reason) in [
             ("tables", "{}", "tables is not an object of a schema"),
             ("tabels/a", "{}", "tabels/a is not an object of a schema"),
@@ -175,20 +179,20 @@ mod tests {
             assert!(error.starts_with(reason), "{error}");
         }
         assert_eq!(
-            first.keys().collect::<Vec<_>>(),
+            old_objects.keys().collect::<Vec<_>>(),
             ["default_privileges/database", "extensions/citext", "schemas/audit", "tables/audit.log", "tables/b"]
         );
-        let mut other = one.clone();
-        other.tables.pop_last();
-        other.extensions.clear();
-        let second = objects(&other);
-        let delta = Delta::between(&first, &second);
+        let mut new_schema = old_schema.clone();
+        new_schema.tables.pop_last();
+        new_schema.extensions.clear();
+        let new_objects = objects(&new_schema);
+        let delta = Delta::between(&old_objects, &new_objects);
         assert_eq!(delta, Delta { set: Objects::new(), unset: vec!["extensions/citext".into(), "tables/b".into()] });
-        let (mut digests, after) = (Digests::of_objects(&first), Digests::of_objects(&second));
-        assert_ne!(digests.root(), after.root());
-        assert_eq!(digests.differing(&after).into_iter().collect::<Vec<_>>(), ["extensions/citext", "tables/b"]);
+        let (mut digests, new_digests) = (Digests::of_objects(&old_objects), Digests::of_objects(&new_objects));
+        assert_ne!(digests.root(), new_digests.root());
+        assert_eq!(digests.differing(&new_digests).into_iter().collect::<Vec<_>>(), ["extensions/citext", "tables/b"]);
         digests.apply(&delta);
-        assert_eq!(digests.root(), after.root());
-        assert!(digests.differing(&after).is_empty());
+        assert_eq!(digests.root(), new_digests.root());
+        assert!(digests.differing(&new_digests).is_empty());
     }
 }

@@ -24,9 +24,9 @@ pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
             if !tenant_tables.contains(&key.references.table) {
                 continue;
             }
-            let result =
+            let completion =
                 if table.scope == Some(Scope::Tenant) { complete(key) } else { Err(shared_table_error(name, key)) };
-            match result {
+            match completion {
                 Ok(()) => targets.push(key.references.clone()),
                 Err((message, hint)) => findings.push(
                     Diagnostic::error(Code::ForeignTenant, path.key(key_name.as_str())).message(message).hint(hint),
@@ -42,7 +42,7 @@ pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
     findings
 }
 
-/// Returns message and hint for a foreign key of a shared table that refers to rows of tenants.
+/// Returns message and hint of the finding about a foreign key of a shared table that refers to rows of tenants.
 fn shared_table_error(name: &ObjectName, key: &ForeignKey) -> (String, String) {
     let table = &key.references.table;
     (
@@ -51,7 +51,11 @@ fn shared_table_error(name: &ObjectName, key: &ForeignKey) -> (String, String) {
     )
 }
 
-/// Adds the tenant's column as the first column on both sides, unless the key has it.
+/// Adds the tenant's column as the first column on both sides, unless the key has it. Lets ON DELETE SET NULL and SET
+/// DEFAULT change only the other columns.
+///
+/// # Errors
+/// Message and hint of the finding about a key that cannot be completed.
 fn complete(key: &mut ForeignKey) -> Result<(), (String, String)> {
     let tenant_position = |columns: &[SqlName]| columns.iter().position(|column| column.as_str() == TENANT_COLUMN);
     match (tenant_position(&key.columns), tenant_position(&key.references.columns)) {
@@ -84,18 +88,22 @@ fn complete(key: &mut ForeignKey) -> Result<(), (String, String)> {
     Ok(())
 }
 
-/// Adds the unique constraint that a foreign key to these columns needs, unless the table has one.
+/// Adds the unique constraint that a foreign key to the columns of `target` needs, unless the table has a primary key,
+/// unique constraint or unique index with exactly these columns.
 fn add_unique(target: &Target, table: &mut Table) {
-    let referenced: BTreeSet<&SqlName> = target.columns.iter().collect();
-    let is_referenced = |columns: &[SqlName]| columns.iter().collect::<BTreeSet<_>>() == referenced;
+    let target_columns: BTreeSet<&SqlName> = target.columns.iter().collect();
+    let are_target_columns = |columns: &[SqlName]| columns.iter().collect::<BTreeSet<_>>() == target_columns;
     let has_columns = target.columns.iter().all(|column| table.columns.contains_key(column));
     let has_index = table.indexes.values().any(|index| {
         let columns: Vec<SqlName> = index.columns.iter().filter_map(|column| column.column.clone()).collect();
-        index.unique && index.predicate.is_none() && columns.len() == index.columns.len() && is_referenced(&columns)
+        index.unique
+            && index.predicate.is_none()
+            && columns.len() == index.columns.len()
+            && are_target_columns(&columns)
     });
     let has_unique =
-        table.uniques.values().any(|unique| is_referenced(&unique.columns) && unique.deferrable == Deferrable::No);
-    if !has_columns || has_index || has_unique || is_referenced(&table.primary_key) {
+        table.uniques.values().any(|unique| are_target_columns(&unique.columns) && unique.deferrable == Deferrable::No);
+    if !has_columns || has_index || has_unique || are_target_columns(&table.primary_key) {
         return;
     }
     // The two parts together with `_` and `_key` have at most 63 bytes.
@@ -110,7 +118,7 @@ fn add_unique(target: &Target, table: &mut Table) {
 
 /// Returns the name, or the first of `name1`, `name2` and so on that is not taken, as PostgreSQL numbers its own names.
 pub(super) fn first_free_name(name: &str, is_taken: impl Fn(&SqlName) -> bool) -> SqlName {
-    let numbered = (1..).map(|number: usize| SqlName::wrap(format!("{name}{number}")));
-    let mut names = std::iter::once(SqlName::wrap(name.to_owned())).chain(numbered);
+    let numbered_names = (1..).map(|number: usize| SqlName::wrap(format!("{name}{number}")));
+    let mut names = std::iter::once(SqlName::wrap(name.to_owned())).chain(numbered_names);
     names.find(|name| !is_taken(name)).expect("one of endless names is free")
 }

@@ -17,15 +17,16 @@ pub struct Baseline {
     pub database: SqlIdent,
     /// Number of migrations in the ledger.
     pub migrations: usize,
-    /// Number of written migrations that are not in the ledger.
+    /// Number of written migrations after those in the ledger, which the runner still has to apply.
     pub waiting: usize,
 }
 
 /// Maximum number of differences to list. A server with more differences probably has a different database.
 const MAX_DIFFERENCES: usize = 20;
 
-/// Writes the ledger of the server `url`. To compare, runs the migrations up to number `last` (all by default) in a
-/// temporary database on the server `scratch_url`, which must have the same version.
+/// Writes the ledger of the server `url` as if the migrations up to number `last` (all by default) had run there. Before
+/// that, runs them in a temporary database on the server `scratch_url`, which must have the same version, and compares
+/// the catalogs of both databases.
 ///
 /// # Errors
 /// NS107 for a `last` outside of the history, NS733 for differences between server and migrations, NS734 and NS736 for
@@ -75,11 +76,12 @@ pub fn baseline(
     Ok(Baseline { database: definition.name, migrations: count, waiting: total - count })
 }
 
+/// Returns a finding for each difference, up to [`MAX_DIFFERENCES`], and one with the number of all further differences.
 fn difference_findings(definition: &Definition, mut differences: Vec<String>) -> Vec<Diagnostic> {
     if differences.len() > MAX_DIFFERENCES {
-        let more = differences.len() - MAX_DIFFERENCES;
+        let omitted_count = differences.len() - MAX_DIFFERENCES;
         differences.truncate(MAX_DIFFERENCES);
-        differences.push(format!("{more} other objects differ"));
+        differences.push(format!("{omitted_count} other objects differ"));
     }
     let finding = |difference: String| {
         Diagnostic::error(Code::NotBaseline, definition.root())
@@ -90,7 +92,7 @@ fn difference_findings(definition: &Definition, mut differences: Vec<String>) ->
 }
 
 /// Refuses a server that cannot be adopted: its version differs from that of the scratch server, its ledger has
-/// migrations, or the database or its objects belong to a role that does not run the migrations.
+/// migrations, or the database or an object in it belongs to a different role than the one that runs migrations.
 fn check_server(server: &Server, scratch: &Server, definition: &Definition) -> Result<(), Vec<Diagnostic>> {
     let version = "SELECT pg_catalog.current_setting('server_version_num')::int / 10000;";
     let (server_version, scratch_version) = (server.query(version)?, scratch.query(version)?);
@@ -98,6 +100,7 @@ fn check_server(server: &Server, scratch: &Server, definition: &Definition) -> R
     // all statements that read objects of the database, since these objects can run code.
     server.query(&ledger::replace_placeholders("@SESSION@"))?;
     check_session_role(server, definition)?;
+    // The runner creates the schema `nself` and the table `ledger` in its first run.
     if server.query("SELECT pg_catalog.to_regclass('nself.ledger') IS NOT NULL;")?.trim() == "t"
         && server.query(&ledger::replace_placeholders("@TABLES@\nSELECT EXISTS (SELECT FROM nself.ledger);"))?.trim()
             == "t"
@@ -115,7 +118,8 @@ fn check_server(server: &Server, scratch: &Server, definition: &Definition) -> R
     check_object_owners(server, definition)
 }
 
-/// Refuses a session whose role, which owns the database, does not run the migrations.
+/// Refuses a session whose role is not the one that runs migrations. The role of the session owns the database, which
+/// `@SESSION@` has checked.
 fn check_session_role(server: &Server, definition: &Definition) -> Result<(), Vec<Diagnostic>> {
     let (role, owner) = (server.query("SELECT session_user;")?, definition.owner());
     if role.trim() == owner.as_str() {
@@ -127,7 +131,7 @@ fn check_session_role(server: &Server, definition: &Definition) -> Result<(), Ve
     )])
 }
 
-/// Refuses objects that belong to other roles than the one that runs the migrations.
+/// Refuses a database with an object that belongs to a different role than the one that runs migrations.
 fn check_object_owners(server: &Server, definition: &Definition) -> Result<(), Vec<Diagnostic>> {
     let owner = definition.owner();
     let owners = server.query(include_str!("owners.sql"))?;
@@ -142,12 +146,13 @@ fn check_object_owners(server: &Server, definition: &Definition) -> Result<(), V
     )])
 }
 
+/// Creates the finding NS734 about a server that cannot be adopted.
 fn adoption_error(definition: &Definition, message: String) -> Diagnostic {
     Diagnostic::error(Code::NoAdoption, definition.root()).message(message)
 }
 
-/// Returns the findings. Refusals by a pooler or by the ledger's statements get codes and hints. Such refusals
-/// arrive as messages of psql.
+/// Returns the findings of a query, in which refusals by a pooler or by the ledger's statements are replaced by findings
+/// with a code and a hint. psql reports such refusals as plain messages, which contain `nself: ` before the reason.
 fn as_adoption_error(definition: &Definition, findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let convert = |finding: Diagnostic| {
         if is_pooler_refusal(std::slice::from_ref(&finding)) {
@@ -165,7 +170,7 @@ fn as_adoption_error(definition: &Definition, findings: Vec<Diagnostic>) -> Vec<
     findings.into_iter().map(convert).collect()
 }
 
-/// Reads the catalog of a database, in the form of `catalog.sql`.
+/// Reads the facts in the catalog of a database.
 fn read_facts(server: &Server) -> Result<CatalogFacts, Vec<Diagnostic>> {
     let answer = server.query(&ledger::facts_query())?;
     CatalogFacts::read(&answer).ok_or_else(|| {
@@ -183,24 +188,28 @@ fn apply_migrations(history: &History, settings: &InputSettings, scratch: &Scrat
         format!("SET client_min_messages = warning;\nSET standard_conforming_strings = on;\n{}", settings.statements());
     // Migrations that run as the owner, collected until the next change of an extension: one session for several
     // migrations is faster.
-    let mut pending: Vec<(&str, RunIn)> = Vec::new();
-    let run_pending = |pending: &mut Vec<(&str, RunIn)>| match pending.is_empty() {
+    let mut pending_migrations: Vec<(&str, RunIn)> = Vec::new();
+    let run_pending = |pending_migrations: &mut Vec<(&str, RunIn)>| match pending_migrations.is_empty() {
         true => Ok(()),
-        false => scratch.owner.query(&(session_settings.clone() + &ledger::apply_script(pending.drain(..)))).map(drop),
+        false => scratch
+            .owner
+            .query(&(session_settings.clone() + &ledger::apply_script(pending_migrations.drain(..))))
+            .map(drop),
     };
-    for (migration, required) in history.migrations.iter().zip(history.required_extensions()) {
-        let removed = migration.removed_extensions();
-        if !required.is_empty() || !removed.is_empty() {
-            run_pending(&mut pending)?;
-            let created = required.iter().map(ddl::create_extension);
-            let dropped = removed.iter().map(|name| format!("DROP EXTENSION \"{name}\";"));
-            scratch.admin.query(&created.chain(dropped).collect::<Vec<_>>().join("\n"))?;
+    for (migration, required_extensions) in history.migrations.iter().zip(history.required_extensions()) {
+        let removed_extensions = migration.removed_extensions();
+        if !required_extensions.is_empty() || !removed_extensions.is_empty() {
+            run_pending(&mut pending_migrations)?;
+            let create_statements = required_extensions.iter().map(ddl::create_extension);
+            let drop_statements = removed_extensions.iter().map(|name| format!("DROP EXTENSION \"{name}\";"));
+            scratch.admin.query(&create_statements.chain(drop_statements).collect::<Vec<_>>().join("\n"))?;
         }
-        if removed.is_empty() {
+        // A migration that removes extensions does nothing else.
+        if removed_extensions.is_empty() {
             let run_in =
                 if migration.plan.run == RunMode::Transaction { RunIn::Transaction } else { RunIn::NoTransaction };
-            pending.push((&migration.up, run_in));
+            pending_migrations.push((&migration.up, run_in));
         }
     }
-    run_pending(&mut pending)
+    run_pending(&mut pending_migrations)
 }

@@ -1,4 +1,4 @@
-//! Writes migrations for the changes of the definitions.
+//! Writes migrations for the changes of the definitions, or empty migrations for SQL of the user.
 
 use super::definition::Selection;
 use crate::database::history::{History, Migration};
@@ -12,6 +12,7 @@ use crate::values::SqlIdent;
 #[derive(Debug)]
 pub struct NewMigrations {
     pub database: SqlIdent,
+    /// The whole history, with the new migrations at its end.
     history: History,
     /// Number of migrations that existed before.
     pub existing: usize,
@@ -27,6 +28,7 @@ impl NewMigrations {
         &self.history.migrations[self.existing..]
     }
 
+    /// Writes the files of the whole history.
     pub(super) fn write(&self, selection: &Selection) -> Result<(), Vec<Diagnostic>> {
         migrations::write(&selection.project(), &self.database, &self.history.files()).map(drop)
     }
@@ -34,19 +36,23 @@ impl NewMigrations {
 
 /// The migrations that a command wrote, by database.
 #[derive(Debug)]
-pub struct Created {
+pub struct CreatedMigrations {
     pub databases: Vec<NewMigrations>,
     pub warnings: Vec<Diagnostic>,
 }
 
 /// Writes migrations for all changes of the selected definitions or, with `handwritten`, one empty migration for each
-/// database. `slug` is the word in the names of the migrations.
+/// database. `slug` is the part of the names after the number: `orders` in `0007_orders`.
 ///
 /// # Errors
 /// NS105 for a malformed `slug`, the errors of reading and planning, NS804 if a file cannot be written. If the change
 /// of any database is refused, no file is written.
-pub fn create(selection: &Selection, slug: Option<&str>, handwritten: bool) -> Result<Created, Vec<Diagnostic>> {
-    let mut created = Created { databases: Vec::new(), warnings: Vec::new() };
+pub fn create(
+    selection: &Selection,
+    slug: Option<&str>,
+    handwritten: bool,
+) -> Result<CreatedMigrations, Vec<Diagnostic>> {
+    let mut result = CreatedMigrations { databases: Vec::new(), warnings: Vec::new() };
     for definition in selection.definitions()? {
         let database = definition.name.clone();
         let mut history = selection.history(&database)?;
@@ -58,19 +64,19 @@ pub fn create(selection: &Selection, slug: Option<&str>, handwritten: bool) -> R
         } else {
             let old_schema = history.schema(&database, &JsonDecoder).map_err(|finding| vec![finding])?;
             let (step_groups, warnings) = definition.plan(&old_schema)?;
-            created.warnings.extend(warnings);
+            result.warnings.extend(warnings);
             if !step_groups.is_empty() {
                 let default_slug = if existing == 0 { "init" } else { "change" };
                 let slug = slug.unwrap_or(default_slug);
                 history.extend(slug, &step_groups, &definition.schema).map_err(malformed_slug)?;
             }
         }
-        created.databases.push(NewMigrations::new(database, history, existing));
+        result.databases.push(NewMigrations::new(database, history, existing));
     }
-    for database in created.databases.iter().filter(|database| !database.migrations().is_empty()) {
+    for database in result.databases.iter().filter(|database| !database.migrations().is_empty()) {
         database.write(selection)?;
     }
-    Ok(created)
+    Ok(result)
 }
 
 fn malformed_slug(reason: String) -> Vec<Diagnostic> {

@@ -34,11 +34,12 @@ pub struct Definition {
 }
 
 impl Definition {
-    /// Returns the role that owns everything in the database.
+    /// Returns the role that runs the migrations, and owns the database and everything in it.
     pub fn owner(&self) -> SqlIdent {
         plan::migrations_role(&self.name)
     }
 
+    /// Returns the path of the definition in the stack.
     pub(super) fn root(&self) -> FieldPath {
         path!("databases", self.name)
     }
@@ -69,7 +70,7 @@ impl Definition {
 }
 
 impl Selection {
-    /// Returns the same selection of the databases of a different stack file.
+    /// Returns a selection of the same databases in a different stack file.
     #[must_use]
     pub fn with_stack(&self, stack: &Path) -> Self {
         let mut selection = self.clone();
@@ -90,10 +91,10 @@ impl Selection {
     /// The errors of reading the stack; NS710 for a definition that differs between environments, NS305 for a selected
     /// name that the stack does not define.
     pub(super) fn definitions(&self) -> Result<Vec<Definition>, Vec<Diagnostic>> {
-        let loaded = source::load(&self.request)?;
-        let mut findings = loaded.findings;
+        let loaded_stack = source::load(&self.request)?;
+        let mut findings = loaded_stack.findings;
         let mut definitions = BTreeMap::new();
-        for environment in loaded.environments {
+        for environment in loaded_stack.environments {
             findings.extend(add_definitions(environment, &mut definitions));
         }
         for name in self.databases.iter().filter(|name| !definitions.keys().any(|defined| defined.as_str() == *name)) {
@@ -112,7 +113,8 @@ impl Selection {
         Ok(definitions.into_values().filter(|definition| is_selected(&definition.name)).collect())
     }
 
-    /// Returns the definition of the only selected database. `reason` explains why there must be exactly one.
+    /// Returns the definition of the only selected database. `reason` explains in messages why there must be exactly one,
+    /// for example "--from and --to compare one database".
     ///
     /// # Errors
     /// The errors of [`Selection::definitions`]; NS305 with `reason` for no database or several.
@@ -146,7 +148,8 @@ pub(super) fn not_one_database(reason: &str, selected: usize) -> Diagnostic {
     }
 }
 
-/// Adds the definitions of one environment, and returns findings about them.
+/// Adds the definitions of one environment to those of the other environments. Returns findings about the definitions,
+/// including those that differ from an environment that was added before.
 fn add_definitions(environment: Environment, definitions: &mut BTreeMap<SqlIdent, Definition>) -> Vec<Diagnostic> {
     let (environment_definitions, mut findings) = plan::definitions(&environment.stack);
     for finding in &mut findings {

@@ -21,7 +21,7 @@ use crate::server::Server;
 use crate::source::JsonDecoder;
 use crate::values::{Checked, SqlIdent, plugin_names};
 
-/// The planned migrations of each database.
+/// The planned migrations of each database. They are not written to files.
 #[derive(Debug, Default)]
 pub struct Diff {
     pub databases: Vec<(SqlIdent, Vec<Migration>)>,
@@ -31,14 +31,15 @@ pub struct Diff {
 /// One side of a comparison.
 #[derive(Debug, Clone)]
 pub enum Side {
-    /// The written migrations of the stack's database.
+    /// The schema that results from the written migrations of the only selected database.
     Migrations(Selection),
-    /// The definition in a stack.
+    /// The definition of the only selected database in a stack.
     Stack(Selection),
-    /// A folder such as `db/shop`.
+    /// The schema that results from the migrations in a folder such as `db/shop`.
     Folder(PathBuf),
     /// The URL of a server.
     Server(String),
+    /// A schema without objects.
     Empty,
 }
 
@@ -94,8 +95,8 @@ pub fn between(from: &Side, to: &Side, scratch_url: Option<&str>) -> Result<Diff
     Ok(Diff { databases: vec![(new.name, history.migrations)], warnings })
 }
 
-/// Replaces the SQL in `written` with the spelling that the server `scratch_url` prints. Copies hints and allowances,
-/// which servers do not store, to `server_schema`.
+/// Makes a written schema comparable with the schema of a server. Replaces the SQL in `written` with the spelling that the
+/// server `scratch_url` prints, and copies hints and allowances, which servers do not store, to `server_schema`.
 fn reprint(
     written: &mut Schema,
     server_schema: &mut Schema,
@@ -115,17 +116,18 @@ fn reprint(
     Ok(())
 }
 
-/// A schema to compare.
+/// The schema of one side, with what is known about its origin.
 struct DiffSchema {
+    /// Name of the database.
     name: SqlIdent,
     schema: Schema,
-    /// Present for a stack, which can allow hazards, and in which findings have a position.
+    /// Present for a stack: it can allow hazards, and findings have a place in its files.
     definition: Option<Definition>,
     /// Present for a server.
     server: Option<ServerSpelling>,
 }
 
-/// The settings and rights of a server because of which its schema can differ from a written one without a change.
+/// Reasons why the schema of a server can differ from an equal written schema.
 struct ServerSpelling {
     /// Settings that decide how the server reads text such as dates.
     settings: InputSettings,
@@ -134,6 +136,7 @@ struct ServerSpelling {
 }
 
 impl DiffSchema {
+    /// Reads the schema of a side.
     fn read(side: &Side) -> Result<Self, Vec<Diagnostic>> {
         let without_origin =
             |name: SqlIdent, schema: Schema| DiffSchema { name, schema, definition: None, server: None };
@@ -160,6 +163,7 @@ impl DiffSchema {
         }
     }
 
+    /// Plans the change from an older schema to this one. Also returns warnings.
     fn plan_from(&self, old: &Schema) -> Result<(StepGroups, Vec<Diagnostic>), Vec<Diagnostic>> {
         match &self.definition {
             Some(definition) => Definition { schema: self.schema.clone(), ..definition.clone() }.plan(old),
@@ -169,11 +173,13 @@ impl DiffSchema {
     }
 }
 
+/// Returns the definition of the only selected database.
 fn single_definition(selection: &Selection) -> Result<Definition, Vec<Diagnostic>> {
     selection.single("--from and --to compare one database")
 }
 
-/// Reads the schema snapshot in a folder `db/<name>`, or `plugins/<name>/db` of a plugin.
+/// Reads the name of the database and the schema that results from the migrations in a folder `db/<name>`, or
+/// `plugins/<name>/db` of a plugin.
 fn read_folder(path: &Path) -> Result<(SqlIdent, Schema), Vec<Diagnostic>> {
     let path = real_path(path).unwrap_or_else(|_| path.to_owned());
     let wrong_folder = |message: String| {
@@ -184,6 +190,7 @@ fn read_folder(path: &Path) -> Result<(SqlIdent, Schema), Vec<Diagnostic>> {
         ]
     };
     let names: Vec<String> = path.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
+    // The name of the database, and the number of folders between the project and `path`.
     let (name, depth) = match names.as_slice() {
         [.., plugins, plugin, db] if plugins == plugin_names::FOLDER && db == "db" => {
             (plugin_names::database(plugin), 3)
@@ -227,7 +234,7 @@ impl Diff {
         text
     }
 
-    /// Returns the migrations as JSON: `databases.<name>.migrations`.
+    /// Returns the migrations as JSON: a list in `databases.<name>.migrations` for each database.
     pub fn to_json(&self) -> Value {
         let database = |(name, migrations): &(SqlIdent, Vec<Migration>)| {
             let migrations: Vec<Value> = migrations.iter().map(migration_json).collect();

@@ -9,7 +9,7 @@ use crate::database::ledger;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::words;
 
-/// The first statements of a script. They take the same lock as the runner.
+/// The first statements of a script. They check the role of the session, and take the same lock as the runner.
 const HEAD: &str = "\\set ON_ERROR_STOP on
 \\pset tuples_only on
 SET client_min_messages = warning;
@@ -33,18 +33,20 @@ pub fn down_script(selection: &Selection, last_kept: usize) -> Result<String, Ve
     if !findings.is_empty() {
         return Err(findings);
     }
-    let irreversible = |migration: &Migration| {
+    let irreversible_finding = |migration: &Migration| {
         Diagnostic::error(Code::ChangeRefused, definition.root())
             .message(format!("{} cannot be reverted without losing data", migration.name))
             .hint("change the definition instead, and run `nself db new`")
     };
-    script(&history, last_kept, irreversible).map_err(|findings| definition.locate(findings))
+    script(&history, last_kept, irreversible_finding).map_err(|findings| definition.locate(findings))
 }
 
+/// Returns the script for the migrations after the number `last_kept`, the newest first. `irreversible_finding` returns the
+/// finding about a migration without `down.sql`.
 fn script(
     history: &History,
     last_kept: usize,
-    irreversible: impl Fn(&Migration) -> Diagnostic,
+    irreversible_finding: impl Fn(&Migration) -> Diagnostic,
 ) -> Result<String, Vec<Diagnostic>> {
     let total = history.migrations.len();
     if last_kept > total {
@@ -58,28 +60,28 @@ fn script(
         ]);
     }
     let sum = history.sum();
-    let numbered: Vec<(usize, &Migration, &SumLine)> = (1..)
+    let numbered_migrations: Vec<(usize, &Migration, &SumLine)> = (1..)
         .zip(history.migrations.iter().zip(&sum))
         .map(|(number, (migration, line))| (number, migration, line))
         .collect();
-    let reverted = numbered[last_kept..].iter().rev();
-    let findings: Vec<Diagnostic> = reverted
+    let newest_first = numbered_migrations[last_kept..].iter().rev();
+    let findings: Vec<Diagnostic> = newest_first
         .clone()
         .filter(|(_, migration, _)| migration.down.is_none())
-        .map(|(_, migration, _)| irreversible(migration))
+        .map(|(_, migration, _)| irreversible_finding(migration))
         .collect();
     if !findings.is_empty() {
         return Err(findings);
     }
     let mut text = ledger::replace_placeholders(HEAD);
-    for (number, migration, line) in reverted {
+    for (number, migration, line) in newest_first {
         write_step(&mut text, *number, migration, line);
     }
     Ok(text)
 }
 
-/// Writes the statements that revert one migration and delete its row in the ledger. They are one transaction, unless
-/// the migration builds an index, which PostgreSQL does outside of transactions.
+/// Appends the statements that revert one migration and delete its row in the ledger. They are one transaction, unless
+/// the migration builds an index, which PostgreSQL can neither build nor drop in a transaction without blocking writers.
 fn write_step(text: &mut String, number: usize, migration: &Migration, line: &SumLine) {
     let name = &migration.name;
     let in_transaction = migration.plan.run == RunMode::Transaction;
@@ -96,7 +98,7 @@ fn write_step(text: &mut String, number: usize, migration: &Migration, line: &Su
 END $$;\n",
         chain = line.chain
     );
-    // Only a superuser can create the removed extensions again, so the script only checks that this was done.
+    // Only a superuser can create the extensions that the migration removed, so the script checks that this was done.
     let extensions = migration.removed_extensions();
     if extensions.is_empty() {
         let _ = writeln!(text, "SET search_path = public;\n{}", migration.down.as_deref().unwrap_or_default());
@@ -111,8 +113,8 @@ END $$;\n",
 END $$;\n"
         );
     }
-    // `nself.catalog` contains the digest of the catalog after this migration. The runner computes the digest again if
-    // the table is empty.
+    // `nself.catalog` contains the digest of the catalog after this migration, which no longer applies. The runner computes
+    // the digest again if the table is empty.
     let _ = writeln!(
         text,
         "RESET ROLE;\nSET search_path = pg_catalog, pg_temp;\nDELETE FROM nself.ledger WHERE number = {number};\nDELETE FROM nself.catalog;"

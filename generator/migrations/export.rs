@@ -13,7 +13,7 @@ use crate::database::history::{Migration, RunMode};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::Root;
 
-/// Runners whose file formats nself writes.
+/// A migration runner whose file format nself writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Runner {
     GolangMigrate,
@@ -26,6 +26,7 @@ pub enum Runner {
 }
 
 impl Runner {
+    /// All runners.
     pub const ALL: [Runner; 7] = [
         Runner::GolangMigrate,
         Runner::Dbmate,
@@ -72,7 +73,8 @@ impl FromStr for Runner {
     }
 }
 
-/// Writes the migrations of the selected database to a folder, and returns the paths in it. Other files stay.
+/// Writes the migrations of the selected database to a folder. Returns the paths of the written files in the folder. Other
+/// files in the folder stay.
 ///
 /// # Errors
 /// NS701 for each migration that the runner cannot run, NS804 if a file cannot be written.
@@ -87,7 +89,10 @@ pub fn export(selection: &Selection, runner: Runner, folder: &Path) -> Result<Ve
     Ok(files.into_iter().map(|(path, _)| path).collect())
 }
 
-/// Returns paths and texts of the files, in the order of the migrations.
+/// Returns path and text of each file, in the order of the migrations.
+///
+/// # Errors
+/// NS701 for each migration that the runner cannot run.
 fn convert(runner: Runner, migrations: &[Migration]) -> Result<Vec<(String, String)>, Vec<Diagnostic>> {
     let mut findings = Vec::new();
     let mut files = Vec::new();
@@ -115,6 +120,7 @@ fn convert(runner: Runner, migrations: &[Migration]) -> Result<Vec<(String, Stri
     Ok(files)
 }
 
+/// Returns path and text of each file for one migration.
 fn convert_migration(runner: Runner, migration: &Migration) -> Vec<(String, String)> {
     let (name, slug, number) = (&migration.name, migration.name.slug(), migration.name.number());
     let in_transaction = migration.plan.run == RunMode::Transaction;
@@ -156,18 +162,19 @@ fn convert_migration(runner: Runner, migration: &Migration) -> Vec<(String, Stri
     }
 }
 
-/// Returns Atlas's integrity file. Each line has a digest of all names and files up to its own; the first line has a
-/// digest of all other lines (package `sql/migrate` of Atlas, `NewHashFile` and `HashFile.Sum`).
+/// Returns Atlas's integrity file. The first line has a digest of all other lines. Each other line has the name of a file
+/// and a digest of the names and texts of all files up to this one (package `sql/migrate` of Atlas, `NewHashFile` and
+/// `HashFile.Sum`).
 fn atlas_sum(files: &[(String, String)]) -> String {
     let (mut sum_of_lines, mut sum_of_files) = (Context::new(&SHA256), Context::new(&SHA256));
     let mut lines = String::new();
     for (name, text) in files {
         sum_of_files.update(name.as_bytes());
         sum_of_files.update(text.as_bytes());
-        let line = STANDARD.encode(sum_of_files.clone().finish());
+        let digest = STANDARD.encode(sum_of_files.clone().finish());
         sum_of_lines.update(name.as_bytes());
-        sum_of_lines.update(line.as_bytes());
-        lines.push_str(&format!("{name} h1:{line}\n"));
+        sum_of_lines.update(digest.as_bytes());
+        lines.push_str(&format!("{name} h1:{digest}\n"));
     }
     format!("h1:{}\n{lines}", STANDARD.encode(sum_of_lines.finish()))
 }

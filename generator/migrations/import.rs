@@ -22,9 +22,10 @@ pub enum ImportSource<'a> {
 
 /// An imported definition.
 #[derive(Debug)]
-pub struct Imported {
+pub struct ImportedDefinition {
+    /// The definition as Nickel source.
     pub nickel: String,
-    /// Parts of the schema that the definition does not need, such as comments of extensions.
+    /// Warnings about the definition, and about parts of the source that it leaves out, such as comments of extensions.
     pub warnings: Vec<Diagnostic>,
 }
 
@@ -33,7 +34,7 @@ pub struct Imported {
 /// # Errors
 /// NS714 for each part that a definition cannot express, NS710 to NS712 for a definition that is not valid, NS780 for a
 /// folder whose migrations are not clear, NS804 if the file or the server cannot be read.
-pub fn import(source: ImportSource) -> Result<Imported, Vec<Diagnostic>> {
+pub fn import(source: ImportSource) -> Result<ImportedDefinition, Vec<Diagnostic>> {
     let (schema, warnings) = match source {
         ImportSource::Dbml(file) => {
             let position = |line, column| span(&file.display().to_string(), line, column);
@@ -44,19 +45,19 @@ pub fn import(source: ImportSource) -> Result<Imported, Vec<Diagnostic>> {
         ImportSource::Sql(file) => {
             let sql_text = SqlText::read(file)?;
             let position = |line, column| sql_text.span(line, column);
-            let imported = sql::read(&sql_text.text).map_err(|findings| errors(findings, position))?;
-            check_imported(imported, Some(&sql_text))?
+            let imported_schema = sql::read(&sql_text.text).map_err(|findings| errors(findings, position))?;
+            check_imported(imported_schema, Some(&sql_text))?
         }
         ImportSource::Server(url) => check_imported(Server::new(url)?.schema()?, None)?,
     };
-    Ok(Imported { nickel: nickel::write(&schema), warnings })
+    Ok(ImportedDefinition { nickel: nickel::write(&schema), warnings })
 }
 
-/// Checks that a definition is valid, and returns warnings. `position` returns the place at which a part of it was
-/// created.
+/// Checks that a definition is valid, and returns warnings. `position` returns the place in the source of the part of the
+/// definition at a path; `None` if the source has no places.
 ///
 /// # Errors
-/// NS710 to NS712.
+/// NS710 to NS712 for a definition that is not valid.
 pub(super) fn check_complete(
     schema: &Schema,
     position: impl Fn(&FieldPath) -> Option<Span>,
@@ -71,25 +72,28 @@ pub(super) fn check_complete(
     if findings.iter().any(Diagnostic::is_error) { Err(findings) } else { Ok(findings) }
 }
 
-/// Checks an imported schema. Returns it with warnings about the parts that were left out.
+/// Checks an imported schema. Returns it with warnings, including those about parts of the source that were left out.
+/// `sql_text` is the source, unless it is a server.
 fn check_imported(
     imported: ImportedSchema,
-    text: Option<&SqlText>,
+    sql_text: Option<&SqlText>,
 ) -> Result<(Schema, Vec<Diagnostic>), Vec<Diagnostic>> {
     let ImportedSchema { schema, notes, places, service_rights: _ } = imported;
     let mut warnings = check_complete(&schema, |path| {
+        // `places` has the place of each object, such as `tables.orders`.
         let [Segment::Key(kind), Segment::Key(name), ..] = path.0.as_slice() else { return None };
         let (line, column) = places.get(&format!("{kind}.{name}"))?;
-        text.map(|text| text.span(*line, *column))
+        sql_text.map(|text| text.span(*line, *column))
     })?;
     let warning = |finding: ImportFinding| {
-        let position = text.map(|text| text.span(finding.line, finding.column));
+        let position = sql_text.map(|text| text.span(finding.line, finding.column));
         Diagnostic::warning(Code::NotImported, FieldPath::root()).message(finding.what).at(position)
     };
     warnings.extend(notes.into_iter().map(warning));
     Ok((schema, warnings))
 }
 
+/// Returns the errors NS714 for parts that a definition cannot express.
 fn errors(findings: Vec<ImportFinding>, position: impl Fn(usize, usize) -> Span) -> Vec<Diagnostic> {
     let error = |finding: ImportFinding| {
         let position = position(finding.line, finding.column);

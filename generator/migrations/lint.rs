@@ -15,9 +15,9 @@ pub struct Hazard {
     /// The object that the step changes.
     pub object: String,
     pub hazard: hazard::Hazard,
-    /// The effect of the step.
+    /// The reason for the step, such as `orders.total is new`.
     pub why: String,
-    /// The meaning of the hazard.
+    /// The effect of the hazard, such as "the stored data is lost".
     pub what: &'static str,
     /// Whether the definition must allow the hazard.
     pub reviewed: bool,
@@ -30,7 +30,7 @@ pub struct Lint {
     pub findings: Vec<Diagnostic>,
 }
 
-/// Checks the migrations of the selected databases.
+/// Lists the hazards of the migrations of the selected databases, and checks the SQL of the migrations.
 ///
 /// # Errors
 /// The errors of reading the definitions and the migrations.

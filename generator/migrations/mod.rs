@@ -17,14 +17,14 @@ mod status;
 mod verify;
 
 pub use baseline::{Baseline, baseline};
-pub use create::{Created, NewMigrations, create};
+pub use create::{CreatedMigrations, NewMigrations, create};
 pub use definition::{Definition, Selection};
 pub use diff::{Diff, Side, between, pending};
 pub use down::down_script;
 pub use export::{Runner, export};
-pub use import::{ImportSource, Imported, import};
+pub use import::{ImportSource, ImportedDefinition, import};
 pub use lint::{Hazard, Lint, lint};
 pub use rebase::rebase;
-pub use seal::{Sealed, seal};
+pub use seal::{SealedDatabase, seal};
 pub use status::{DatabaseStatus, ServerStatus, status};
-pub use verify::{Verified, verify};
+pub use verify::{Verification, verify};

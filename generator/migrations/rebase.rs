@@ -1,9 +1,8 @@
 //! Puts the migrations of this branch after the migrations of the base, which is the branch into which this one will be
-//! merged.
-//! Migrations of the base stay unchanged. Migrations of this branch are generated again if nself generated them;
+//! merged. Migrations of the base stay unchanged. Migrations of this branch are generated again if nself generated them;
 //! hand-written ones keep their SQL.
 
-use super::create::{Created, NewMigrations};
+use super::create::{CreatedMigrations, NewMigrations};
 use super::definition::{Definition, Selection};
 use super::revision::Revision;
 use crate::database::history::{History, Migration};
@@ -18,9 +17,9 @@ use crate::source::JsonDecoder;
 /// # Errors
 /// The errors of reading and planning; NS804 if git fails (with its message) or a file cannot be written. If the change
 /// of any database cannot be planned, no file is written.
-pub fn rebase(selection: &Selection, base: &str) -> Result<Created, Vec<Diagnostic>> {
+pub fn rebase(selection: &Selection, base: &str) -> Result<CreatedMigrations, Vec<Diagnostic>> {
     let revision = Revision { project: selection.project(), name: base };
-    let mut created = Created { databases: Vec::new(), warnings: Vec::new() };
+    let mut result = CreatedMigrations { databases: Vec::new(), warnings: Vec::new() };
     for definition in selection.definitions()? {
         let base_history = History::read(&definition.name, &revision.files(&definition.name)?)?;
         let mut files = migrations::read(&selection.project(), &definition.name)?;
@@ -28,43 +27,44 @@ pub fn rebase(selection: &Selection, base: &str) -> Result<Created, Vec<Diagnost
         files.retain(|path, _| path.starts_with("migrations/"));
         let branch_history = History::parse(&definition.name, &files)?;
         let (database, warnings) = rebase_database(&definition, base_history, &branch_history)?;
-        created.databases.push(database);
-        created.warnings.extend(warnings);
+        result.databases.push(database);
+        result.warnings.extend(warnings);
     }
-    for database in &created.databases {
+    for database in &result.databases {
         database.write(selection)?;
     }
-    Ok(created)
+    Ok(result)
 }
 
+/// Returns the history of the base with the migrations of the branch at its end, and warnings.
 fn rebase_database(
     definition: &Definition,
     base_history: History,
-    branch: &History,
+    branch_history: &History,
 ) -> Result<(NewMigrations, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let branch_migrations = added_migrations(&base_history, branch);
+    let branch_migrations = added_migrations(&base_history, branch_history);
     let existing = base_history.migrations.len();
     let base_schema = base_history.schema(&definition.name, &JsonDecoder).map_err(|finding| vec![finding])?;
-    let mut rebased = base_history;
+    let mut rebased_history = base_history;
     let (step_groups, warnings) = definition.plan(&base_schema)?;
     if !step_groups.is_empty() {
-        let generated = branch_migrations.iter().find(|migration| !migration.is_handwritten());
-        let slug = generated.map_or("change", |migration| migration.name.slug());
-        rebased.extend(slug, &step_groups, &definition.schema).map_err(malformed_name)?;
+        let first_generated = branch_migrations.iter().find(|migration| !migration.is_handwritten());
+        let slug = first_generated.map_or("change", |migration| migration.name.slug());
+        rebased_history.extend(slug, &step_groups, &definition.schema).map_err(malformed_name)?;
     }
     for migration in branch_migrations.iter().filter(|migration| migration.is_handwritten()) {
-        let mut renumbered = (*migration).clone();
-        let number = rebased.migrations.len() + 1;
-        renumbered.name = MigrationName::numbered(number, migration.name.slug()).map_err(malformed_name)?;
+        let mut renumbered_migration = (*migration).clone();
+        let number = rebased_history.migrations.len() + 1;
+        renumbered_migration.name = MigrationName::numbered(number, migration.name.slug()).map_err(malformed_name)?;
         // The effects of handwritten SQL are unknown, so the schema counts as unchanged.
-        renumbered.plan.from = snapshot::Digests::of_objects(&rebased.snapshot).root();
-        renumbered.plan.to = renumbered.plan.from;
-        rebased.migrations.push(renumbered);
+        renumbered_migration.plan.from = snapshot::Digests::of_objects(&rebased_history.snapshot).root();
+        renumbered_migration.plan.to = renumbered_migration.plan.from;
+        rebased_history.migrations.push(renumbered_migration);
     }
-    Ok((NewMigrations::new(definition.name.clone(), rebased, existing), warnings))
+    Ok((NewMigrations::new(definition.name.clone(), rebased_history, existing), warnings))
 }
 
-/// Returns the migrations of the branch that the base does not have.
+/// Returns the migrations of the branch that the base does not have with the same name and the same SQL.
 fn added_migrations<'a>(base: &History, branch: &'a History) -> Vec<&'a Migration> {
     let is_in_base = |migration: &Migration| {
         base.migrations
@@ -93,8 +93,8 @@ mod tests {
     fn migrations_of_the_base_are_recognised_by_name_and_sql() {
         let base =
             History { migrations: vec![migration(1, "init", "a"), migration(2, "mail", "b")], ..History::default() };
-        let own = [migration(1, "init", "a"), migration(2, "mail", "other"), migration(2, "phone", "b")];
-        let branch = History { migrations: own.to_vec(), ..History::default() };
-        assert_eq!(added_migrations(&base, &branch), [&own[1], &own[2]]);
+        let branch_migrations = [migration(1, "init", "a"), migration(2, "mail", "other"), migration(2, "phone", "b")];
+        let branch = History { migrations: branch_migrations.to_vec(), ..History::default() };
+        assert_eq!(added_migrations(&base, &branch), [&branch_migrations[1], &branch_migrations[2]]);
     }
 }

@@ -39,7 +39,8 @@ impl Revision<'_> {
         })
     }
 
-    /// Reads the files of a database: its migrations, schema snapshots and sum file.
+    /// Reads the files of a database: its migrations, schema snapshots and sum file. The paths are those in the folder of
+    /// the database, such as `migrations/0007_orders/up.sql`.
     ///
     /// # Errors
     /// NS804 with the message of git.
@@ -66,17 +67,18 @@ impl Revision<'_> {
         self.git(&["cat-file", "--end-of-options", "blob", &format!("{}:./{path}", self.name)])
     }
 
+    /// Runs git in the project and returns what it prints.
     fn git(&self, arguments: &[&str]) -> Result<String, Vec<Diagnostic>> {
         run_git(&self.project, arguments).map_err(|reason| vec![self.failure(&reason, arguments)])
     }
 
-    /// Returns the finding about a failed command of git.
+    /// Returns the finding about a failed command of git: there is no repository, or the revision is probably wrong.
     fn failure(&self, reason: &str, arguments: &[&str]) -> Diagnostic {
         let finding = Diagnostic::error(Code::Io, FieldPath::root());
-        if let Err(fault) = run_git(&self.project, &["rev-parse", "--git-dir"]) {
+        if let Err(repository_error) = run_git(&self.project, &["rev-parse", "--git-dir"]) {
             return finding
                 .message(format!(
-                    "git finds no repository for the project, so it cannot read the revision `{}`: {fault}",
+                    "git finds no repository for the project, so it cannot read the revision `{}`: {repository_error}",
                     self.name
                 ))
                 .expected("a folder in a git repository")
@@ -88,6 +90,7 @@ impl Revision<'_> {
     }
 }
 
+/// Runs git in a folder. Returns its output, or the message of its error.
 fn run_git(folder: &Path, arguments: &[&str]) -> Result<String, String> {
     let output = Command::new("git").args(SAFE_SETTINGS).args(arguments).current_dir(folder).output();
     let output = output.map_err(|error| error.to_string())?;

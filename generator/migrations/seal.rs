@@ -6,9 +6,9 @@ use crate::diagnostic::Diagnostic;
 use crate::project::migrations;
 use crate::values::SqlIdent;
 
-/// A database whose sum file is up to date.
+/// A database whose sum file was written.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Sealed {
+pub struct SealedDatabase {
     pub database: SqlIdent,
     /// Number of migrations in the sum file.
     pub migrations: usize,
@@ -19,7 +19,7 @@ pub struct Sealed {
 ///
 /// # Errors
 /// NS730 if any other migration was changed, NS732 for malformed files, NS804 if a file cannot be written.
-pub fn seal(selection: &Selection) -> Result<Vec<Sealed>, Vec<Diagnostic>> {
+pub fn seal(selection: &Selection) -> Result<Vec<SealedDatabase>, Vec<Diagnostic>> {
     let project = selection.project();
     let mut databases = Vec::new();
     for definition in selection.definitions()? {
@@ -32,19 +32,21 @@ pub fn seal(selection: &Selection) -> Result<Vec<Sealed>, Vec<Diagnostic>> {
         }
         migrations::write(&project, &name, &history.files())?;
         selection.history(&name)?;
-        databases.push(Sealed { database: name, migrations: history.migrations.len() });
+        databases.push(SealedDatabase { database: name, migrations: history.migrations.len() });
     }
     Ok(databases)
 }
 
-/// Returns whether the sum file agrees with the history up to the hand-written migrations at its end.
+/// Returns whether the sum file agrees with the history up to the hand-written migrations at the end of the history.
 fn extends_sum(history: &History, files: &HistoryFiles) -> bool {
     let text = files.get(SUM_FILE).map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
-    let recorded = SumLine::parse(&text).unwrap_or_default();
-    let current = history.sum();
+    let recorded_lines = SumLine::parse(&text).unwrap_or_default();
+    let current_lines = history.sum();
     let handwritten_at_end = history.migrations.iter().rev().take_while(|migration| migration.is_handwritten()).count();
-    let unchangeable_count = (history.migrations.len() - handwritten_at_end).min(recorded.len());
-    recorded.get(..unchangeable_count) == current.get(..unchangeable_count) && recorded.len() <= current.len()
+    // Number of migrations that the sum file has and that may not change.
+    let unchangeable_count = (history.migrations.len() - handwritten_at_end).min(recorded_lines.len());
+    recorded_lines.get(..unchangeable_count) == current_lines.get(..unchangeable_count)
+        && recorded_lines.len() <= current_lines.len()
 }
 
 #[cfg(test)]

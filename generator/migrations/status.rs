@@ -15,10 +15,11 @@ pub struct DatabaseStatus {
     pub database: SqlIdent,
     /// Number of written migrations.
     pub migrations: usize,
-    /// Name of the last migration.
+    /// Name of the last written migration; `None` if there is none.
     pub last: Option<String>,
     /// Whether the definition has changes for which `nself db new` would write a migration.
     pub changes_without_migration: bool,
+    /// `None` if no server was compared.
     pub server: Option<ServerStatus>,
 }
 
@@ -34,7 +35,7 @@ pub struct ServerStatus {
     pub waiting: usize,
 }
 
-/// Name and digest of a migration.
+/// The name of a migration that a server has applied, and the digest of its `up.sql`.
 type LedgerRow = (String, String);
 
 impl DatabaseStatus {
@@ -71,6 +72,7 @@ pub fn status(selection: &Selection, url: Option<&str>) -> Result<Vec<DatabaseSt
 }
 
 impl ServerStatus {
+    /// Compares the rows of a ledger with the lines of the sum file, up to the first difference.
     fn new(ledger: &[LedgerRow], sum: &[SumLine]) -> Self {
         let is_same = |(row, line): &(&LedgerRow, &SumLine)| row.0 == line.name.as_str() && row.1 == line.up.as_str();
         let applied = ledger.iter().zip(sum).take_while(is_same).count();
@@ -100,14 +102,15 @@ fn read_ledger(url: &str) -> Result<Vec<LedgerRow>, Vec<Diagnostic>> {
     Ok(parse_ledger(&answer))
 }
 
+/// Returns the rows that [`PRINT_LEDGER`] printed, in the order of their numbers, without unfinished migrations.
 fn parse_ledger(answer: &str) -> Vec<LedgerRow> {
     let mut rows: Vec<(u32, LedgerRow)> = answer.lines().filter_map(parse_applied_row).collect();
     rows.sort();
     rows.into_iter().map(|(_, row)| row).collect()
 }
 
-/// Parses a row that COPY prints: number, name, digest and state, separated by tabs. `None` for an unfinished
-/// migration.
+/// Parses a row that COPY prints: number, name, digest and state, separated by tabs. Returns the number and the row;
+/// `None` for an unfinished migration.
 fn parse_applied_row(line: &str) -> Option<(u32, LedgerRow)> {
     let mut columns = line.split('\t');
     let number = columns.next()?.parse().ok()?;

@@ -1,5 +1,5 @@
-//! Checks that migrations are unchanged since nself wrote them, that the history starts with all migrations of a base
-//! revision, and that it produces the definitions.
+//! Checks that migrations are unchanged since they were recorded, that the history starts with all migrations of a base
+//! revision, and that the resulting schemas are those of the definitions.
 
 use super::definition::{Definition, Selection};
 use super::revision::Revision;
@@ -10,20 +10,20 @@ use crate::source::JsonDecoder;
 
 /// The result of a check without errors.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Verified {
+pub struct Verification {
     /// Number of migrations of all selected databases.
     pub migrations: usize,
     pub warnings: Vec<Diagnostic>,
 }
 
-/// Checks the migrations of the selected databases. With `base`, a git revision, also checks that the migrations of
-/// that revision are unchanged.
+/// Checks the migrations of the selected databases. With `base`, a git revision, also checks that the history starts with
+/// all migrations of that revision.
 ///
 /// # Errors
 /// NS730 to NS732 for each database whose migrations are changed, missing or damaged; NS804 with the message of git.
-pub fn verify(selection: &Selection, base: Option<&str>) -> Result<Verified, Vec<Diagnostic>> {
+pub fn verify(selection: &Selection, base: Option<&str>) -> Result<Verification, Vec<Diagnostic>> {
     let base = base.map(|name| Revision { project: selection.project(), name });
-    let mut verified = Verified { migrations: 0, warnings: Vec::new() };
+    let mut verification = Verification { migrations: 0, warnings: Vec::new() };
     let mut errors = Vec::new();
     for definition in selection.definitions()? {
         let name = &definition.name;
@@ -34,9 +34,9 @@ pub fn verify(selection: &Selection, base: Option<&str>) -> Result<Verified, Vec
                 continue;
             }
         };
-        verified.migrations += history.migrations.len();
+        verification.migrations += history.migrations.len();
         match history.schema(name, &JsonDecoder) {
-            Ok(last_schema) => verified.warnings.extend(definition.unknown_allowances(&last_schema)),
+            Ok(last_schema) => verification.warnings.extend(definition.unknown_allowances(&last_schema)),
             Err(finding) => errors.push(finding),
         }
         errors.extend(missing_migration_finding(&definition, &history));
@@ -44,9 +44,10 @@ pub fn verify(selection: &Selection, base: Option<&str>) -> Result<Verified, Vec
             errors.extend(check_base_unchanged(name, &base.sum(name)?, &history.sum()));
         }
     }
-    if errors.is_empty() { Ok(verified) } else { Err(errors.into_iter().chain(verified.warnings).collect()) }
+    if errors.is_empty() { Ok(verification) } else { Err(errors.into_iter().chain(verification.warnings).collect()) }
 }
 
+/// Returns a finding if the definition has changes without a migration.
 fn missing_migration_finding(definition: &Definition, history: &History) -> Vec<Diagnostic> {
     if history.snapshot == snapshot::objects(&definition.schema) {
         return Vec::new();

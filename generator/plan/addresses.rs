@@ -22,6 +22,7 @@ const LOCAL_DOMAINS: [&str; 2] = ["local.nself.org", "localhost"];
 /// A route with the field that declares it and its host names, the canonical one first.
 #[derive(Debug, Clone)]
 pub struct Address {
+    /// The service or frontend of the route.
     pub owner: ServiceName,
     pub path: FieldPath,
     pub route: Route,
@@ -37,7 +38,8 @@ pub struct Addresses {
     /// Additional domains, which resolve to this machine; only in the profile `local`.
     aliases: Vec<&'static str>,
     routes: Vec<Address>,
-    /// Host names and path of each frontend's route, even if a different server serves the frontend.
+    /// Host names and path of each frontend's route. Frontends that are not part of the environment are included, since a
+    /// server outside of it may serve them.
     frontends: Vec<(Vec<String>, String)>,
 }
 
@@ -67,11 +69,12 @@ impl Addresses {
                 findings.extend(addresses.add(name, path!("frontends", name, "route"), &frontend.route));
             }
         }
-        let may_be_served = |frontend: &&Frontend| frontend.enabled != Some(false) && frontend.include != Some(false);
+        // A frontend that `include_frontends` excludes may have a server outside of the environment.
+        let may_have_server = |frontend: &&Frontend| frontend.enabled != Some(false) && frontend.include != Some(false);
         addresses.frontends = stack
             .frontends
             .values()
-            .filter(may_be_served)
+            .filter(may_have_server)
             .filter_map(|frontend| {
                 let path = frontend.route.path.as_ref().map_or("/", UrlPath::as_str).trim_end_matches('/');
                 Some((addresses.hosts(&frontend.route)?, path.to_owned()))
@@ -85,9 +88,9 @@ impl Addresses {
     fn add(&mut self, owner: &ServiceName, path: FieldPath, route: &Route) -> Option<Diagnostic> {
         let Some(hosts) = self.hosts(route) else { return Some(ambiguous_host(owner, path, route)) };
         // Each part of the name is a checked type, but together they may be too long.
-        let finding = hosts.iter().find(|host| host.len() > 253).map(|long| {
+        let finding = hosts.iter().find(|host| host.len() > 253).map(|long_host| {
             Diagnostic::error(Code::BadValue, path.clone())
-                .message(format!("`{long}` has {} characters, but a DNS name has at most 253", long.len()))
+                .message(format!("`{long_host}` has {} characters, but a DNS name has at most 253", long_host.len()))
                 .expected("a name of at most 253 characters, together with the domain")
                 .hint("shorten the subdomain, or use a shorter domain")
         });
@@ -95,7 +98,8 @@ impl Addresses {
         finding
     }
 
-    /// Returns the host names of a route; `None` unless it has exactly one of `subdomain` and `host`.
+    /// Returns the host names of a route, one for each domain: the subdomain `api` is `api.example.com`, and `@` is the
+    /// domain itself. `None` unless the route has exactly one of `subdomain` and `host`.
     fn hosts(&self, route: &Route) -> Option<Vec<String>> {
         let domains = self.domains();
         let hosts = match (&route.subdomain, &route.host) {
@@ -103,8 +107,8 @@ impl Addresses {
                 "@" => domains.map(str::to_owned).collect(),
                 label => domains.map(|domain| format!("{label}.{domain}")).collect(),
             },
-            // In the profile `local`, a full host name does not resolve to this machine, so it becomes one label below
-            // the domain.
+            // If local domains replace the public one, a full host name does not resolve to this machine, so it becomes
+            // one label below them: `api.example.org` is `api-example-org.localhost`.
             (None, Some(host)) if !self.aliases.is_empty() => {
                 let label = host_as_label(host.as_str());
                 domains.map(|domain| format!("{label}.{domain}")).collect()
@@ -115,7 +119,7 @@ impl Addresses {
         Some(hosts)
     }
 
-    /// Returns the domain of the environment and its additional domains.
+    /// Returns the base domain of the environment, and the additional domains of the profile `local`.
     pub(super) fn domains(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.domain.as_str()).chain(self.aliases.iter().copied())
     }
@@ -136,17 +140,19 @@ impl Addresses {
         &self.domain
     }
 
+    /// Returns the routes of services and of included frontends, with their host names.
     pub fn routes(&self) -> &[Address] {
         &self.routes
     }
 
-    /// Returns the public host name of the service, without a leading `*.`.
+    /// Returns the first public host name of a service, without a leading `*.`; `None` if the service has no route.
     pub fn public_host(&self, service: &ServiceName) -> Option<&str> {
         let mut routes = self.routes.iter().filter(|address| &address.owner == service);
         routes.next().map(|address| address.hosts[0].as_str().trim_start_matches("*."))
     }
 
-    /// Returns the URL with which other services reach a service.
+    /// Returns the URL with which other services reach a service, such as `http://auth:4000/path`. `path` is the field that
+    /// refers to the service.
     ///
     /// # Errors
     /// The service or its port does not exist in this environment.
@@ -175,7 +181,7 @@ pub fn https_port(inputs: Inputs, roster: &Roster) -> Option<u16> {
     Some(https.port).filter(|port| *port != 443 && !is_behind_proxy)
 }
 
-/// Returns the publication of nginx's port for HTTPS.
+/// Returns the publication of nginx's port for HTTPS; `None` if the port is not published.
 pub fn published_https(nginx: &stack::Service) -> Option<&Publish> {
     nginx.publish.get(&PortName::wrap("https".into()))
 }
@@ -188,7 +194,8 @@ pub fn https_container_port(nginx: &stack::Service) -> u16 {
     nginx.all_ports().get(&PortName::wrap("https".into())).copied().unwrap_or(DEFAULT_HTTPS_CONTAINER_PORT)
 }
 
-/// Returns the protocols with which a port of the host is published. HTTP/3 uses the number of the port for HTTPS.
+/// Returns the protocols with which a port of the host is published. With HTTP/3, the number of the port for HTTPS is
+/// published with both.
 pub fn published_protocols(
     stack: &Stack,
     service: &ServiceName,
@@ -305,12 +312,13 @@ pub fn hint_to_add_optional(name: &ServiceName) -> Option<String> {
         .then(|| format!("add it from the library: `services.{name} = nself.services.{name}`"))
 }
 
-/// Returns the hint for adding a service, or a further process if the name begins with the name of a service.
+/// Returns the hint for adding a service; for a name such as `api-worker`, a process `worker` of the service `api`.
 fn hint_to_add(name: &ServiceName, stack: &Stack) -> String {
     let mut processes = stack.services.keys().filter_map(|service| {
         let process = name.as_str().strip_prefix(service.as_str())?.strip_prefix('-')?;
         Some(format!("add it, for example `services.{service}.processes.{process} = …`"))
     });
+    // Of several services whose names begin this name, the last one has the longest name.
     let hint = processes.next_back().or_else(|| hint_to_add_optional(name));
     hint.unwrap_or_else(|| format!("add it, for example `services.{name} = …`"))
 }

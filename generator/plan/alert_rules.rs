@@ -27,8 +27,8 @@ pub struct Rule {
 
 /// Returns the jobs whose targets must answer: the jobs of services, and the job of the kubelets.
 pub fn jobs(monitoring: &Monitoring) -> impl Iterator<Item = &str> {
-    let kubelets = matches!(monitoring.platform, Platform::Cluster { scrapes_kubelets: true, .. });
-    monitoring.jobs.keys().map(|name| name.as_str()).chain(kubelets.then_some(KUBELET))
+    let reads_kubelets = matches!(monitoring.platform, Platform::Cluster { scrapes_kubelets: true, .. });
+    monitoring.jobs.keys().map(|name| name.as_str()).chain(reads_kubelets.then_some(KUBELET))
 }
 
 /// Returns the rules about the targets of each job, and the alert that always fires.
@@ -40,7 +40,8 @@ pub fn of_targets(monitoring: &Monitoring) -> Vec<Rule> {
     };
     let targets = jobs(monitoring).map(|job| Rule {
         alert: "TargetDown".to_owned(),
-        // Name servers have no records of ended containers, so a job whose containers have all ended has no series.
+        // Name servers have no records of ended containers. A job whose containers have all ended thus has no series,
+        // which `absent` detects.
         expr: format!("up{{job=\"{job}\"{namespace}}} == 0 or absent(up{{job=\"{job}\"{namespace}}})"),
         hold: Some("2m".to_owned()),
         labels: labels(job, Severity::Critical),
@@ -64,6 +65,7 @@ pub fn of_service(service: &str, alerts: &BTreeMap<AlertName, Alert>) -> Vec<Rul
     alerts.iter().map(|(name, alert)| rule(service, name.as_str(), alert)).collect()
 }
 
+/// Returns the rule of one alert.
 fn rule(service: &str, name: &str, alert: &Alert) -> Rule {
     let runbook = alert.runbook.iter().map(|runbook| ("description", runbook.to_string()));
     Rule {

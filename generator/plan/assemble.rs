@@ -22,8 +22,8 @@ pub fn assemble(
     wirings: &Wirings,
     secrets: &BTreeMap<SecretName, Secret>,
 ) -> BTreeMap<ServiceName, Service> {
-    let services = roster.iter().map(|(name, planned)| {
-        let mut service = Service::new(name, planned, inputs.profile);
+    let services = roster.iter().map(|(name, member)| {
+        let mut service = Service::new(name, member, inputs.profile);
         for (addition, _) in wirings.of_service(name) {
             match addition {
                 Addition::SecretFile(secret) if !secrets.contains_key(secret) => {}
@@ -51,25 +51,26 @@ pub fn memory_limit(service: &stack::Service) -> Memory {
 
 impl Service {
     /// Returns a service as the stack declares it, with all defaults filled in.
-    fn new(name: &ServiceName, planned: &PlannedService, profile: Profile) -> Self {
-        let declared = &planned.service;
+    fn new(name: &ServiceName, member: &PlannedService, profile: Profile) -> Self {
+        let declared = &member.service;
         let memory_limit = memory_limit(declared);
         let cpu_limit = declared.limits.cpus.unwrap_or(DEFAULT_CPUS);
         let ports = declared.all_ports();
+        let is_proxy = name.as_str() == PROXY_SERVICE;
         Service {
-            origin: planned.path.clone(),
+            origin: member.path.clone(),
             plugin: None,
             image: declared.image.clone(),
             build: declared.build.clone(),
             // An additional process of a service runs the image that the service builds.
-            image_of: planned.process_of().filter(|_| declared.build.is_some() && declared.image.is_none()).cloned(),
+            image_of: member.process_of().filter(|_| declared.build.is_some() && declared.image.is_none()).cloned(),
             bases: BTreeMap::new(),
             layout: declared.layout.clone(),
             entrypoint: declared.entrypoint.clone(),
             command: declared.command.clone(),
             working_dir: declared.working_dir.clone(),
             aliases: declared.aliases.iter().cloned().collect(),
-            publish: publish(declared, name.as_str() == PROXY_SERVICE, profile, &ports),
+            publish: published_ports(declared, is_proxy, profile, &ports),
             udp_ports: udp_ports(declared),
             health: health(declared, &ports),
             h2c_ports: h2c_ports(declared, &ports),
@@ -89,6 +90,7 @@ impl Service {
             memory_limit,
             cpu_limit,
             pids_limit: declared.limits.pids.unwrap_or(DEFAULT_PIDS),
+            // By default, half of the memory limit up to 256 MiB, and a quarter of the CPU limit up to 0.25 processors.
             memory_reservation: declared.reservations.memory.unwrap_or(Memory((memory_limit.0 / 2).min(256 << 20))),
             cpu_reservation: declared.reservations.cpus.unwrap_or(Cpus((cpu_limit.0 / 4).clamp(1, 250))),
             replicas: declared.replicas.unwrap_or(1),
@@ -165,16 +167,16 @@ impl Service {
                 self.ports.insert(name.clone(), *of);
                 self.udp_ports.insert(name.clone());
                 let published = self.publish.iter().filter(|publish| publish.container_port == *of);
-                let published = published.map(|publish| Publish { protocol: Protocol::Udp, ..publish.clone() });
-                let published: Vec<Publish> = published.collect();
-                self.publish.extend(published);
+                let for_udp = published.map(|publish| Publish { protocol: Protocol::Udp, ..publish.clone() });
+                let for_udp: Vec<Publish> = for_udp.collect();
+                self.publish.extend(for_udp);
             }
             Addition::ReachesHost => self.reaches_host = true,
             Addition::Job => self.one_shot = true,
         }
     }
 
-    /// Replaces the tags of the image, and of the base images of its layout or Dockerfile, by the digests in the lock.
+    /// Replaces the tags of the image, and of the base images of its layout or Dockerfile, with the digests in the lock.
     fn pin_images(&mut self, inputs: Inputs) {
         let lock = &inputs.files.lock;
         // An image that is built from the project has no digest yet.
@@ -191,16 +193,20 @@ impl Service {
 }
 
 /// Returns the published ports of a service. Leaves out entries for unknown ports, which a rule reports.
-fn publish(
+fn published_ports(
     declared: &stack::Service,
     is_proxy: bool,
     profile: Profile,
     ports: &BTreeMap<PortName, u16>,
 ) -> Vec<Publish> {
     let published = declared.publish.iter().filter_map(|(port, publish)| {
-        let (address, container_port) = (published_address(is_proxy, profile, publish), *ports.get(port)?);
-        let (protocol, node_port) = (publish.protocol, publish.node_port);
-        Some(Publish { address, host_port: publish.port, container_port, protocol, node_port })
+        Some(Publish {
+            address: published_address(is_proxy, profile, publish),
+            host_port: publish.port,
+            container_port: *ports.get(port)?,
+            protocol: publish.protocol,
+            node_port: publish.node_port,
+        })
     });
     published.collect()
 }
@@ -215,8 +221,9 @@ fn udp_ports(declared: &stack::Service) -> BTreeSet<PortName> {
 fn h2c_ports(declared: &stack::Service, ports: &BTreeMap<PortName, u16>) -> BTreeSet<u16> {
     let routes = declared.all_routes().into_values().filter(|route| route.kind == RouteKind::Grpc);
     let check = declared.health.as_ref().and_then(|health| health.grpc.as_ref()).map(|check| check.port.clone());
-    let names = routes.map(|route| route.port).chain(check);
-    let names = names.map(|name| name.unwrap_or_else(|| PortName::wrap("http".into())));
+    let declared_names = routes.map(|route| route.port).chain(check);
+    // A route or a check without a port uses the port `http`.
+    let names = declared_names.map(|name| name.unwrap_or_else(|| PortName::wrap("http".into())));
     names.filter_map(|name| ports.get(&name).copied()).collect()
 }
 

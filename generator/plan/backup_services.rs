@@ -59,14 +59,14 @@ pub fn writers(roster: &Roster, volume: &VolumeName, owner: &ServiceName) -> BTr
 /// Completes the backup services in the roster. They run the server's image as the server's user, because that image
 /// contains the programs that copy the server.
 pub fn complete(stack: &Stack, roster: &mut Roster) {
-    let Some(server) = roster.get(&service_name(DATABASE)).map(|planned| planned.service.clone()) else { return };
+    let Some(server) = roster.get(&service_name(DATABASE)).map(|member| member.service.clone()) else { return };
     if !backups_are_on(roster) {
         return;
     }
     complete_file_jobs(stack, roster, &server);
     let target = &stack.backups.target;
     for name in TARGET_CLIENTS {
-        let Some(service) = roster.get_mut(&service_name(name)).map(|planned| &mut planned.service) else { continue };
+        let Some(service) = roster.get_mut(&service_name(name)).map(|member| &mut member.service) else { continue };
         if service.image.is_none() && service.build.is_none() {
             (service.image, service.build, service.layout) =
                 (server.image.clone(), server.build.clone(), server.layout.clone());
@@ -75,22 +75,22 @@ pub fn complete(stack: &Stack, roster: &mut Roster) {
         service.egress |= target.s3.is_some();
         service.host_mounts.extend(host_folder(target));
     }
-    if let Some(tools) = roster.get_mut(&service_name(BACKUP_TOOLS)).map(|planned| &mut planned.service) {
+    if let Some(tools) = roster.get_mut(&service_name(BACKUP_TOOLS)).map(|member| &mut member.service) {
         tools.user = tools.user.take().or(server.user);
     }
-    let backup = roster.get_mut(&service_name(BACKUP)).map(|planned| &mut planned.service);
+    let backup = roster.get_mut(&service_name(BACKUP)).map(|member| &mut member.service);
     if let (Some(backup), Some(schedule)) = (backup, &stack.backups.schedule) {
         backup.schedule = Some(schedule.clone());
     }
-    let volume = volume(target, roster);
-    let log_receiver = roster.get_mut(&service_name(WAL_RECEIVER)).map(|planned| &mut planned.service);
+    let volume = target_volume(target, roster);
+    let log_receiver = roster.get_mut(&service_name(WAL_RECEIVER)).map(|member| &mut member.service);
     if let (Some(log_receiver), Some(volume)) = (log_receiver, volume) {
         log_receiver.volumes.insert(VolumeName::wrap(VOLUME.to_owned()), volume);
     }
 }
 
-/// Completes the jobs for volumes and buckets, and removes them from an environment that has neither. On clusters, where no
-/// container runs as root, they run as the owner of the volumes.
+/// Completes the jobs for snapshots of volumes and buckets, and removes these jobs from an environment that has
+/// neither. On clusters, where no container runs as root, the jobs run as the owner of the first volume.
 fn complete_file_jobs(stack: &Stack, roster: &mut Roster, server: &stack::Service) {
     let volumes: Vec<(VolumeName, ServiceName)> =
         volumes(stack, roster).into_iter().map(|(volume, owner)| (volume.clone(), owner.clone())).collect();
@@ -102,10 +102,11 @@ fn complete_file_jobs(stack: &Stack, roster: &mut Roster, server: &stack::Servic
     let owner = volumes.first().and_then(|(_, owner)| roster[owner].service.user.clone());
     let writers: BTreeSet<ServiceName> =
         volumes.iter().flat_map(|(volume, owner)| writers(roster, volume, owner)).collect();
+    // A service without a port accepts no connections, so the jobs cannot notice that it is running.
     let has_port = |name: &&ServiceName| !roster[*name].service.all_ports().is_empty();
     let reachable_writers: Vec<ServiceName> = writers.iter().filter(has_port).cloned().collect();
     for name in FILE_JOBS.map(service_name) {
-        let Some(job) = roster.get_mut(&name).map(|planned| &mut planned.service) else { continue };
+        let Some(job) = roster.get_mut(&name).map(|member| &mut member.service) else { continue };
         // The check of snapshots mounts no volume of the services, so it keeps the user of the server.
         let user = owner.clone().filter(|_| name.as_str() != FILES_VERIFY);
         job.on_clusters.user = job.on_clusters.user.take().or(user).or_else(|| server.user.clone());
@@ -113,7 +114,7 @@ fn complete_file_jobs(stack: &Stack, roster: &mut Roster, server: &stack::Servic
             job.schedule.clone_from(&stack.backups.files_schedule);
         }
         if name.as_str() == FILES_RESTORE {
-            // The job connects to each of them, and refuses to work while one is running.
+            // The job tries to connect to each writer, and refuses to work while one is running.
             job.connects_to.extend(reachable_writers.iter().cloned());
         }
         if name.as_str() != FILES_VERIFY {
@@ -122,7 +123,8 @@ fn complete_file_jobs(stack: &Stack, roster: &mut Roster, server: &stack::Servic
     }
     let jobs: Vec<ServiceName> =
         FILE_JOBS.map(service_name).into_iter().filter(|name| roster.contains_key(name)).collect();
-    let tool_volumes = roster.get_mut(&service_name(BACKUP_TOOLS)).map(|planned| &mut planned.service.volumes);
+    // The jobs read programs from the volume into which the service `BACKUP_TOOLS` copies them.
+    let tool_volumes = roster.get_mut(&service_name(BACKUP_TOOLS)).map(|member| &mut member.service.volumes);
     for volume in tool_volumes.into_iter().flat_map(|volumes| volumes.values_mut()) {
         let path = volume.path.clone();
         volume.readers.extend(jobs.iter().map(|name| (name.clone(), path.clone())));
@@ -139,8 +141,9 @@ fn host_folder(target: &BackupTarget) -> Option<HostMount> {
     })
 }
 
-/// Returns the volume of a target that is a folder of the stack. The other services write to it, too.
-fn volume(target: &BackupTarget, roster: &Roster) -> Option<Volume> {
+/// Returns the volume of a target that is a folder of the stack. The first of `TARGET_CLIENTS` owns the volume; the other
+/// clients are its writers.
+fn target_volume(target: &BackupTarget, roster: &Roster) -> Option<Volume> {
     let folder = target.folder.as_ref().filter(|folder| folder.host.is_none())?;
     let path = ContainerPath::wrap(FOLDER.to_owned());
     let clients = TARGET_CLIENTS.iter().skip(1).map(|name| service_name(name)).filter(|name| roster.contains_key(name));

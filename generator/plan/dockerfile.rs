@@ -32,7 +32,7 @@ pub fn bases(dockerfile: &str, lock: &Lock) -> BTreeMap<String, Option<ImageRef>
     bases
 }
 
-/// Returns the user that a Dockerfile sets in its last stage.
+/// Returns the user that a Dockerfile sets in its last stage; `None` if it sets none, or takes the name from an argument.
 pub fn user(dockerfile: &str) -> Option<&str> {
     let mut user = None;
     for line in dockerfile.lines() {
@@ -49,10 +49,10 @@ pub fn user(dockerfile: &str) -> Option<&str> {
 /// Returns the build contexts that replace base images with their locked digests. Builders look them up by the short form
 /// of a name: without Docker Hub's host, its `library/` and the tag `latest`.
 pub fn contexts(bases: &BTreeMap<String, Option<ImageRef>>) -> BTreeMap<String, String> {
-    let locked = bases.iter().filter_map(|(name, image)| Some((name, image.as_ref()?)));
+    let pinned_bases = bases.iter().filter_map(|(name, image)| Some((name, image.as_ref()?)));
     // A name that already has its digest needs no context.
-    let replaced = locked.filter(|(name, image)| *name != image.as_str());
-    replaced.map(|(name, image)| (short_name(name), format!("docker-image://{image}"))).collect()
+    let replaced_bases = pinned_bases.filter(|(name, image)| *name != image.as_str());
+    replaced_bases.map(|(name, image)| (short_name(name), format!("docker-image://{image}"))).collect()
 }
 
 /// Returns the short form of an image's name, such as `node:22-slim` for `docker.io/library/node:22-slim`.

@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use crate::stack::Stack;
 use crate::values::{Checked, EnvironmentName, ServiceName, Subnet};
 
-/// The last number of the first address of a service. The address before it belongs to the bridge.
+/// The smallest number of a service: the last number of its address, such as 2 in `198.18.0.2`. The address before it
+/// belongs to the bridge.
 const FIRST: u8 = 2;
-/// The end of the last numbers of services. Clients have the addresses from this number on.
+/// The number after the largest number of a service. Clients have the addresses from this number on.
 const END: u8 = 128;
 /// The number of services that have an address.
 pub const CAPACITY: usize = (END - FIRST) as usize;
 
-/// Returns the services by the last numbers of their addresses. There must not be more services than numbers.
+/// Returns the services by the last numbers of their addresses. The hash of a service's name selects its number; if an
+/// earlier service has this number, the next free one. There must not be more services than numbers.
 pub fn numbers<'a>(names: impl Iterator<Item = &'a ServiceName>) -> BTreeMap<u8, &'a ServiceName> {
     let mut names_by_number = BTreeMap::new();
     for name in names {
@@ -69,12 +71,15 @@ mod tests {
     #[test]
     fn if_two_names_give_the_same_number_the_later_name_has_the_next_number() {
         let names: Vec<String> = (0..200).map(|i| format!("member-{i:03}")).collect();
-        let alone = |name: &String| numbers_by_name([name.clone()])[name];
+        let number_alone = |name: &String| numbers_by_name([name.clone()])[name];
         let mut pairs =
-            names.iter().enumerate().flat_map(|(i, first)| names[i + 1..].iter().map(move |other| (first, other)));
-        let (one, other) = pairs.find(|(one, other)| alone(one) == alone(other) && alone(one) < END - 1).unwrap();
-        let both = numbers_by_name([one.clone(), other.clone()]);
-        assert_eq!((both[one], both[other]), (alone(one), alone(one) + 1));
+            names.iter().enumerate().flat_map(|(i, first)| names[i + 1..].iter().map(move |later| (first, later)));
+        let is_same_number = |(first, later): &(&String, &String)| {
+            number_alone(first) == number_alone(later) && number_alone(first) < END - 1
+        };
+        let (first, later) = pairs.find(is_same_number).unwrap();
+        let numbers = numbers_by_name([first.clone(), later.clone()]);
+        assert_eq!((numbers[first], numbers[later]), (number_alone(first), number_alone(first) + 1));
     }
 
     #[test]

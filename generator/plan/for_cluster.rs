@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::aspect::ingress::{CERTIFICATE, CERTIFICATE_KEY};
 use super::model::{
-    Cluster, Monitoring, NameServer, Operator, Peers, Plan, Platform, Programs, Resolver, Service, Upstream,
-    VolumeMount,
+    Cluster, Monitoring, NameServer, Operator, Peers, Plan, Platform, Programs, Resolver, ServerAccess, Service,
+    Upstream, VolumeMount,
 };
 use super::network::{PRIVATE, PRIVATE_V6};
 use super::service_names::{ACME, BACKUP_TOOLS, VOLUME_OWNER, service_name};
@@ -22,10 +22,10 @@ pub fn cluster(plan: &Plan) -> Plan {
     let is_replaced =
         |service: &Service| settings.is_some_and(|settings| service.on_clusters.replacement(settings).is_some());
     let replaced_services = plan.services.iter().filter(|(_, service)| is_replaced(service));
-    let mut replaced: BTreeSet<ServiceName> = replaced_services.map(|(name, _)| name.clone()).collect();
-    replaced.extend([ACME, VOLUME_OWNER, BACKUP_TOOLS].map(service_name));
-    let tools = plan.services.get(&service_name(BACKUP_TOOLS)).and_then(|tools| programs(tools));
-    let stays = |name: &ServiceName| !replaced.contains(name);
+    let mut replaced_names: BTreeSet<ServiceName> = replaced_services.map(|(name, _)| name.clone()).collect();
+    replaced_names.extend([ACME, VOLUME_OWNER, BACKUP_TOOLS].map(service_name));
+    let tools = plan.services.get(&service_name(BACKUP_TOOLS)).and_then(|tools| copied_programs(tools));
+    let stays = |name: &ServiceName| !replaced_names.contains(name);
     if let Some(cluster) = &plan.kubernetes {
         plan.monitoring = plan.monitoring.as_ref().map(|monitoring| monitoring_on_cluster(monitoring, &plan, cluster));
     }
@@ -36,7 +36,7 @@ pub fn cluster(plan: &Plan) -> Plan {
     start_edge_last(&mut plan);
     plan.start_order.retain(|wave| !wave.is_empty());
     let volumes = &plan.volumes;
-    // Unchanged services are shared between the plans, so their digests are computed once.
+    // `make_mut` copies changed services only; the plans share the others, so their digests are computed once.
     for service in plan.services.values_mut() {
         let is_mounted = |mount: &VolumeMount| volumes.contains_key(&mount.volume);
         let uses_tools =
@@ -58,14 +58,7 @@ pub fn cluster(plan: &Plan) -> Plan {
             service.reaches_host = false;
         }
     }
-    if let Some(access) = &mut plan.access {
-        // Addresses of pods have no host names. Network policies limit which pods reach the server.
-        for peers in [&mut access.superuser_from, &mut access.replication_from] {
-            if matches!(peers, Peers::Network(_)) {
-                *peers = Peers::All;
-            }
-        }
-    }
+    plan.access.iter_mut().for_each(accept_all_peers);
     let Some(cluster) = &plan.kubernetes else { return plan };
     plan.ingress.resolver = Resolver::Cluster(name_server(cluster));
     plan.ingress.https_port = None;
@@ -75,7 +68,7 @@ pub fn cluster(plan: &Plan) -> Plan {
     plan.ingress.this_machine_is_internal = false;
     plan.ingress.redirects_http = cluster.settings.edge == ClusterEdge::Ingress && cluster.tls != TlsMode::Proxy;
     if is_behind_controller {
-        end_tls_in_front(&mut plan);
+        terminate_tls_in_front(&mut plan);
     }
     for site in plan.ingress.sites.values_mut() {
         site.locations.retain(|location| matches!(location.upstream, Upstream::Service { .. }));
@@ -84,9 +77,19 @@ pub fn cluster(plan: &Plan) -> Plan {
     plan
 }
 
-/// Returns the programs that a job copies into its volume, and the volume. A cluster copies them into each pod, since
+/// Replaces the access rules for networks. The name of a network is a domain of host names, and addresses of pods have no
+/// host names. On clusters, network policies limit which pods reach the server.
+fn accept_all_peers(access: &mut ServerAccess) {
+    for peers in [&mut access.superuser_from, &mut access.replication_from] {
+        if matches!(peers, Peers::Network(_)) {
+            *peers = Peers::All;
+        }
+    }
+}
+
+/// Returns the programs that a job copies into its first volume, and this volume. A cluster copies them into each pod, since
 /// few clusters have volumes that pods on several nodes can mount.
-fn programs(job: &Service) -> Option<(Programs, VolumeName)> {
+fn copied_programs(job: &Service) -> Option<(Programs, VolumeName)> {
     let mount = job.volumes.first()?;
     let command = job.entrypoint.clone().unwrap_or_default();
     let (service, folder) = (service_name(BACKUP_TOOLS), mount.path.clone());
@@ -94,14 +97,16 @@ fn programs(job: &Service) -> Option<(Programs, VolumeName)> {
     Some((programs, mount.volume.clone()))
 }
 
-/// Returns the monitoring without scrape jobs of replaced services. Their alerts and dashboards stay if the kubelets export
-/// the same metrics. The Prometheus operator has alerts about its own programs.
+/// Returns the monitoring without scrape jobs of replaced services. Their alerts and dashboards stay if the kubelets
+/// export the same metrics. For programs of the Prometheus operator, only the dashboards stay, because the operator has
+/// alerts about its programs.
 fn monitoring_on_cluster(monitoring: &Monitoring, plan: &Plan, cluster: &Cluster) -> Monitoring {
     // On a cluster, cert-manager obtains the certificates, and exports its own metrics.
     let replacement = |name: &ServiceName| match name.as_str() {
         ACME => Some(Replacement::Nothing),
         _ => plan.services.get(name)?.on_clusters.replacement(&cluster.settings),
     };
+    // A service with the right to read nodes scrapes their kubelets.
     let reads_nodes = |(name, service): (&ServiceName, &Arc<Service>)| {
         service.on_clusters.reads.contains(&ClusterRight::Nodes) && replacement(name).is_none()
     };
@@ -115,7 +120,7 @@ fn monitoring_on_cluster(monitoring: &Monitoring, plan: &Plan, cluster: &Cluster
     monitoring.jobs.retain(|name, _| replacement(name).is_none());
     monitoring.alerts.retain(|name, _| stays(name));
     monitoring.dashboards.retain(|name, _| stays(name) || replacement(name) == Some(Replacement::Operator));
-    monitoring.programs.retain(|_, endpoint| replacement(&endpoint.service).is_none());
+    monitoring.programs.retain(|_, program_service| replacement(&program_service.service).is_none());
     monitoring.platform = Platform::Cluster {
         namespace: cluster.namespace.clone(),
         service_domain: name_server(cluster).service_domain,
@@ -138,6 +143,7 @@ fn start_edge_last(plan: &mut Plan) {
     }
 }
 
+/// Returns the DNS domain of the cluster.
 fn cluster_domain(cluster: &Cluster) -> &str {
     cluster.settings.dns.domain.as_ref().map_or("cluster.local", |domain| domain.as_str())
 }
@@ -159,15 +165,16 @@ fn name_server(cluster: &Cluster) -> NameServer {
     }
 }
 
-/// Removes the certificate from the edge, which then trusts the gateway or controller in front of it.
-fn end_tls_in_front(plan: &mut Plan) {
+/// Moves the end of TLS from the edge to the gateway or controller in front of it: the edge has no certificate and
+/// trusts the addresses of the gateway.
+fn terminate_tls_in_front(plan: &mut Plan) {
     plan.ingress.tls = TlsMode::Proxy;
     let has_grpc = plan.ingress.has_grpc();
     if let Some(edge) = plan.services.get_mut(&plan.ingress.service) {
         let edge = Arc::make_mut(edge);
         edge.secret_files.retain(|secret| ![CERTIFICATE, CERTIFICATE_KEY].contains(&secret.as_str()));
-        let http = edge.ports.iter().find(|(name, _)| name.as_str() == "http").map(|(_, port)| *port);
-        edge.h2c_ports.extend(http.filter(|_| has_grpc));
+        let http_port = edge.ports.iter().find(|(name, _)| name.as_str() == "http").map(|(_, port)| *port);
+        edge.h2c_ports.extend(http_port.filter(|_| has_grpc));
     }
     plan.secrets.retain(|secret, _| ![CERTIFICATE, CERTIFICATE_KEY].contains(&secret.as_str()));
     if plan.ingress.trusted_proxies.is_empty() {

@@ -6,7 +6,7 @@ use crate::stack::health::HttpTool;
 use crate::values::UrlPath;
 
 impl Check {
-    /// Returns the program and its arguments, or `None` if the service has no check.
+    /// Returns the program and its arguments: `["nc", "-z", "127.0.0.1", "5432"]`; `None` if the service has no check.
     pub fn command(&self) -> Option<Vec<String>> {
         Some(match self {
             Check::None => return None,
@@ -36,6 +36,7 @@ fn http_command(port: u16, path: &UrlPath, tool: HttpTool) -> Vec<String> {
     }
 }
 
+/// Returns a program and its arguments as a command.
 fn command_line(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }

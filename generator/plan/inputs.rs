@@ -44,6 +44,7 @@ pub struct Inputs<'a> {
 }
 
 impl<'a> Inputs<'a> {
+    /// Returns the inputs of an environment, with the profile of its stack.
     pub fn new(environment: &'a EnvironmentName, stack: &'a Stack, files: &'a ProjectFiles) -> Self {
         Inputs { environment, stack, profile: profile(stack), files }
     }

@@ -50,6 +50,7 @@ pub enum Network {
 }
 
 impl Network {
+    /// Returns the network's name in the generated files.
     pub fn name(self) -> &'static str {
         match self {
             Network::Edge => "edge",
@@ -62,8 +63,8 @@ impl Network {
         }
     }
 
-    /// Returns the network's name on a container engine. The engine's name server appends it to the names of the
-    /// network's containers.
+    /// Returns the network's name on a container engine, such as `shop-prod-data`. The engine's name server appends it
+    /// to the names of the network's containers: `postgres.shop-prod-data`.
     pub fn host(self, project: &ProjectName, environment: &EnvironmentName) -> Host {
         Host::wrap(format!("{project}-{environment}-{}", self.name()))
     }

@@ -13,8 +13,9 @@ pub struct ObjectStore {
     pub image_word: &'static str,
     /// The name of its provider in rclone.
     pub provider: &'static str,
-    /// The secrets with the two parts of its key.
+    /// The secret with its access key, which names the user of the store.
     pub access_key: &'static str,
+    /// The secret with its secret key, which is the password of this user.
     pub secret_key: &'static str,
 }
 

@@ -35,30 +35,30 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let addresses = outcome.collect(Addresses::plan(inputs, &roster));
     let server = outcome.collect(databases::plan(stack, &roster));
     let definitions = outcome.collect(definitions::plan(stack, &server));
-    let migrated = migrations::plan(inputs, &roster, &server.databases, &definitions, &outcome.findings);
-    let migrated = outcome.collect(migrated);
-    let setup = outcome.collect(setup::plan(stack, &roster, &server, &migrated.migrations));
-    roster.extend(migrated.jobs);
+    let planned_migrations = migrations::plan(inputs, &roster, &server.databases, &definitions, &outcome.findings);
+    let planned_migrations = outcome.collect(planned_migrations);
+    let setup = outcome.collect(setup::plan(stack, &roster, &server, &planned_migrations.migrations));
+    roster.extend(planned_migrations.jobs);
     roster.extend(setup);
-    outcome.collect(plugins::plan(stack, &roster, &migrated.migrations));
+    outcome.collect(plugins::plan(stack, &roster, &planned_migrations.migrations));
     let libraries = outcome.collect(extensions::plan(stack, &roster, &definitions));
     outcome.collect(server_settings::plan(stack, &roster, &libraries));
     outcome.collect(cache_memory::plan(&roster));
-    let declared = outcome.collect(secrets::plan(stack, &roster, &server));
-    let proxy = outcome.collect(ingress::plan(inputs, &roster, &addresses, &declared));
-    let mail = outcome.collect(mail::plan(inputs, &roster, &declared));
-    outcome.collect(variables::plan(inputs, &roster, &addresses, &mail, &declared));
+    let declared_secrets = outcome.collect(secrets::plan(stack, &roster, &server));
+    let proxy = outcome.collect(ingress::plan(inputs, &roster, &addresses, &declared_secrets));
+    let mail = outcome.collect(mail::plan(inputs, &roster, &declared_secrets));
+    outcome.collect(variables::plan(inputs, &roster, &addresses, &mail, &declared_secrets));
     let files = outcome.collect(files::plan(inputs, &roster, &addresses, &mail));
-    outcome.collect(secrets::files(&roster, &declared));
-    let backups = outcome.collect(backups::plan(inputs, &roster, &declared));
+    outcome.collect(secrets::files(&roster, &declared_secrets));
+    let backups = outcome.collect(backups::plan(inputs, &roster, &declared_secrets));
     if backups.is_some() {
-        outcome.collect(backup_files::plan(inputs, &roster, &addresses, &declared));
+        outcome.collect(backup_files::plan(inputs, &roster, &addresses, &declared_secrets));
     }
-    let monitoring = outcome.collect(monitoring::plan(inputs, &roster, &declared));
+    let monitoring = outcome.collect(monitoring::plan(inputs, &roster, &declared_secrets));
     let users = outcome.wirings.secret_users();
-    let stack_parts = graphql::StackParts { stack, roster: &roster, addresses: &addresses, secrets: &declared };
+    let stack_parts = graphql::StackParts { stack, roster: &roster, addresses: &addresses, secrets: &declared_secrets };
     let graphql = outcome.collect(graphql::plan(&stack_parts, &definitions, &outcome.wirings));
-    let migrations = database_endpoints::select_waiter_urls(migrated.migrations, &users);
+    let migrations = database_endpoints::select_waiter_urls(planned_migrations.migrations, &users);
     let mut server = database_server(inputs, &roster, (server, migrations, backups), &users, &mut outcome);
     outcome.collect(backups::start_guard(&roster));
     let connections = connections::plan(&roster, &outcome.wirings, &proxy.ingress, &mail);
@@ -68,7 +68,8 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let fixed_network = outcome.collect(fixed_addresses::plan(inputs, &roster));
     server.recipes.extend(proxy.certificates);
     let users = outcome.wirings.secret_users();
-    let secrets = secrets::with_users(declared, std::mem::take(&mut server.recipes), users, stack.kubernetes.enabled);
+    let recipes = std::mem::take(&mut server.recipes);
+    let secrets = secrets::with_users(declared_secrets, recipes, users, stack.kubernetes.enabled);
     let services = assemble(inputs, &roster, &outcome.wirings, &secrets);
     let start_order = outcome.collect(start_order::plan(&roster, &services, &outcome.wirings));
     let services = services.into_iter().map(|(name, service)| (name, Arc::new(service))).collect();
@@ -84,7 +85,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         ..Plan::new(inputs, addresses.domain(), proxy.ingress, server, graphql)
     };
     outcome.findings.extend(rules::check_plan(inputs, &roster, &addresses, &plan));
-    // Most other findings of a stack with a wrong name follow from the name.
+    // Most other findings of a stack with a wrong name follow from the name, so they are not reported.
     let wrong_names = rules::fixed_names::check(stack);
     let findings = if wrong_names.is_empty() { outcome.findings } else { wrong_names };
     (plan, join_causes(join_excluded_services(report_at_services(findings, &roster))))
@@ -93,39 +94,41 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
 /// Merges the findings about each service that the environment excludes into one, with all fields that refer to the
 /// service.
 fn join_excluded_services(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let mut joined: Vec<Diagnostic> = Vec::new();
+    let mut merged_findings: Vec<Diagnostic> = Vec::new();
     let mut first_index_of: BTreeMap<FieldPath, usize> = BTreeMap::new();
     for finding in findings {
         if finding.code == Code::DisabledDependency {
             if let Some(first) = first_index_of.get(&finding.path) {
-                joined[*first].related.extend(finding.related);
+                merged_findings[*first].related.extend(finding.related);
                 continue;
             }
-            first_index_of.insert(finding.path.clone(), joined.len());
+            first_index_of.insert(finding.path.clone(), merged_findings.len());
         }
-        joined.push(finding);
+        merged_findings.push(finding);
     }
-    joined
+    merged_findings
 }
 
-/// Merges the findings about each service with the same cause into the first, with the fields of the others.
+/// Merges the findings about a service that have the same cause into the first of them, with the fields of the others.
 fn join_causes(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let mut joined: Vec<Diagnostic> = Vec::new();
+    let mut merged_findings: Vec<Diagnostic> = Vec::new();
     let mut first_index_of: BTreeMap<(Vec<Segment>, String), usize> = BTreeMap::new();
     for finding in findings {
         if let Some(cause) = &finding.cause {
+            // A service has two segments (`services.api`), a process four (`services.api.processes.worker`).
             let is_process = matches!(finding.path.0.get(2), Some(Segment::Key(key)) if key == "processes");
             let service: Vec<Segment> = finding.path.0.iter().take(if is_process { 4 } else { 2 }).cloned().collect();
             if let Some(first) = first_index_of.get(&(service.clone(), cause.clone())) {
                 let message = format!("`{}` needs it, too", finding.path);
-                joined[*first].related.push(Related { path: finding.path, span: None, message, is_counterpart: false });
+                let related = Related { path: finding.path, span: None, message, is_counterpart: false };
+                merged_findings[*first].related.push(related);
                 continue;
             }
-            first_index_of.insert((service, cause.clone()), joined.len());
+            first_index_of.insert((service, cause.clone()), merged_findings.len());
         }
-        joined.push(finding);
+        merged_findings.push(finding);
     }
-    joined
+    merged_findings
 }
 
 /// The parts of the plan that belong to the database server and its endpoints.
@@ -156,20 +159,20 @@ fn database_server(
     let setup = setup::setup(stack, roster, (&server.roles, &server.databases), users);
     let mut jobs: BTreeSet<ServiceName> = migrations.values().map(|migrations| migrations.job.clone()).collect();
     jobs.extend(setup.as_ref().map(|setup| setup.job.clone()));
-    let pooled = outcome.collect(database_endpoints::pooler(stack, roster, &server.roles, users));
+    let pooler_plan = outcome.collect(database_endpoints::pooler(stack, roster, &server.roles, users));
     let replication = outcome.collect(database_endpoints::replication(roster));
     let access = outcome.collect(access::plan(inputs, roster, &jobs));
     let clients = database_clients::clients(&server.roles, roster, &jobs, users);
     outcome.collect(external_server::plan(stack, &clients));
     let mut recipes = outcome.collect(encryption::plan(stack, roster, access.as_ref(), (&jobs, &clients)));
-    recipes.extend(pooled.recipes);
+    recipes.extend(pooler_plan.recipes);
     let roles = databases::logins(&server, &migrations, (replication.as_ref(), backups.as_ref()));
     let databases = server.databases;
     ServerPlan {
         databases,
         roles,
         migrations,
-        pooler: pooled.pooler,
+        pooler: pooler_plan.pooler,
         replication,
         backups,
         access,

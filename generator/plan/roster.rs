@@ -21,6 +21,7 @@ pub struct PlannedService {
     pub category: Category,
 }
 
+/// The origin of a service of the environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Category {
     /// A service of the library.
@@ -46,7 +47,7 @@ impl PlannedService {
         }
     }
 
-    /// Returns the service whose role and files this one uses: the service of a process, otherwise itself.
+    /// Returns the service whose database role and files this one uses: the service of a process, otherwise itself.
     pub fn main_service<'a>(&'a self, name: &'a ServiceName) -> &'a ServiceName {
         self.process_of().unwrap_or(name)
     }
@@ -74,7 +75,7 @@ pub fn plugin_of<'a>(roster: &'a Roster, name: &'a ServiceName) -> Option<&'a Se
     }
 }
 
-/// Returns the services of plugins, each with its plugin.
+/// Returns the services that plugins declare, each with its plugin: the key is the service.
 fn plugin_services(stack: &Stack) -> BTreeMap<&ServiceName, &ServiceName> {
     let services = stack
         .plugins
@@ -120,14 +121,14 @@ pub fn roster(stack: &Stack, profile: Profile) -> Planned<Roster> {
             let mut service = (**container).clone();
             service.route = None;
             let path = path!("frontends", name, "container");
-            let planned = PlannedService { service, path, category: Category::Frontend };
-            findings.extend(insert(&mut roster, name, planned));
+            let member = PlannedService { service, path, category: Category::Frontend };
+            findings.extend(insert(&mut roster, name, member));
         }
     }
     for (name, endpoint) in &stack.graphql_endpoints {
         if endpoint.enabled.unwrap_or(true) {
             findings.extend(match endpoint_service(stack, name, endpoint) {
-                Some((copy, planned)) => insert(&mut roster, &copy, planned),
+                Some((copy, member)) => insert(&mut roster, &copy, member),
                 None => Some(
                     Diagnostic::error(Code::UnknownDependency, path!("graphql_endpoints", name, "copy_of"))
                         .message(format!(
@@ -159,10 +160,11 @@ fn leave_out_server(roster: &mut Roster) {
     }
 }
 
-/// Leaves out services whose companions are not part of the environment, such as the exporter of a server.
+/// Leaves out services whose companions (`only_with`) are not part of the environment, such as the exporter of a server
+/// that does not run.
 fn leave_out_without_companions(roster: &mut Roster) {
     let names: BTreeSet<ServiceName> = roster.keys().cloned().collect();
-    roster.retain(|_, planned| planned.service.only_with.iter().all(|name| names.contains(name)));
+    roster.retain(|_, member| member.service.only_with.iter().all(|name| names.contains(name)));
 }
 
 /// Adds the additional processes of all services. From here on, a process is a service.
@@ -176,6 +178,7 @@ fn add_processes(roster: &mut Roster, profile: Profile) -> Vec<Diagnostic> {
         });
         let processes_in_profile: Vec<_> =
             declared_processes.filter(|(_, _, declared)| declared.runs_in(profile)).collect();
+        // The processes of the service in the environment, including the one for which a service is added.
         let siblings: Vec<ServiceName> = processes_in_profile.iter().map(|(name, _, _)| service_name(name)).collect();
         for ((name, path, declared), full_name) in processes_in_profile.into_iter().zip(&siblings) {
             if let Some(reason) = ServiceName::refusal(&name) {
@@ -199,6 +202,7 @@ fn add_processes(roster: &mut Roster, profile: Profile) -> Vec<Diagnostic> {
 
 /// Moves a finding about a setting that a process inherits to the service of the process, so that it appears once.
 pub fn report_at_services(findings: Vec<Diagnostic>, roster: &Roster) -> Vec<Diagnostic> {
+    // The path of each process, the path of its service, and the declaration of the process.
     let processes: Vec<(&FieldPath, &FieldPath, &Process)> = roster
         .values()
         .filter_map(|member| {
@@ -208,27 +212,27 @@ pub fn report_at_services(findings: Vec<Diagnostic>, roster: &Roster) -> Vec<Dia
             Some((&member.path, &service.path, declared))
         })
         .collect();
-    let mut relocated: Vec<Diagnostic> = Vec::new();
+    let mut findings_at_services: Vec<Diagnostic> = Vec::new();
     for mut finding in findings {
         let process = processes.iter().find(|(path, _, _)| finding.path.starts_with(path));
         if let Some((path, service_path, declared)) = process {
             let field = &finding.path.0[path.0.len()..];
             if !field.is_empty() && !replaces(declared, field) {
                 finding.path = FieldPath(service_path.0.iter().chain(field).cloned().collect());
-                let is_same = |known: &Diagnostic| {
-                    (known.code, &known.path) == (finding.code, &finding.path) && known.message == finding.message
+                let is_same = |earlier: &Diagnostic| {
+                    (earlier.code, &earlier.path) == (finding.code, &finding.path) && earlier.message == finding.message
                 };
-                if relocated.iter().any(is_same) {
+                if findings_at_services.iter().any(is_same) {
                     continue;
                 }
             }
         }
-        relocated.push(finding);
+        findings_at_services.push(finding);
     }
-    relocated
+    findings_at_services
 }
 
-/// Returns whether a process replaces a field of its service.
+/// Returns whether a process replaces a field of its service. In `env`, it replaces single variables.
 fn replaces(process: &Process, field: &[Segment]) -> bool {
     match field {
         [Segment::Key(env), Segment::Key(variable), ..] if env == "env" => {
@@ -264,17 +268,17 @@ fn move_data_volume(roster: &mut Roster) {
         };
         volume.path = ContainerPath::wrap(NEW_VOLUME.into());
         if let Some(EnvValue::Text(folder)) = service.env.get_mut(&data_folder)
-            && let Some(inside) = folder.as_str().strip_prefix(OLD_VOLUME)
+            && let Some(subfolder) = folder.as_str().strip_prefix(OLD_VOLUME)
         {
-            *folder = Text::wrap(format!("{NEW_VOLUME}{inside}"));
+            *folder = Text::wrap(format!("{NEW_VOLUME}{subfolder}"));
         }
     }
 }
 
 /// Copies image, user and command of the primary to a replica that does not set them, since it reads the same data files.
 fn run_replica_like_primary(roster: &mut Roster) {
-    let Some(primary) = roster.get(&service_name(DATABASE)).map(|planned| planned.service.clone()) else { return };
-    let Some(replica) = roster.get_mut(&service_name(REPLICA)).map(|planned| &mut planned.service) else { return };
+    let Some(primary) = roster.get(&service_name(DATABASE)).map(|member| member.service.clone()) else { return };
+    let Some(replica) = roster.get_mut(&service_name(REPLICA)).map(|member| &mut member.service) else { return };
     if replica.image.is_none() && replica.build.is_none() {
         (replica.image, replica.build, replica.layout) = (primary.image, primary.build, primary.layout);
     }
@@ -286,20 +290,20 @@ fn run_replica_like_primary(roster: &mut Roster) {
 }
 
 /// Adds a service to the roster. Returns a finding if its name is taken.
-fn insert(roster: &mut Roster, name: &ServiceName, planned: PlannedService) -> Option<Diagnostic> {
+fn insert(roster: &mut Roster, name: &ServiceName, member: PlannedService) -> Option<Diagnostic> {
     if let Some(first) = roster.get(name) {
         // A service of this name without an image is meant to be the process, which `rules::sources` reports.
-        if matches!(planned.category, Category::Process(_)) && has_no_source(&first.service) {
+        if matches!(member.category, Category::Process(_)) && has_no_source(&first.service) {
             return None;
         }
         return Some(
-            Diagnostic::error(Code::NameTaken, planned.path)
+            Diagnostic::error(Code::NameTaken, member.path)
                 .message(format!("the container name `{name}` is taken"))
                 .hint("rename one of the two")
                 .counterpart(first.path.clone(), "the other service"),
         );
     }
-    roster.insert(name.clone(), planned);
+    roster.insert(name.clone(), member);
     None
 }
 
@@ -307,8 +311,8 @@ fn has_no_source(service: &stack::Service) -> bool {
     service.image.is_none() && service.build.is_none() && service.layout.is_none()
 }
 
-/// Returns the service of a GraphQL endpoint: image and settings of the original, with a name, route, metadata database
-/// and role of the copy.
+/// Returns the name and the service of a GraphQL endpoint: image and settings of the original, with a route, metadata
+/// database and role for the copy. `None` if the stack does not have the original.
 fn endpoint_service(
     stack: &Stack,
     name: &ServiceName,
@@ -324,12 +328,12 @@ fn endpoint_service(
     for (variable, value) in &endpoint.env {
         service.env.insert(variable.clone(), value.clone());
     }
-    // The copy reaches the main database with the role of the original. For each named database it gets a
-    // second database.
+    // An entry without a name is the main database, which the copy reaches with the role of the original. In place of
+    // each named database, the copy has a separate one, such as `hasura_admin` for the endpoint `admin`.
     let suffix = name.as_str().replace('-', "_");
-    service.databases.retain(|_, uses| uses.name.is_some());
-    for uses in service.databases.values_mut() {
-        uses.name = uses.name.take().map(|name| SqlIdent::wrap(format!("{name}_{suffix}")));
+    service.databases.retain(|_, database_use| database_use.name.is_some());
+    for database_use in service.databases.values_mut() {
+        database_use.name = database_use.name.take().map(|name| SqlIdent::wrap(format!("{name}_{suffix}")));
     }
     let copy = service_name(&format!("{original}-{name}"));
     let path = path!("graphql_endpoints", name);

@@ -1,6 +1,5 @@
-//! Bundles: parts of a stack that the library provides, such as the services of monitoring. In environments that
-//! include it, a bundle is one more layer, below all layers of the user. Plugins are bundles of the project
-//! (`plugins.rs`).
+//! Bundles: parts of a stack that the library provides, such as the services of monitoring. A bundle is one more layer,
+//! below all layers of the user, in the environments that include it. Plugins are bundles of the project (`plugins.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -26,7 +25,7 @@ const PROFILES: &str = "profiles";
 const LAYER: &str = "layer";
 /// The field of a bundle with additional layers by size.
 const SIZES: &str = "sizes";
-/// Fields that say where a service's image is from. Every service that runs has one of them.
+/// Fields for the source of a service's image. Every service that runs has one of them.
 const SOURCES: [&str; 3] = ["image", "build", "layout"];
 
 /// Returns the bundles that must be evaluated, each with its file. These are the bundles that an environment includes, or
@@ -37,31 +36,32 @@ pub fn to_evaluate(program: &NickelProgram, stack: &Node) -> Vec<(String, PathBu
     let layers: Vec<&Node> = std::iter::once(stack).chain(environments.values().flatten().copied()).collect();
     let services = || layers.iter().filter_map(|layer| layer.get("services")).flat_map(|entry| fields(&entry.node));
     let services_with_source = services().filter(|(_, service)| has_source(&service.node));
-    let with_source: BTreeSet<&String> = services_with_source.map(|(name, _)| name).collect();
-    let has_override = services().any(|(name, _)| !with_source.contains(name));
+    let names_with_source: BTreeSet<&String> = services_with_source.map(|(name, _)| name).collect();
+    let has_override = services().any(|(name, _)| !names_with_source.contains(name));
     let is_included = |name: &str, bundle: &Node| {
         environments.iter().any(|(environment, layer)| {
             BundleSettings::read(environment, layer.iter().copied().chain([stack])).includes(name, bundle)
         })
     };
     let bundles = stack.get(FIELD).into_iter().flat_map(|entry| fields(&entry.node));
-    let needed = bundles.filter(|(name, bundle)| has_override || is_included(name, &bundle.node));
-    let file = |bundle: &Entry| text(&bundle.node.get(FILE)?.node).map(|file| program.library.join(file));
-    needed.filter_map(|(name, bundle)| Some((name.clone(), file(bundle)?))).collect()
+    let needed_bundles = bundles.filter(|(name, bundle)| has_override || is_included(name, &bundle.node));
+    let file = |bundle: &Entry| text_of(&bundle.node.get(FILE)?.node).map(|file| program.library.join(file));
+    needed_bundles.filter_map(|(name, bundle)| Some((name.clone(), file(bundle)?))).collect()
 }
 
-fn text(node: &Node) -> Option<&str> {
+/// Returns the text of a node; `None` if its value is not text.
+fn text_of(node: &Node) -> Option<&str> {
     if let Value::Text(text) = &node.value { Some(text) } else { None }
 }
 
-/// Adds the fields of an evaluated bundle.
+/// Adds the fields of an evaluated bundle to the bundle of this name in [`FIELD`] of the stack.
 pub fn insert(stack: &mut Node, name: &str, bundle: Node) {
     let Value::Record(stack) = &mut stack.value else { return };
     let Some(Value::Record(bundles)) = stack.get_mut(FIELD).map(|entry| &mut entry.node.value) else { return };
-    if let (Some(Value::Record(declared)), Value::Record(evaluated)) =
+    if let (Some(Value::Record(declared_fields)), Value::Record(evaluated_fields)) =
         (bundles.get_mut(name).map(|entry| &mut entry.node.value), bundle.value)
     {
-        declared.extend(evaluated);
+        declared_fields.extend(evaluated_fields);
     }
 }
 
@@ -71,11 +71,12 @@ pub fn has_source(service: &Node) -> bool {
     SOURCES.iter().any(|source| service.get(source).is_some())
 }
 
-/// Returns the bundles by name.
+/// Returns name and content of each bundle. `bundles` is the value of [`FIELD`].
 pub fn by_name(bundles: &Node) -> impl Iterator<Item = (&str, &Node)> {
     fields(bundles).map(|(name, entry)| (name.as_str(), &entry.node))
 }
 
+/// Returns the fields of a record; none for any other value.
 fn fields(node: &Node) -> impl Iterator<Item = (&String, &Entry)> {
     let fields = if let Value::Record(fields) = &node.value { Some(fields) } else { None };
     fields.into_iter().flatten()
@@ -85,6 +86,7 @@ fn fields(node: &Node) -> impl Iterator<Item = (&String, &Entry)> {
 pub struct BundleSettings<'a> {
     /// The environment's layer, if it has one, then the common settings.
     layers: Vec<&'a Node>,
+    /// The profile of the environment; `None` if no layer sets it and the environment is not built-in.
     profile: Option<&'a str>,
 }
 
@@ -96,7 +98,8 @@ impl<'a> BundleSettings<'a> {
         BundleSettings { layers, profile }
     }
 
-    /// Returns a field of a bundle's settings: the one in the environment's layer, or else the common one.
+    /// Returns a field of a bundle's settings from the first layer that sets it; `None` if that value is `null`, or if no
+    /// layer sets the field.
     fn setting(&self, bundle: &str, field: &str) -> Option<&'a Value> {
         let values = self.layers.iter().filter_map(|layer| layer.get(bundle)?.node.get(field));
         values.map(|entry| &entry.node.value).next().filter(|value| **value != Value::Null)
@@ -111,9 +114,10 @@ impl<'a> BundleSettings<'a> {
         }
     }
 
+    /// Returns whether the bundle is included by default in environments with this profile.
     fn is_default(&self, bundle: &Node) -> bool {
         let Some(Value::Array(profiles)) = bundle.get(PROFILES).map(|entry| &entry.node.value) else { return false };
-        profiles.iter().any(|profile| self.profile.is_some() && text(profile) == self.profile)
+        profiles.iter().any(|profile| self.profile.is_some() && text_of(profile) == self.profile)
     }
 
     /// Returns the layers of a bundle with this name: the layer for its size, then the layer for all sizes.
@@ -127,7 +131,7 @@ impl<'a> BundleSettings<'a> {
     }
 }
 
-/// Returns the services of a layer whose names services of the stack with a source have.
+/// Returns the names of the services in a bundle's layer that the stack also declares as complete services.
 pub fn taken_services(layer: &Node, stack: &Node) -> BTreeSet<String> {
     let Some(services) = layer.get("services") else { return BTreeSet::new() };
     let stack_services = stack.get("services").map(|entry| &entry.node);
@@ -138,8 +142,9 @@ pub fn taken_services(layer: &Node, stack: &Node) -> BTreeSet<String> {
     fields(&services.node).map(|(name, _)| name).filter(is_taken).cloned().collect()
 }
 
-/// Adds a layer to a stack without the taken services, since the fields of both would be mixed. An environment's layer,
-/// which is merged later, may replace the image of a bundle's service.
+/// Adds a bundle's layer to a stack, except for the services in `taken`, which the stack declares: otherwise, fields of two
+/// different services would be mixed. An environment's layer is merged later, since it may set the image of a
+/// bundle's service without declaring a service.
 pub fn add_layer(stack: &mut Node, layer: &Node, taken: &BTreeSet<String>) {
     if taken.is_empty() {
         return add_missing_fields(stack, layer);
@@ -167,10 +172,10 @@ fn add_missing_fields(stack: &mut Node, layer: &Node) {
     let (Value::Record(stack), Value::Record(layer)) = (&mut stack.value, &layer.value) else { return };
     for (key, entry) in layer {
         match stack.get_mut(key) {
-            Some(declared) if declared.node.value == Value::Null => {
+            Some(stack_entry) if stack_entry.node.value == Value::Null => {
                 stack.remove(key);
             }
-            Some(declared) => add_missing_fields(&mut declared.node, &entry.node),
+            Some(stack_entry) => add_missing_fields(&mut stack_entry.node, &entry.node),
             None => {
                 stack.insert(key.clone(), entry.clone());
             }

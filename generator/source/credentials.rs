@@ -20,6 +20,7 @@ struct CredentialSearch<'a> {
 }
 
 impl<'a> CredentialSearch<'a> {
+    /// Adds the findings about a node and all nodes in it. `steps` is the path of the node.
     fn search_node(&mut self, node: &'a Node) {
         match &node.value {
             Value::Text(text) => {
@@ -28,7 +29,7 @@ impl<'a> CredentialSearch<'a> {
                 } else {
                     credential_formats::find(text)
                 };
-                self.findings.extend(format.map(|format| self.report(format, None)));
+                self.findings.extend(format.map(|format| self.credential_finding(format, None)));
             }
             Value::Array(items) => {
                 for (i, item) in items.iter().enumerate() {
@@ -38,7 +39,8 @@ impl<'a> CredentialSearch<'a> {
             Value::Record(fields) => {
                 for (key, entry) in fields {
                     // The finding is about the record, since a path to the field would show the key.
-                    self.findings.extend(credential_formats::find(key).map(|format| self.report(format, entry.key)));
+                    self.findings
+                        .extend(credential_formats::find(key).map(|format| self.credential_finding(format, entry.key)));
                     self.visit_child(Step::Key(key), &entry.node);
                 }
             }
@@ -58,7 +60,7 @@ impl<'a> CredentialSearch<'a> {
     }
 
     /// Returns the finding for the text at the current path, or for the key at `key_mark` of the current record.
-    fn report(&self, format: &str, key_mark: Option<Mark>) -> KeyedFinding {
+    fn credential_finding(&self, format: &str, key_mark: Option<Mark>) -> KeyedFinding {
         let steps = self.steps.iter().map(|step| match step {
             Step::Key(key) => Segment::Key((*key).to_owned()),
             Step::Index(index) => Segment::Index(*index),

@@ -24,7 +24,8 @@ pub struct KeyedFinding {
     pub key_mark: Option<Mark>,
 }
 
-/// Decodes a tree and reports everything that does not fit, at its path.
+/// Decodes a tree. Returns the value, which is `None` if the root has the wrong type, and a finding for everything that
+/// does not fit.
 pub fn decode<T: DeserializeOwned>(node: &Node) -> (Option<T>, Vec<KeyedFinding>) {
     let findings = Findings::default();
     let value = checked::collect_refusals(|| Decoder { node, linked_path: None, findings: &findings }.decode_fitting());
@@ -71,21 +72,21 @@ impl Findings {
         self.provisional.borrow().len()
     }
 
-    /// Moves the provisional findings from the index `start` to the final findings.
+    /// Moves the provisional findings with the index `start` or a later one to the final findings.
     pub fn make_final_since(&self, start: usize) {
         self.final_findings.borrow_mut().extend(self.provisional.borrow_mut().drain(start..));
     }
 
-    /// Moves the provisional findings about `path` and the fields below it from the index `start` to the final findings,
-    /// and drops the others.
+    /// Removes the provisional findings with the index `start` or a later one. Those about `path` and the fields below it
+    /// become final findings; the others are dropped.
     fn make_final_below(&self, path: &FieldPath, start: usize) {
         let findings: Vec<KeyedFinding> = self.provisional.borrow_mut().drain(start..).collect();
-        let below = findings.into_iter().filter(|found| found.finding.path.starts_with(path));
-        self.final_findings.borrow_mut().extend(below);
+        let findings_below = findings.into_iter().filter(|keyed| keyed.finding.path.starts_with(path));
+        self.final_findings.borrow_mut().extend(findings_below);
     }
 
-    /// Returns whether an unknown field of the record at `path`, found since the index `start`, is probably the field that
-    /// is missing there.
+    /// Returns whether the field `missing` of the record at `path` is probably there, but misspelled: a provisional finding
+    /// with the index `start` or a later one is about an unknown field of the record with a similar name.
     fn is_misspelled(&self, missing: &str, path: &FieldPath, start: usize) -> bool {
         self.provisional.borrow()[start..].iter().any(|KeyedFinding { finding, .. }| {
             finding.code == Code::UnknownField
@@ -120,7 +121,9 @@ pub struct Decoder<'a, 'p> {
 
 /// Whether a node is decoded again after a mismatch.
 enum Retry {
+    /// The mismatch is in a field of the node, which is skipped from now on.
     Again,
+    /// The node itself does not fit, and is skipped.
     GiveUp,
 }
 
@@ -175,10 +178,11 @@ impl<'a> Decoder<'a, '_> {
         let mut skipped = self.findings.skipped.borrow_mut();
         // Do not report again: a skipped field that is now missing, a reference whose content is skipped, or a field that
         // failed before.
-        let lacks_field = matches!(mismatch.code, Code::MissingField | Code::WrongType);
+        let may_lack_skipped_field = matches!(mismatch.code, Code::MissingField | Code::WrongType);
         let is_misspelled =
             mismatch.missing.is_some_and(|field| self.findings.is_misspelled(field, &path, count_before));
-        let is_reported = is_misspelled || skipped.contains(&path) || (lacks_field && skipped.contains_child_of(&path));
+        let is_reported =
+            is_misspelled || skipped.contains(&path) || (may_lack_skipped_field && skipped.contains_child_of(&path));
         if !is_reported {
             let finding = Diagnostic::error(mismatch.code, path.clone());
             let finding = finding.message(mismatch.message).expected(mismatch.expected).hint(mismatch.hint);
@@ -197,7 +201,8 @@ impl<'a> Decoder<'a, '_> {
         Retry::Again
     }
 
-    /// Runs `decode` for this node. Reports refused text at this path, and sets the path of a mismatch.
+    /// Runs `decode` for this node. Reports refused texts at the path of this node, and sets this path in a mismatch that
+    /// has none. `key_mark` is the place of the key if `decode` reads the key.
     pub(super) fn decode_at<T>(
         &self,
         key_mark: Option<Mark>,
@@ -208,6 +213,7 @@ impl<'a> Decoder<'a, '_> {
         value.map_err(|mismatch| self.with_path(mismatch))
     }
 
+    /// Reports texts that a checked type refused, such as a name with a blank, at the path of this node.
     fn report_refusals(&self, refusals: Vec<checked::Refusal>, key_mark: Option<Mark>) {
         for refusal in refusals {
             let message = standalone_reason(&refusal.reason, key_mark.is_some());
@@ -216,6 +222,7 @@ impl<'a> Decoder<'a, '_> {
         }
     }
 
+    /// Sets the path of this node in a mismatch that has none.
     fn with_path(&self, mismatch: TypeMismatch) -> TypeMismatch {
         TypeMismatch { path: mismatch.path.or_else(|| Some(self.path())), ..mismatch }
     }
@@ -234,6 +241,7 @@ impl<'a> Decoder<'a, '_> {
         de::Error::invalid_type(actual, expected)
     }
 
+    /// Gives the value of this node to the visitor; lists and records are a mismatch.
     fn visit_scalar<'de, V: Visitor<'de>>(&self, visitor: V) -> Result<V::Value, TypeMismatch> {
         match &self.node.value {
             Value::Null | Value::Broken => visitor.visit_unit(),
@@ -245,18 +253,17 @@ impl<'a> Decoder<'a, '_> {
         }
     }
 
+    /// Reports a field of the record that its type does not have. `fields` are the fields of the type.
     fn report_unknown_field(&self, key: &str, mark: Option<Mark>, fields: &[&str]) {
         let shown_key = match key.char_indices().nth(MAX_SHOWN_KEY) {
             Some((end, _)) => format!("{}…", &key[..end]),
             None => key.to_owned(),
         };
-        // A layer does not have every field of its type.
-        let fields: Vec<&str> = fields.iter().copied().filter(|field| *field != key).collect();
-        let near = words::nearest(key, fields.iter().copied());
+        let nearest_field = words::nearest(key, fields.iter().copied());
         let field_names = fields.join(", ");
-        let hint = near.map_or_else(
+        let hint = nearest_field.map_or_else(
             || "use one of these fields; `nself schema` describes each".into(),
-            |near| format!("did you mean `{near}`?"),
+            |field| format!("did you mean `{field}`?"),
         );
         let finding = Diagnostic::error(Code::UnknownField, self.path().key(key))
             .message(format!("there is no field `{shown_key}` here"))
@@ -266,7 +273,8 @@ impl<'a> Decoder<'a, '_> {
     }
 }
 
-/// Returns the reason of a refusal as a complete sentence: "it" becomes the value, or the name if a key was refused.
+/// Returns the reason of a refusal as a complete sentence: `it is too long` becomes `the value is too long`, or `the name is
+/// too long` if a key was refused.
 pub(super) fn standalone_reason(reason: &str, is_key: bool) -> String {
     match reason.strip_prefix("it ") {
         Some(predicate) => format!("the {} {predicate}", if is_key { "name" } else { "value" }),
@@ -382,7 +390,7 @@ mod tests {
 
     fn codes(text: &str) -> Vec<(String, Code)> {
         let (_, findings) = decode::<Service>(&node(text));
-        findings.into_iter().map(|found| (found.finding.path.to_string(), found.finding.code)).collect()
+        findings.into_iter().map(|keyed| (keyed.finding.path.to_string(), keyed.finding.code)).collect()
     }
 
     #[test]
@@ -410,19 +418,19 @@ mod tests {
 
     #[test]
     fn a_reference_with_a_refused_content_is_reported_once() {
-        let found = codes(r#"{"env": {"A": {"by_profile": {"local": "x", "prod": "x"}}, "B": {"join": 5}}}"#);
-        let paths: Vec<&str> = found.iter().map(|(path, _)| path.as_str()).collect();
+        let mismatches = codes(r#"{"env": {"A": {"by_profile": {"local": "x", "prod": "x"}}, "B": {"join": 5}}}"#);
+        let paths: Vec<&str> = mismatches.iter().map(|(path, _)| path.as_str()).collect();
         assert_eq!(paths, ["env.A.by_profile", "env.B.join"]);
     }
 
     #[test]
     fn a_misspelled_field_is_not_reported_as_missing_too() {
-        let of_profiles = |fields: &str| codes(&format!(r#"{{"env": {{"A": {{"by_profile": {{{fields}}}}}}}}}"#));
+        let codes_of_profiles = |fields: &str| codes(&format!(r#"{{"env": {{"A": {{"by_profile": {{{fields}}}}}}}}}"#));
         let (unknown, missing) = (Code::UnknownField, Code::MissingField);
         let path = "env.A.by_profile".to_owned();
-        let misspelled = of_profiles(r#""local": "x", "stagin": "x", "prod": "x""#);
+        let misspelled = codes_of_profiles(r#""local": "x", "stagin": "x", "prod": "x""#);
         assert_eq!(misspelled, [(format!("{path}.stagin"), unknown)]);
-        let both = of_profiles(r#""local": "x", "demo": "x", "prod": "x""#);
+        let both = codes_of_profiles(r#""local": "x", "demo": "x", "prod": "x""#);
         assert_eq!(both.len(), 2, "{both:?}");
         assert!(both.contains(&(format!("{path}.demo"), unknown)) && both.contains(&(path, missing)), "{both:?}");
     }
@@ -442,7 +450,7 @@ mod tests {
             decode::<Service>(&node(r#"{"env": {"A": 5}, "port": "canary-7f3a", "image": {"canary-7f3a": 1}}"#));
         assert!(!findings.is_empty());
         let values: Vec<String> =
-            findings.iter().map(|found| format!("{} {}", found.finding.message, found.finding.expected)).collect();
+            findings.iter().map(|keyed| format!("{} {}", keyed.finding.message, keyed.finding.expected)).collect();
         assert!(!values.concat().contains("canary-7f3a"), "{values:?}");
     }
 }

@@ -32,7 +32,7 @@ impl<'a, 'p> Entries<'a, 'p> {
         Entries { decoder, fields: fields.iter(), field_names, current: None }
     }
 
-    /// Moves to the next field to read.
+    /// Moves to the next field to read, and returns its key and entry; `None` after the last field.
     fn advance(&mut self) -> Option<(&'a str, &'a Entry)> {
         let (decoder, field_names) = (self.decoder, self.field_names);
         let mut fields_to_read = self.fields.by_ref().filter(|(key, entry)| {
@@ -45,7 +45,7 @@ impl<'a, 'p> Entries<'a, 'p> {
     }
 }
 
-/// A key as text, so that names are checked like other text.
+/// A deserializer of a key, which is read as text, so that names are checked like other text.
 struct Key<'a>(&'a str);
 
 impl<'de> de::Deserializer<'de> for Key<'_> {
@@ -110,6 +110,7 @@ pub struct Items<'a, 'p> {
 }
 
 impl<'de> Items<'de, '_> {
+    /// Returns the next item that decoding does not skip, with the step to it.
     fn next(&mut self) -> Option<(Step<'static>, &'de Node)> {
         let mut items = self.items.by_ref().map(|(index, node)| (Step::Index(index), node));
         items.find(|(step, _)| !self.decoder.skips(*step))
@@ -139,14 +140,19 @@ impl<'de> SeqAccess<'de> for Items<'de, '_> {
 
 /// A variant with its content, such as `{ secret = "name" }`.
 pub struct Variant<'a, 'p> {
+    /// The decoder of the record.
     pub decoder: Decoder<'a, 'p>,
+    /// The fields of the record. The only one has the name of the variant.
     pub fields: &'a BTreeMap<String, Entry>,
 }
 
 /// The content of a variant.
 pub struct Content<'a, 'p> {
+    /// The decoder of the record around the content.
     decoder: Decoder<'a, 'p>,
+    /// Name of the variant.
     name: &'a str,
+    /// The content.
     node: &'a Node,
 }
 

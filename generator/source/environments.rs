@@ -10,8 +10,8 @@ pub const BUILT_IN: [&str; 3] = ["local", "staging", "prod"];
 /// Returns the layer of each environment that is not disabled; `None` for a built-in one that the stack does not mention.
 pub fn layers(stack: &Node) -> BTreeMap<&str, Option<&Node>> {
     let mut layers: BTreeMap<&str, Option<&Node>> = BUILT_IN.iter().map(|name| (*name, None)).collect();
-    if let Some(Value::Record(declared)) = stack.get("environments").map(|entry| &entry.node.value) {
-        layers.extend(declared.iter().map(|(name, entry)| (name.as_str(), Some(&entry.node))));
+    if let Some(Value::Record(declared_layers)) = stack.get("environments").map(|entry| &entry.node.value) {
+        layers.extend(declared_layers.iter().map(|(name, entry)| (name.as_str(), Some(&entry.node))));
     }
     layers.retain(|_, layer| !layer.is_some_and(is_disabled));
     layers
@@ -22,7 +22,8 @@ pub fn is_disabled(layer: &Node) -> bool {
     layer.get("enabled").is_some_and(|entry| entry.node.value == Value::Bool(false))
 }
 
-/// Returns the profile of the environment with this name. The first layer with a profile decides.
+/// Returns the profile of the environment with this name: the one in the first layer that sets it, or the name of a
+/// built-in environment. `None` if neither is there.
 pub fn profile<'a>(environment: &'a str, layers: &[&'a Node]) -> Option<&'a str> {
     match layers.iter().find_map(|layer| layer.get("profile")).map(|entry| &entry.node.value) {
         Some(Value::Text(profile)) => Some(profile),

@@ -75,6 +75,7 @@ pub fn too_large() -> Finding {
 pub fn import_outside(import: &RefusedImport) -> Finding {
     let RefusedImport { place, name } = import;
     let (message, hint) = match place {
+        // With a place, a file of the program has the import; without one, the stack file itself is a link.
         Some(_) => (format!("the import of `{name}` points outside the project"), "copy the file into the project"),
         None => (format!("`{name}` is a link to a file outside its folder"), "replace the link with the stack file"),
     };
@@ -84,10 +85,11 @@ pub fn import_outside(import: &RefusedImport) -> Finding {
     }
 }
 
-/// Returns a finding about a file that may not be read, before it is read.
-pub fn refused_file(refused: &RefusedFile) -> Finding {
-    let RefusedFile { import, reason } = refused;
+/// Returns the finding about a file that the program may not read.
+pub fn refused_file(file: &RefusedFile) -> Finding {
+    let RefusedFile { import, reason } = file;
     match reason {
+        // The file is outside the project.
         None => import_outside(import),
         Some(reason) => {
             let code = if reason.is_size() { Code::FileTooLarge } else { Code::NotPlain };
@@ -117,7 +119,7 @@ fn with_bounded_length(text: &str) -> String {
     }
 }
 
-/// The labels with which Nickel marks a contract: that of a value, of an item of an array, or of a field of a record.
+/// Nickel's labels for the place of a contract: of a value, of an item of an array, or of a field of a record.
 const EXPECTED_TYPE_LABELS: [&str; 3] =
     ["expected type", "expected array element type", "expected dictionary field type"];
 
@@ -152,11 +154,11 @@ pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Find
             }
             marks.push((mark, label.message.as_str()));
         }
-        let first_in_user_file = marks.iter().position(|(mark, _)| places.is_user(*mark));
+        let user_mark_index = marks.iter().position(|(mark, _)| places.is_user(*mark));
         // If no place is in a file of the user, the path of the field locates the finding.
-        finding.mark = first_in_user_file.map(|i| marks[i].0);
+        finding.mark = user_mark_index.map(|i| marks[i].0);
         for (i, (mark, message)) in marks.iter().enumerate() {
-            if Some(i) == first_in_user_file {
+            if Some(i) == user_mark_index {
                 if code == Code::Evaluation && advice.is_none() && !message.is_empty() {
                     finding.message = match finding.message.as_str() {
                         // Nickel's title of the error adds nothing to the label of its place.
@@ -193,7 +195,7 @@ pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Find
     findings
 }
 
-/// Returns the kind of the value that broke a contract.
+/// Returns the kind, such as "a number", of the value that broke a contract; `None` for other errors.
 fn blamed_kind(error: &Error) -> Option<&'static str> {
     let Error::EvalError(error) = error else { return None };
     let EvalErrorKind::BlameError { evaluated_arg, .. } = &error.error else { return None };
@@ -208,7 +210,8 @@ fn blamed_word(error: &Error) -> String {
     tag.or_else(|| value.as_string().map(|text| text.to_string())).unwrap_or_default()
 }
 
-/// Sets the hint to the allowed tag that is most similar to the word that is written instead. The word is not repeated.
+/// Sets the hint to the allowed tag that is most similar to the user's word, such as `'prod` for `production`. The word is
+/// not repeated, because it can be a secret.
 fn suggest_tag(finding: &mut Finding, word: &str) {
     let Some(tags) = finding.expected.strip_prefix("one of '").filter(|_| finding.hint.is_empty()) else { return };
     let begins_word = |tag: &&str| word.starts_with(*tag);
@@ -223,6 +226,7 @@ fn suggest_tag(finding: &mut Finding, word: &str) {
 
 /// Sets the hint about an unknown field to the allowed field that is most similar.
 fn suggest_field(finding: &mut Finding) {
+    // The message names the field first: "there is no field `prot` here".
     let (Some(field), Some(fields)) = (finding.message.split('`').nth(1), finding.expected.strip_prefix("one of "))
     else {
         return;
@@ -232,7 +236,7 @@ fn suggest_field(finding: &mut Finding) {
     }
 }
 
-/// Completes the short message of one of Nickel's own contracts with the type of the value and the expected type.
+/// Completes the short message of one of Nickel's contracts with the kind of the value, and a hint for converting it.
 fn describe_kind(finding: &mut Finding, kind: Option<&str>) {
     if finding.message.to_lowercase().ends_with("a record") && finding.expected.is_empty() {
         finding.expected = "a record".into();
@@ -240,6 +244,7 @@ fn describe_kind(finding: &mut Finding, kind: Option<&str>) {
     if finding.message == "tag not in the enum type" {
         finding.message = "the value is not one of the allowed values".into();
     }
+    // Messages that do not name the mistake.
     let general_messages = ["", "expected a Record", "not a record", "expected an array", "expected an enum"];
     if !general_messages.contains(&finding.message.as_str()) {
         return;
@@ -252,6 +257,7 @@ fn describe_kind(finding: &mut Finding, kind: Option<&str>) {
     finding.hint = explain::conversion_hint(kind.unwrap_or_default(), &finding.expected).into();
 }
 
+/// Returns the code for an error, unless a note of a contract names a different one.
 fn code_of(error: &Error) -> Code {
     match error {
         Error::ParseErrors(_) => Code::Syntax,
@@ -278,7 +284,8 @@ fn apply_note(finding: &mut Finding, line: &str) {
     }
 }
 
-/// Returns a message of Nickel without its standard words; empty for a contract without a message.
+/// Returns a message of Nickel in one line, without `contract broken by …` before it and the place after it; empty for a
+/// contract without a message.
 fn message_text(message: &str) -> String {
     let mut lines = message.lines().map(str::trim);
     let first_line = lines.next().unwrap_or_default();
@@ -290,7 +297,7 @@ fn message_text(message: &str) -> String {
     first_line.split(" when parsing ").next().unwrap_or(first_line).to_owned()
 }
 
-/// Returns the name of a contract in words for messages; empty for an unknown contract.
+/// Returns in words what a contract expects: "an array of text" for `Array String`; empty for an unknown contract.
 fn contract_in_words(contract: &str) -> String {
     match contract {
         "String" => "text".into(),

@@ -36,17 +36,17 @@ pub fn evaluate(program: &NickelProgram) -> Document {
             return Document { findings: vec![finding], ..Document::default() };
         }
     };
-    if let Some(refused) = reading::first_refused_file(program, &mut cache, main) {
-        let finding = errors::refused_file(&refused);
-        return only_finding(program, &cache.sources.files, refused.import.place, finding);
+    if let Some(refused_file) = reading::first_refused_file(program, &mut cache, main) {
+        let finding = errors::refused_file(&refused_file);
+        return only_finding(program, &cache.sources.files, refused_file.import.place, finding);
     }
     let mut context: Context = VmContext::new(cache, std::io::sink(), NullReporter {});
     let (mut document, places) = evaluate_file(program, &mut context, main);
     let imports = Imports::of_program(program, &context.import_resolver);
     document.inputs = imports.inputs;
-    if let Some(outside) = imports.outside {
+    if let Some(import) = imports.first_outside {
         let files = &context.import_resolver.sources.files;
-        let refusal = only_finding(program, files, outside.place, errors::import_outside(&outside));
+        let refusal = only_finding(program, files, import.place, errors::import_outside(&import));
         return Document { inputs: document.inputs, ..refusal };
     }
     if document.findings.is_empty() && document.root.get("nself_stack").is_none() {
@@ -57,7 +57,7 @@ pub fn evaluate(program: &NickelProgram) -> Document {
     document
 }
 
-/// Returns a document with one finding. The document has no content of the files that were read.
+/// Returns a document with one finding and nothing else, so that it shows no content of a refused file.
 fn only_finding(program: &NickelProgram, files: &Files, place: Option<(FileId, u32)>, finding: Finding) -> Document {
     let mut places = SourceMap::new(program);
     let mark = place.and_then(|(file, byte)| places.mark(files, file, byte));
@@ -92,11 +92,12 @@ fn file_name(path: &Path) -> String {
 struct Evaluation {
     document: Document,
     places: SourceMap,
+    /// Maximum nesting of records and arrays.
     depth: usize,
 }
 
 impl Evaluation {
-    /// Evaluates a value and all values in it. `path` is the path of the value.
+    /// Evaluates a value and all values in it. `path` is the path of the value, and is the same again at the end.
     fn evaluate_node(&mut self, machine: &mut Machine, value: NickelValue, path: &mut Vec<String>) -> Node {
         let declared_mark = pending_mark(value.pos_idx());
         if path.len() >= self.depth {
@@ -119,8 +120,8 @@ impl Evaluation {
         }
     }
 
-    /// Evaluates a bundle of the library. No file of the library imports bundles, because reading and evaluating one
-    /// takes longer than evaluating a small stack.
+    /// Evaluates a bundle of the library; `None` if its file cannot be read. No file of the library imports bundles, because
+    /// reading and evaluating one takes longer than evaluating a small stack.
     fn evaluate_bundle(&mut self, context: &mut Context, name: &str, file: &Path) -> Option<Node> {
         match context.import_resolver.sources.add_file(file.as_os_str(), InputFormat::Nickel) {
             Ok(id) => self.evaluate_source(context, id, vec![bundles::FIELD.to_owned(), name.to_owned()]),
@@ -149,7 +150,7 @@ impl Evaluation {
         }
     }
 
-    /// Records a value whose evaluation failed.
+    /// Records the findings about a value whose evaluation failed.
     fn record_failure(&mut self, machine: &Machine, error: Error, path: &[String]) {
         let files = machine.import_resolver().sources.files.clone();
         let mut findings = errors::findings(error, &files, &mut self.places);
@@ -160,7 +161,7 @@ impl Evaluation {
         self.document.broken.push(path.to_vec());
     }
 
-    /// Converts an evaluated value, and evaluates its items and fields.
+    /// Converts an evaluated value, and evaluates its items and fields. `mark` is the place of the value.
     ///
     /// # Errors
     /// A value that is not data, or a number that is too large.
@@ -199,7 +200,8 @@ impl Evaluation {
         })
     }
 
-    /// Evaluates the fields of a record.
+    /// Evaluates the fields of a record, except those that are not exported or optional without a value. `mark` is the
+    /// place of the record.
     fn evaluate_fields(
         &mut self,
         machine: &mut Machine,
@@ -227,6 +229,7 @@ impl Evaluation {
         fields
     }
 
+    /// Evaluates an item or field of the value at `path`. `step` is `#3` for an item, or the name of a field.
     fn evaluate_child(
         &mut self,
         machine: &mut Machine,
@@ -247,6 +250,7 @@ impl Evaluation {
         Node { value: Value::Broken, mark: None }
     }
 
+    /// Returns the place of a position in the evaluator; `None` in a source that Nickel created.
     fn mark_of(&mut self, machine: &Machine, position: TermPos) -> Option<Mark> {
         let span = position.into_opt()?;
         self.places.mark(&machine.import_resolver().sources.files, span.src_id, span.start.0)

@@ -38,15 +38,15 @@ const MAX_OUTPUT: u64 = 64 << 20;
 
 /// Runs the evaluation in this process, on a thread with a large stack.
 pub fn in_process(program: &NickelProgram) -> Document {
-    let evaluation = |program: NickelProgram| move || evaluate(&program);
-    let thread = std::thread::Builder::new().stack_size(STACK_SIZE).spawn(evaluation(program.clone()));
+    let program = program.clone();
+    let thread = std::thread::Builder::new().stack_size(STACK_SIZE).spawn(move || evaluate(&program));
     thread
         .ok()
         .and_then(|thread| thread.join().ok())
         .unwrap_or_else(|| stopped_evaluation("it needs more memory than the limit"))
 }
 
-/// Runs `nself __evaluate` and waits for its document.
+/// Runs `nself __evaluate`, which calls [`child`], and waits for its document. Stops it after the time limit.
 pub fn in_child(executable: &PathBuf, program: &NickelProgram, limits: Limits) -> Document {
     let mut command = Command::new(executable);
     command
@@ -66,8 +66,8 @@ pub fn in_child(executable: &PathBuf, program: &NickelProgram, limits: Limits) -
     if let Some(mut stdout) = child.stdout.take() {
         std::thread::spawn(move || {
             let mut bytes = Vec::new();
-            let read = stdout.by_ref().take(MAX_OUTPUT + 1).read_to_end(&mut bytes);
-            let _ = sender.send(read.map(|_| bytes));
+            let read_result = stdout.by_ref().take(MAX_OUTPUT + 1).read_to_end(&mut bytes);
+            let _ = sender.send(read_result.map(|_| bytes));
         });
     }
     let output = receiver.recv_timeout(limits.time);
@@ -89,6 +89,8 @@ pub fn in_child(executable: &PathBuf, program: &NickelProgram, limits: Limits) -
     }
 }
 
+/// Returns a document with a finding about an evaluation that exceeded a limit. `reason` is a clause such as "it took
+/// longer than 30 s".
 fn stopped_evaluation(reason: &str) -> Document {
     let message = format!("the evaluation was stopped: {reason}");
     let hint =
@@ -104,7 +106,8 @@ fn document_with_error(code: Code, message: String) -> Document {
     Document { findings: vec![errors::without_place(code, message)], ..Document::default() }
 }
 
-/// Runs in the child process: evaluates under the memory limit and writes the document to stdout.
+/// Runs in the child process: evaluates under the memory limit and writes the document to stdout. Returns the exit code 2
+/// for malformed arguments.
 pub fn child(arguments: &[OsString]) -> ExitCode {
     let [stack, library, depth, memory, allow_imports @ ..] = arguments else { return ExitCode::from(2) };
     let number = |text: &OsString| text.to_str().and_then(|text| text.parse::<u64>().ok());

@@ -50,12 +50,14 @@ pub fn advice_for(error: &Error) -> Option<Advice> {
                         ..Advice::default()
                     });
                 }
-                let near = words::nearest(id.label(), names.iter().copied());
+                let nearest_field = words::nearest(id.label(), names.iter().copied());
                 Some(Advice {
                     message: format!("this record has no field `{id}`"),
                     expected: words::one_of(&sorted(&names)),
-                    hint: near
-                        .map_or_else(|| "use one of these fields".to_owned(), |near| format!("did you mean `{near}`?")),
+                    hint: nearest_field.map_or_else(
+                        || "use one of these fields".to_owned(),
+                        |field| format!("did you mean `{field}`?"),
+                    ),
                 })
             }
             EvalErrorKind::MergeIncompatibleArgs { left_arg, right_arg, .. } => {
@@ -74,6 +76,7 @@ fn sorted<'a>(names: &[&'a str]) -> Vec<&'a str> {
     names
 }
 
+/// Returns the texts for two values of one field that Nickel cannot merge.
 fn advice_for_merge(left: &NickelValue, right: &NickelValue) -> Advice {
     match (kind(left), kind(right)) {
         (Some("null"), Some("a record")) | (Some("a record"), Some("null")) => Advice {
@@ -95,6 +98,7 @@ fn advice_for_merge(left: &NickelValue, right: &NickelValue) -> Advice {
     }
 }
 
+/// Returns the texts for a value that is used as a function.
 fn advice_for_application(function: &NickelValue, argument: &NickelValue) -> Advice {
     let function_kind = kind(function).unwrap_or("the value");
     let hint = match (function_kind, kind(argument)) {
@@ -117,7 +121,7 @@ pub fn related_message(message: &str) -> Option<&str> {
     }
 }
 
-/// Returns the type of a value in words.
+/// Returns the kind of a value in words, such as "a number"; `None` for other values.
 pub fn kind(value: &NickelValue) -> Option<&'static str> {
     if value.is_null() {
         return Some("null");
@@ -134,7 +138,8 @@ pub fn kind(value: &NickelValue) -> Option<&'static str> {
     }
 }
 
-/// Returns the advice for a reference that is used as text, by Nickel's message for the type of a value.
+/// Returns the advice for a reference that is used as text. Nickel's message is then about a record where text was
+/// expected. `None` for other messages.
 pub fn advice_for_reference(message: &str) -> Option<Advice> {
     let is_record = message.contains("has type Record");
     let is_text_needed = ["Stringable was expected", "String was expected"].iter().any(|text| message.contains(text));
@@ -146,9 +151,9 @@ pub fn advice_for_reference(message: &str) -> Option<Advice> {
     })
 }
 
-/// Returns the hint for converting a value of the type `found` to the type `expected`; empty if there is none.
-pub fn conversion_hint(found: &str, expected: &str) -> &'static str {
-    match (found, expected) {
+/// Returns the hint for converting a value of the kind `actual` to the kind `expected`; empty if there is none.
+pub fn conversion_hint(actual: &str, expected: &str) -> &'static str {
+    match (actual, expected) {
         ("a number" | "a fraction" | "true or false" | "a tag", expected) if expected.starts_with("text") => {
             "put text in double quotes"
         }
@@ -165,8 +170,8 @@ pub fn conversion_hint(found: &str, expected: &str) -> &'static str {
     }
 }
 
-/// Returns the message for a syntax error, if there is a better one than Nickel's, and the hint. `offset` is the byte
-/// offset of the error in the source.
+/// Returns message and hint for a syntax error; no message if Nickel's is good enough. `offset` is the byte offset of the
+/// error in the source.
 pub fn syntax_advice(source: &str, offset: usize, message: &str) -> (Option<&'static str>, &'static str) {
     if source.starts_with('\u{FEFF}') {
         return (Some("the file begins with a byte order mark"), "save it as UTF-8 without one");

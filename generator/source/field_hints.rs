@@ -1,10 +1,11 @@
-//! Hints for values of a wrong type: the field of a record that takes the value, the items of a list, or the unit.
+//! Hints for values of a wrong type and for fields of other tools. A hint about a wrong type shows the right form of the value:
+//! as a field of a record, as an item of a list, or with a unit.
 
 use super::foreign_words;
 use crate::diagnostic::{Code, Diagnostic, Segment};
 
-/// Fields that hold records, each with the field of the record to set. `*` is the name of an entry, which
-/// replaces `NAME` in a hint; `[]` is an item of a list.
+/// Fields whose value is a record: the last steps of their path, and a hint with a field of the record. The step `*` is any
+/// name, and `[]` any item of a list. The last name of the path replaces `NAME` in a hint.
 const RECORDS: [(&[&str], &str); 26] = [
     (&["indexes", "*", "columns", "[]"], "name the column: `{ column = \"id\" }`"),
     (&["volumes"], "name each volume: `volumes.data.path = \"/data\"`"),
@@ -37,7 +38,7 @@ const RECORDS: [(&[&str], &str); 26] = [
     (&["types", "*", "enum"], "list its labels: `enum.values = [\"new\"]`"),
 ];
 
-/// Fields that hold lists, each with the form of the list.
+/// Fields whose value is a list: the last steps of their path, and a hint with the form of the list.
 const LISTS: [(&[&str], &str); 4] = [
     (&["indexes", "*", "columns"], "list the columns: `columns = [{ column = \"id\" }]`"),
     (&["tmpfs"], "list the folders: `tmpfs = [{ path = \"/tmp\" }]`"),
@@ -62,7 +63,7 @@ const UNITS: [(&str, &str); 10] = [
 /// Fields whose text has a form of its own, each with an example.
 const FORMS: [(&str, &str); 3] = [("user", "1000:1000"), ("cpus", "0.5"), ("mode", "0644")];
 
-/// Sets the hint of a finding about a value of a wrong type, if the field is known.
+/// Sets the hint of a finding about a value of a wrong type or about a key of Compose, if there is one for the field.
 pub fn complete(finding: &mut Diagnostic) {
     if finding.code == Code::UnknownField
         && let Some(hint) = foreign_words::hint(&finding.path)
@@ -91,17 +92,18 @@ pub fn complete(finding: &mut Diagnostic) {
     }
 }
 
-/// Returns the hint for the field of a finding. A longer pattern is more precise: `volumes.env` is a volume.
+/// Returns the hint of the longest pattern that fits the end of a finding's path. A longer pattern is more precise: of a
+/// field `volumes.env`, both `volumes.*` and `env` fit the end.
 fn hint_of_field<'a>(fields: &[(&[&str], &'a str)], finding: &Diagnostic) -> Option<&'a str> {
     let ends_with = |pattern: &[&str]| {
         let Some(start) = finding.path.0.len().checked_sub(pattern.len()) else { return false };
-        finding.path.0[start..].iter().zip(pattern).all(|(segment, wanted)| match segment {
-            Segment::Key(key) => *wanted == "*" || key == wanted,
-            Segment::Index(_) => *wanted == "[]",
+        finding.path.0[start..].iter().zip(pattern).all(|(segment, step)| match segment {
+            Segment::Key(key) => *step == "*" || key == step,
+            Segment::Index(_) => *step == "[]",
         })
     };
-    let fitting = fields.iter().filter(|(pattern, _)| ends_with(pattern));
-    fitting.max_by_key(|(pattern, _)| pattern.len()).map(|(_, hint)| *hint)
+    let fitting_patterns = fields.iter().filter(|(pattern, _)| ends_with(pattern));
+    fitting_patterns.max_by_key(|(pattern, _)| pattern.len()).map(|(_, hint)| *hint)
 }
 
 #[cfg(test)]

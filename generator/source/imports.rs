@@ -13,10 +13,10 @@ use crate::files::real_path;
 
 /// The files that a Nickel program read.
 pub struct Imports {
-    /// Files that were read, and paths at which a new file would change the result, sorted.
+    /// The files that were read, and the paths at which a new file would change the result, both in one sorted list.
     pub inputs: Vec<Input>,
-    /// The first import that is not allowed.
-    pub outside: Option<RefusedImport>,
+    /// The first import of a file outside the allowed folders.
+    pub first_outside: Option<RefusedImport>,
 }
 
 /// An import of a file that the program may not read.
@@ -29,32 +29,32 @@ pub struct RefusedImport {
 }
 
 impl Imports {
+    /// Collects the imports of an evaluated program from the evaluator's cache.
     pub fn of_program(program: &NickelProgram, cache: &CacheHub) -> Self {
         // Of the library, only the embedded files are allowed, which `library_path` checks.
-        let allowed: Vec<PathBuf> =
+        let user_folders: Vec<PathBuf> =
             allowed_folders(program).into_iter().filter(|folder| *folder != program.library).collect();
         let is_inside =
-            |path: &Path| real_path(path).is_ok_and(|real| allowed.iter().any(|folder| real.starts_with(folder)));
+            |path: &Path| real_path(path).is_ok_and(|real| user_folders.iter().any(|folder| real.starts_with(folder)));
 
         let mut inputs = Vec::new();
-        let mut outside = Vec::new();
+        let mut outside_files = Vec::new();
         for (id, path) in files(cache) {
             match library_path(program, cache, id, path) {
                 // The folder of the importing file is searched before the library, so a file that is created there
                 // changes the result.
-                Some(name) => {
+                Some(path_in_library) => {
                     let project_importers =
                         importers(cache, id).filter_map(|(importer, _)| Some((importer, path_of(cache, importer)?)));
                     let project_importers =
                         project_importers.filter(|(id, path)| library_path(program, cache, *id, path).is_none());
-                    inputs.extend(
-                        project_importers
-                            .filter_map(|(_, path)| Some(Input { path: path.parent()?.join(name), exists: false })),
-                    );
+                    inputs.extend(project_importers.filter_map(|(_, path)| {
+                        Some(Input { path: path.parent()?.join(path_in_library), exists: false })
+                    }));
                 }
                 None => {
                     if !is_inside(path) {
-                        outside.push(id);
+                        outside_files.push(id);
                     }
                     inputs.push(Input { path: path.to_owned(), exists: true });
                 }
@@ -62,7 +62,7 @@ impl Imports {
         }
         inputs.sort();
         inputs.dedup();
-        Imports { inputs, outside: first_outside(program, cache, &outside) }
+        Imports { inputs, first_outside: first_outside(program, cache, &outside_files) }
     }
 }
 
@@ -81,25 +81,26 @@ pub fn is_library_file(program: &NickelProgram, cache: &CacheHub, id: FileId) ->
 
 /// Returns the path of a library file below the library's folder; `None` for any other file.
 fn library_path<'a>(program: &NickelProgram, cache: &CacheHub, id: FileId, path: &'a Path) -> Option<&'a Path> {
-    let name = path.strip_prefix(&program.library).ok()?;
-    library::is_embedded(name, cache.sources.source(id)).then_some(name)
+    let path_in_library = path.strip_prefix(&program.library).ok()?;
+    library::is_embedded(path_in_library, cache.sources.source(id)).then_some(path_in_library)
 }
 
-/// Returns the first import of a file outside the project. A file that only other outside files import is not named,
-/// since that would reveal their content.
-fn first_outside(program: &NickelProgram, cache: &CacheHub, outside: &[FileId]) -> Option<RefusedImport> {
+/// Returns the first import of one of the files outside the project. Imports in these files do not count, since their names
+/// would reveal the content of the files.
+fn first_outside(program: &NickelProgram, cache: &CacheHub, outside_files: &[FileId]) -> Option<RefusedImport> {
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let from_inside = |id: &FileId| {
-        let places = importers(cache, *id).filter(|(importer, _)| !outside.contains(importer));
+    // The first place in a file of the project that imports the file.
+    let first_place = |id: &FileId| {
+        let places = importers(cache, *id).filter(|(importer, _)| !outside_files.contains(importer));
         places.min().map(|place| (place, *id))
     };
-    let first_with_place = outside.iter().filter_map(from_inside).min();
-    match (first_with_place, outside) {
+    let first_import = outside_files.iter().filter_map(first_place).min();
+    match (first_import, outside_files) {
         (_, []) => None,
         (Some((place, id)), _) => {
             Some(RefusedImport { place: Some(place), name: path_of(cache, id).map(name).unwrap_or_default() })
         }
-        // No file of the project imports the file, so it is the stack file itself.
+        // No file of the project imports one of the files, so the stack file is outside itself.
         (None, _) => Some(RefusedImport { place: None, name: name(&program.stack) }),
     }
 }

@@ -18,7 +18,7 @@ const MARKER: &str = "nself_stack";
 /// environments takes a quarter of it.
 const MAX_MEMORY: usize = 256 << 20;
 
-/// Returns the environments of a document, each as one merged tree.
+/// Returns the environments of a document by name, each as one merged tree, and the findings about them.
 pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
     let mut findings = Vec::new();
     let Value::Record(fields) = &root.value else { return (BTreeMap::new(), findings) };
@@ -28,6 +28,7 @@ pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
     let bundle_field = common.remove(bundles::FIELD);
     let common = Node { value: Value::Record(common), mark: root.mark };
 
+    // The layer of each environment, which is merged over the common settings.
     let mut overlays: BTreeMap<String, Node> =
         BUILT_IN.iter().map(|name| ((*name).to_owned(), Node::default())).collect();
     if let Some(Value::Record(layers)) = declared_environments.map(|entry| entry.node.value) {
@@ -47,20 +48,22 @@ pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
         let mut merged = common.clone();
         let settings = bundles::BundleSettings::read(&name, [&overlay, &common]);
         let bundles = bundle_field.iter().flat_map(|entry| bundles::by_name(&entry.node));
-        let (included, excluded): (Vec<_>, Vec<_>) =
-            bundles.partition(|(bundle, node)| settings.includes(bundle, node));
-        let excluded_bundle_layers: Vec<&Node> =
-            excluded.into_iter().flat_map(|(bundle, node)| settings.layers(bundle, node)).collect();
+        let (included_bundles, excluded_bundles): (Vec<_>, Vec<_>) =
+            bundles.partition(|(bundle_name, bundle)| settings.includes(bundle_name, bundle));
+        let excluded_bundle_layers: Vec<&Node> = excluded_bundles
+            .into_iter()
+            .flat_map(|(bundle_name, bundle)| settings.layers(bundle_name, bundle))
+            .collect();
         let plugin_layers = plugins::layers(&common, &overlay, merge);
         let (included_plugins, excluded_plugins): (Vec<_>, Vec<_>) =
             plugin_layers.into_iter().partition(|plugin| plugin.is_included);
         // The size layer of a bundle and its common layer have services of the same names, so all names are compared with
         // those of the stack.
-        for (bundle, node) in included {
-            for layer in settings.layers(bundle, node) {
-                let taken = bundles::taken_services(layer, &common);
-                bundles::add_layer(&mut merged, layer, &taken);
-                findings.extend(taken.iter().map(|service| bundles::name_taken(bundle, service)));
+        for (bundle_name, bundle) in included_bundles {
+            for layer in settings.layers(bundle_name, bundle) {
+                let taken_services = bundles::taken_services(layer, &common);
+                bundles::add_layer(&mut merged, layer, &taken_services);
+                findings.extend(taken_services.iter().map(|service| bundles::name_taken(bundle_name, service)));
             }
         }
         let mut removable: Vec<&Node> = excluded_bundle_layers.clone();
@@ -148,7 +151,7 @@ pub fn with_environments(finding: Diagnostic, key: &str) -> Diagnostic {
     finding.expected(expected).hint(hint)
 }
 
-/// Merges an environment's layer into the common settings.
+/// Merges an environment's layer (`overlay`) into the common settings (`base`), or a part of it into the same part.
 fn merge(base: &mut Node, overlay: Node) {
     let overlay_mark = overlay.mark;
     match (&mut base.value, overlay.value) {
@@ -158,15 +161,15 @@ fn merge(base: &mut Node, overlay: Node) {
                     _ if entry.node.value == Value::Null => {
                         base.remove(&key);
                     }
-                    Some(old) => {
+                    Some(base_entry) => {
                         // A merged record keeps its position in the common settings. A replaced value gets its position
                         // in the layer.
                         let are_records =
-                            matches!((&old.node.value, &entry.node.value), (Value::Record(_), Value::Record(_)));
+                            matches!((&base_entry.node.value, &entry.node.value), (Value::Record(_), Value::Record(_)));
                         if !are_records {
-                            old.key = entry.key.or(old.key);
+                            base_entry.key = entry.key.or(base_entry.key);
                         }
-                        merge(&mut old.node, entry.node);
+                        merge(&mut base_entry.node, entry.node);
                     }
                     None => {
                         let node = without_nulls(entry.node);
@@ -175,8 +178,8 @@ fn merge(base: &mut Node, overlay: Node) {
                 }
             }
         }
-        // A value whose evaluation failed changes nothing, so that it causes no other finding. An empty layer is
-        // `null`.
+        // A value whose evaluation failed changes nothing, so that it causes no other finding. Neither does `null`, which
+        // is the value of an empty layer.
         (_, Value::Null | Value::Broken) => {}
         (value, new_value) => {
             *value = without_nulls(Node { value: new_value, mark: None }).value;
@@ -217,17 +220,18 @@ fn entries_mut<'a>(record: &'a mut Node, field: &str) -> impl Iterator<Item = &'
     fields.into_iter().flatten().map(|(_, entry)| &mut entry.node)
 }
 
+/// Returns the value of a field; `None` if the node is not a record or does not have the field.
 fn field_mut<'a>(record: &'a mut Node, field: &str) -> Option<&'a mut Node> {
     let Value::Record(fields) = &mut record.value else { return None };
     fields.get_mut(field).map(|entry| &mut entry.node)
 }
 
-/// Returns a node of a layer without its `null` fields, which have nothing to remove.
+/// Returns a node without its `null` fields. They have nothing to remove, because no value is below the node.
 fn without_nulls(mut node: Node) -> Node {
     if let Value::Record(fields) = node.value {
-        let remaining = fields.into_iter().filter(|(_, entry)| entry.node.value != Value::Null);
+        let remaining_fields = fields.into_iter().filter(|(_, entry)| entry.node.value != Value::Null);
         node.value = Value::Record(
-            remaining.map(|(key, entry)| (key, Entry { node: without_nulls(entry.node), ..entry })).collect(),
+            remaining_fields.map(|(key, entry)| (key, Entry { node: without_nulls(entry.node), ..entry })).collect(),
         );
     }
     node

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use crate::artifact::Digest;
 use crate::files::{FileKind, Folder, Root, random_suffix};
 
+// Defines `FILES`: the path below `nself/` and the bytes of each embedded file.
 include!(concat!(env!("OUT_DIR"), "/library.rs"));
 
 /// A folder on disk with `nself/main.ncl` and its imports.
 pub struct Library {
     pub folder: PathBuf,
-    /// The private folder that is used if the cache cannot be written; removed at the end of the run.
+    /// Parent and name of the private folder that is used if the cache cannot be written. It is removed on drop.
     temporary: Option<(Folder, String)>,
 }
 
@@ -49,40 +50,42 @@ pub fn is_embedded(path_in_library: &Path, content: &str) -> bool {
 pub fn write_to_cache(cache: &Root) -> io::Result<Library> {
     let digest = digest();
     let name = digest.short();
-    let library_folder = cache.create_cache().and_then(|cache| cache.make_folder("lib", 0o755));
-    if let Ok(library_folder) = library_folder
-        && (is_complete(&library_folder, name) || write_library(&library_folder, name).is_ok())
+    let parent_folder = cache.create_cache().and_then(|cache| cache.make_folder("lib", 0o755));
+    if let Ok(parent_folder) = parent_folder
+        && (is_complete(&parent_folder, name) || write_library(&parent_folder, name).is_ok())
     {
-        return Ok(Library { folder: library_folder.path().join(name), temporary: None });
+        return Ok(Library { folder: parent_folder.path().join(name), temporary: None });
     }
     let temp_folder = Root::named(&std::env::temp_dir()).open()?.ok_or(io::ErrorKind::NotFound)?;
     let private_name = format!("nself-{}", random_suffix()?);
     // An existing folder is an error, since a different user may own it.
-    let library_folder = temp_folder.create_folder(&private_name, 0o700)?;
-    let library = Library { folder: library_folder.path().join("lib"), temporary: Some((temp_folder, private_name)) };
-    write_library(&library_folder, "lib")?;
+    let parent_folder = temp_folder.create_folder(&private_name, 0o700)?;
+    let library = Library { folder: parent_folder.path().join("lib"), temporary: Some((temp_folder, private_name)) };
+    write_library(&parent_folder, "lib")?;
     Ok(library)
 }
 
-/// Returns whether the folder `name` has every file of the library with the embedded bytes, and no links.
-fn is_complete(library_folder: &Folder, name: &str) -> bool {
-    let Ok(Some(folder)) = library_folder.folder(name) else { return false };
+/// Returns whether the folder `name` in `parent_folder` has every file of the library with the embedded bytes, and no links
+/// in the paths of these files.
+fn is_complete(parent_folder: &Folder, name: &str) -> bool {
+    let Ok(Some(folder)) = parent_folder.folder(name) else { return false };
     let content = |path: &str| folder.read(Path::new("nself").join(path), FileKind::Input);
     FILES.iter().all(|(path, bytes)| matches!(content(path), Ok(Some(content)) if content == *bytes))
 }
 
-/// Writes the library to a temporary folder and renames it, so that readers find all files or none.
-fn write_library(library_folder: &Folder, name: &str) -> io::Result<()> {
+/// Writes the library to the folder `name` in `parent_folder`: first to a temporary folder, which is then renamed, so that
+/// readers find all files or none.
+fn write_library(parent_folder: &Folder, name: &str) -> io::Result<()> {
     let temporary = format!(".{}", random_suffix()?);
-    let folder = library_folder.create_folder(&temporary, 0o755)?;
+    let folder = parent_folder.create_folder(&temporary, 0o755)?;
     let write_result = FILES.iter().try_for_each(|(path, bytes)| folder.write(Path::new("nself").join(path), bytes));
-    if write_result.is_ok() && library_folder.stat(name)?.is_some() && !is_complete(library_folder, name) {
+    if write_result.is_ok() && parent_folder.stat(name)?.is_some() && !is_complete(parent_folder, name) {
         // Removes a link without following it.
-        library_folder.remove_all(name)?;
+        parent_folder.remove_all(name)?;
     }
-    let rename_result = write_result.and_then(|()| library_folder.rename(&temporary, library_folder, name));
-    let _ = library_folder.remove_all(&temporary);
-    match (is_complete(library_folder, name), rename_result) {
+    let rename_result = write_result.and_then(|()| parent_folder.rename(&temporary, parent_folder, name));
+    let _ = parent_folder.remove_all(&temporary);
+    match (is_complete(parent_folder, name), rename_result) {
         // A parallel run may have written the library first.
         (true, _) => Ok(()),
         (false, Err(error)) => Err(error.into()),
@@ -103,8 +106,8 @@ mod tests {
     }
 
     fn complete(folder: &Path) -> bool {
-        let library_folder = Root::named(folder.parent().unwrap()).open().unwrap().unwrap();
-        is_complete(&library_folder, folder.file_name().unwrap().to_str().unwrap())
+        let parent_folder = Root::named(folder.parent().unwrap()).open().unwrap().unwrap();
+        is_complete(&parent_folder, folder.file_name().unwrap().to_str().unwrap())
     }
 
     #[test]

@@ -21,7 +21,8 @@ pub struct FailedPaths {
 }
 
 impl FailedPaths {
-    /// Returns the paths in the merged stack of an environment.
+    /// Returns these paths as they are in the merged stack of an environment. Paths in the layers of other environments are
+    /// left out.
     pub fn in_environment(&self, environment: &str) -> EnvironmentPaths {
         fn convert<C: FromIterator<FieldPath>>(paths: &[FieldPath], environment: &str) -> C {
             paths.iter().filter_map(|path| path_in_environment(path, environment)).collect()
@@ -51,15 +52,16 @@ impl EnvironmentPaths {
         for KeyedFinding { mut finding, key_mark } in mismatches {
             // A reference to a refused name needs no finding, because the name will change.
             let names_refused_entry = || origins.text(&finding.path).is_some_and(|text| refused_names.contains(text));
-            if self.is_known(&finding) || names_refused_entry() {
+            if self.repeats_earlier_finding(&finding) || names_refused_entry() {
                 continue;
             }
-            if let Some(record) = library_record(&finding, key_mark, &origins.document) {
+            if let Some(record_finding) = library_record_finding(&finding, key_mark, &origins.document) {
                 self.refused.push(finding.path.clone());
-                if !library_records.insert(record.path.clone()) {
+                // The record causes a mismatch for each of its fields.
+                if !library_records.insert(record_finding.path.clone()) {
                     continue;
                 }
-                finding = record;
+                finding = record_finding;
             }
             if let Some((document_root, _)) = &origins.layer {
                 finding = complete_expected_fields(finding, document_root);
@@ -76,7 +78,7 @@ impl EnvironmentPaths {
 
     /// Returns whether an earlier finding is about the same mistake: a value that could not be evaluated, or a text that
     /// is a credential.
-    fn is_known(&self, finding: &Diagnostic) -> bool {
+    fn repeats_earlier_finding(&self, finding: &Diagnostic) -> bool {
         self.broken.covers(&finding.path)
             || (finding.code == Code::MissingField && self.broken.contains_child_of(&finding.path))
             || (finding.code == Code::PlainSecret && self.credentials.contains(&finding.path))
@@ -85,7 +87,7 @@ impl EnvironmentPaths {
 
 /// Returns the finding about a record of the library, such as `nself.services`, at a place that does not accept its fields;
 /// `None` if the user wrote the field that is not accepted.
-fn library_record(finding: &Diagnostic, key_mark: Option<Mark>, document: &Document) -> Option<Diagnostic> {
+fn library_record_finding(finding: &Diagnostic, key_mark: Option<Mark>, document: &Document) -> Option<Diagnostic> {
     key_mark.filter(|mark| finding.code == Code::UnknownField && !document.is_user(*mark))?;
     let field = finding.path.last_key();
     Some(
@@ -107,7 +109,8 @@ fn complete_expected_fields(finding: Diagnostic, root: &Node) -> Diagnostic {
     }
 }
 
-/// Returns the name that a finding refuses: the name of an entry of a top-level field such as `services` or `volumes`.
+/// Returns the refused name if a finding refuses the name of an entry of a top-level field: `Orders` for
+/// `services.Orders`.
 fn refused_name(finding: &Diagnostic) -> Option<&str> {
     match finding.path.0.as_slice() {
         [_, Segment::Key(name)] if finding.code == Code::BadName => Some(name),

@@ -55,6 +55,7 @@ use stack_file::path_with_resolved_folder;
 pub struct EvaluationRequest {
     /// The stack file; imports stay inside its folder.
     pub stack: PathBuf,
+    /// Other folders from which the stack may import files.
     pub allow_imports: Vec<PathBuf>,
     /// The project's cache, for the library's files.
     pub cache: PathBuf,
@@ -76,7 +77,7 @@ pub struct LoadedStack {
     pub environments: Vec<Environment>,
     /// All paths on which the result depends.
     pub inputs: Vec<Input>,
-    /// The findings, with their places; equal findings of several environments are merged.
+    /// Warnings and errors, with their places. Equal findings of several environments are merged.
     pub findings: Vec<Diagnostic>,
 }
 
@@ -137,17 +138,19 @@ pub fn parse(request: &EvaluationRequest) -> Result<ParsedProgram, Vec<Diagnosti
     let is_nickel = |path: &Path| {
         path.extension().is_some_and(|extension| extension == "ncl") || folder.join(path) == program.stack
     };
-    let existing = document.inputs.iter().filter(|input| input.exists);
-    let files = existing.filter_map(|input| input.path.strip_prefix(&folder).ok()).filter(|path| is_nickel(path));
+    let existing_inputs = document.inputs.iter().filter(|input| input.exists);
+    let files =
+        existing_inputs.filter_map(|input| input.path.strip_prefix(&folder).ok()).filter(|path| is_nickel(path));
     let files: Vec<PathBuf> = files.map(Path::to_owned).collect();
     let name = program.stack.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let is_unread = files.is_empty();
+    // Without a file that was read, the findings are about the program as a whole.
+    let has_no_file = files.is_empty();
     let findings = read(document, name.clone()).map_or_else(|findings| findings, |loaded| loaded.findings);
-    if is_unread {
+    if has_no_file {
         return Err(findings);
     }
-    let is_here = |finding: &Diagnostic| finding.span.as_ref().is_some_and(|span| span.file == name);
-    let syntax_errors = findings.into_iter().filter(|finding| finding.code == Code::Syntax && is_here(finding));
+    let is_in_program = |finding: &Diagnostic| finding.span.as_ref().is_some_and(|span| span.file == name);
+    let syntax_errors = findings.into_iter().filter(|finding| finding.code == Code::Syntax && is_in_program(finding));
     Ok(ParsedProgram { folder, files, syntax_errors: syntax_errors.collect() })
 }
 
@@ -187,8 +190,11 @@ fn find_credentials(document_origins: &Origins) -> Vec<Diagnostic> {
     credentials::check(&document_origins.root).into_iter().map(locate).collect()
 }
 
-/// Merges the layers of an evaluated document and decodes its environments. `stack` is the name of the stack file.
-fn read(mut document: Document, stack: String) -> Result<LoadedStack, Vec<Diagnostic>> {
+/// Merges the layers of an evaluated document and decodes its environments. `stack_file` is the name of the stack file.
+///
+/// # Errors
+/// All findings, if no environment can be decoded.
+fn read(mut document: Document, stack_file: String) -> Result<LoadedStack, Vec<Diagnostic>> {
     let root = std::mem::take(&mut document.root);
     let inputs = std::mem::take(&mut document.inputs);
     let broken_paths: Vec<FieldPath> = document.broken.iter().map(|steps| node::field_path(steps)).collect();
@@ -205,7 +211,7 @@ fn read(mut document: Document, stack: String) -> Result<LoadedStack, Vec<Diagno
         field_hints::complete(finding);
         document_origins.locate(finding);
         // A finding without a place belongs to the file as a whole.
-        finding.span.get_or_insert_with(|| Span { file: stack.clone(), line: 1, column: 1 });
+        finding.span.get_or_insert_with(|| Span { file: stack_file.clone(), line: 1, column: 1 });
     }
     let mut credential_paths: Vec<FieldPath> = Vec::new();
     if is_stack {
@@ -214,9 +220,9 @@ fn read(mut document: Document, stack: String) -> Result<LoadedStack, Vec<Diagno
         findings.extend(credentials);
     }
     let failed_paths = FailedPaths { failed: failed_paths, broken: broken_paths, credentials: credential_paths };
-    let decoded = parallel::each(trees.values(), decode::decode::<Stack>);
+    let decoded_stacks = parallel::each(trees.values(), decode::decode::<Stack>);
     let mut environments = Vec::new();
-    for ((name, tree), (stack, mismatches)) in trees.into_iter().zip(decoded) {
+    for ((name, tree), (stack, mismatches)) in trees.into_iter().zip(decoded_stacks) {
         let layer = Some((Arc::clone(&document_origins.root), name.clone()));
         let origins = Origins { document: Arc::clone(&document), root: Arc::new(tree), layer };
         let mut paths = failed_paths.in_environment(&name);
@@ -252,13 +258,13 @@ fn drop_repeated(findings: &mut Vec<Diagnostic>) {
 
 /// Removes findings about a missing field if an unknown field of the same record probably is that field, misspelled.
 fn drop_missing_if_misspelled(findings: &mut Vec<Diagnostic>) {
-    let unknown = findings.iter().filter(|finding| finding.code == Code::UnknownField);
-    let unknown: Vec<FieldPath> = unknown.map(|finding| finding.path.clone()).collect();
+    let unknown_fields = findings.iter().filter(|finding| finding.code == Code::UnknownField);
+    let unknown_fields: Vec<FieldPath> = unknown_fields.map(|finding| finding.path.clone()).collect();
     findings.retain(|finding| {
-        let is_meant = |field: &&FieldPath| {
+        let is_misspelling = |field: &&FieldPath| {
             field.parent() == finding.path.parent()
                 && foreign_words::is_meant(field.last_key(), finding.path.last_key())
         };
-        finding.code != Code::MissingField || !unknown.iter().any(|field| is_meant(&field))
+        finding.code != Code::MissingField || !unknown_fields.iter().any(|field| is_misspelling(&field))
     });
 }

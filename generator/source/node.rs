@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::{Diagnostic, FieldPath, Segment, Span};
 
-/// A place in the source: the file (an index into [`Document::files`]), and line and column, which count from 1.
+/// A place in the source: the file as an index into [`Document::files`], the line and the column, which count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark(pub u32, pub u32, pub u32);
 
@@ -17,7 +17,7 @@ pub struct Node {
     pub mark: Option<Mark>,
 }
 
-/// A value.
+/// A value that the evaluation returned, or a note that it failed ([`Value::Broken`]).
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Value {
     #[default]
@@ -64,7 +64,7 @@ pub struct Document {
     pub inputs: Vec<Input>,
     /// Findings, with their places.
     pub findings: Vec<Finding>,
-    /// Paths of the fields whose evaluation failed.
+    /// Paths of the fields whose evaluation failed, as [`field_path`] reads them.
     pub broken: Vec<Vec<String>>,
 }
 
@@ -72,6 +72,7 @@ pub struct Document {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     pub code: String,
+    /// The path of the field, as [`field_path`] reads it.
     pub path: Vec<String>,
     pub mark: Option<Mark>,
     pub message: String,
@@ -81,17 +82,18 @@ pub struct Finding {
 }
 
 impl Document {
+    /// Returns whether a place is in a file of the user.
     pub fn is_user(&self, mark: Mark) -> bool {
         usize::try_from(mark.0).ok().and_then(|index| self.files.get(index)).is_some_and(|file| file.user)
     }
 
-    /// Returns the place as a span; `None` in a source that Nickel created.
+    /// Returns the place as a span; `None` in a source that Nickel created, which is not a file.
     pub fn span(&self, mark: Mark) -> Option<Span> {
         let file = self.files.get(usize::try_from(mark.0).ok()?)?;
         (!file.shown.is_empty()).then(|| Span { file: file.shown.clone(), line: mark.1, column: mark.2 })
     }
 
-    /// Returns the findings, with a span if their place is in a file of the user.
+    /// Returns the findings as diagnostics. One whose place is not in a file of the user has no span.
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
         let diagnostics = self.findings.iter().map(|finding| {
             let code = finding.code.parse().unwrap_or(crate::codes::Code::Evaluation);
@@ -115,7 +117,7 @@ impl Document {
     }
 }
 
-/// Returns the path for serialized steps such as `["services", "#3"]`, in which `#3` is an index.
+/// Returns the path for serialized steps: `["volumes", "#3"]` is the key `volumes` and the index 3.
 pub fn field_path(steps: &[String]) -> FieldPath {
     let segment = |step: &String| match step.strip_prefix('#').and_then(|index| index.parse().ok()) {
         Some(index) => Segment::Index(index),
@@ -138,6 +140,7 @@ impl From<&serde_json::Value> for Node {
             Json::Null => Value::Null,
             Json::Bool(value) => Value::Bool(*value),
             Json::Number(number) => {
+                // Fractions, and whole numbers above the largest `i64`, become floats.
                 number.as_i64().map_or_else(|| Value::Float(number.as_f64().unwrap_or_default()), Value::Integer)
             }
             Json::String(text) => Value::Text(text.clone()),
@@ -166,6 +169,7 @@ impl Node {
         size_of::<Node>() + content
     }
 
+    /// Returns a field of a record; `None` if the record lacks it or the value is not a record.
     pub fn get(&self, key: &str) -> Option<&Entry> {
         match &self.value {
             Value::Record(fields) => fields.get(key),

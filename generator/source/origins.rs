@@ -27,8 +27,8 @@ impl Origins {
                 if self.document.is_user(mark) { in_user_file = Some(mark) } else { in_library = Some(mark) }
             }
         };
-        // If the library declares a variable, its key is in the library, but a reference that is its value has
-        // arguments in the user's file.
+        // If the library declares a variable, its key is in the library. If its value is a reference, such as
+        // `nself.secret "name"`, the argument of the reference may be in the user's file.
         let has_user_key = self.mark_of_key(path).is_some_and(|mark| self.document.is_user(mark));
         if !has_user_key && let Some(mark) = self.node(path).and_then(|node| self.mark_of_reference(node)) {
             return self.document.span(mark);
@@ -68,17 +68,17 @@ impl Origins {
         let is_user = |mark: &Mark| self.document.is_user(*mark);
         let Value::Record(fields) = &node.value else { return None };
         let (name, entry) = fields.iter().next().filter(|_| fields.len() == 1)?;
-        let is_composed = REFERENCES.contains(&name.as_str()) && !node.mark.is_some_and(|mark| is_user(&mark));
-        if !is_composed {
+        let is_from_library = REFERENCES.contains(&name.as_str()) && !node.mark.is_some_and(|mark| is_user(&mark));
+        if !is_from_library {
             return None;
         }
         let argument = &entry.node;
-        let inner: Vec<&Node> = match &argument.value {
+        let nested_arguments: Vec<&Node> = match &argument.value {
             Value::Record(fields) => fields.values().map(|entry| &entry.node).collect(),
             Value::Array(items) => items.iter().collect(),
             _ => Vec::new(),
         };
-        std::iter::once(argument).chain(inner).filter_map(|node| node.mark).find(is_user)
+        std::iter::once(argument).chain(nested_arguments).filter_map(|node| node.mark).find(is_user)
     }
 
     /// Returns whether the environment has a value for the field, in a file of the user or in the library.
@@ -97,11 +97,11 @@ impl Origins {
         let mut values = Vec::new();
         self.collect_values(&self.root, &mut FieldPath::root(), &mut |path, value| {
             // The plain word `ping` does not occur in `ping-api`, but the project's name `shop` does in `shop-local`.
-            let is_part = match is_distinctive(path, &value) {
+            let is_in_line = match is_distinctive(path, &value) {
                 true => contains_word(line, &value) || contains_word(line, &value.replace('-', "_")),
                 false => contains_plain_word(line, &value),
             };
-            if is_part {
+            if is_in_line {
                 values.push((path.clone(), value));
             }
         });
@@ -109,32 +109,33 @@ impl Origins {
         values
     }
 
-    /// Calls `take` for each text and number below a node that is in a file of the user.
-    fn collect_values(&self, node: &Node, path: &mut FieldPath, take: &mut impl FnMut(&FieldPath, String)) {
+    /// Calls `visit` with the field and the value of each text and number below `node` whose place is in a file of the
+    /// user. `path` is the path of `node`.
+    fn collect_values(&self, node: &Node, path: &mut FieldPath, visit: &mut impl FnMut(&FieldPath, String)) {
         let is_user = || node.mark.is_some_and(|mark| self.document.is_user(mark));
         match &node.value {
             Value::Record(fields) => {
                 for (key, entry) in fields {
                     path.0.push(Segment::Key(key.clone()));
-                    self.collect_values(&entry.node, path, take);
+                    self.collect_values(&entry.node, path, visit);
                     path.0.pop();
                 }
             }
             Value::Array(items) => {
                 for (index, item) in items.iter().enumerate() {
                     path.0.push(Segment::Index(index));
-                    self.collect_values(item, path, take);
+                    self.collect_values(item, path, visit);
                     path.0.pop();
                 }
             }
             // Single letters and digits would occur in almost every line.
-            Value::Text(text) if text.len() > 1 && is_user() => take(path, text.clone()),
-            Value::Integer(number) if *number > 9 && is_user() => take(path, number.to_string()),
+            Value::Text(text) if text.len() > 1 && is_user() => visit(path, text.clone()),
+            Value::Integer(number) if *number > 9 && is_user() => visit(path, number.to_string()),
             _ => {}
         }
     }
 
-    /// Returns the text of a field.
+    /// Returns the text of a field; `None` if the field does not exist or has a value that is not text.
     pub(super) fn text(&self, path: &FieldPath) -> Option<&str> {
         match &self.node(path)?.value {
             Value::Text(text) => Some(text),
@@ -142,7 +143,7 @@ impl Origins {
         }
     }
 
-    /// Returns the node of a field.
+    /// Returns the node of a field; `None` if the environment does not have the field.
     fn node(&self, path: &FieldPath) -> Option<&Node> {
         path.0.iter().try_fold(&*self.root, |node, segment| match (segment, &node.value) {
             (Segment::Key(key), Value::Record(fields)) => fields.get(key).map(|entry| &entry.node),
@@ -156,8 +157,9 @@ impl Origins {
         mark.filter(|mark| self.document.is_user(*mark)).and_then(|mark| self.document.span(mark))
     }
 
-    /// Sets the place of a finding and of its related fields. Of two fields that exclude each other, the one that the user
-    /// wrote is the place of the finding.
+    /// Sets the places of a finding and of its related fields. If the finding lacks a field that the environment's layer
+    /// removes, its place is the `null` there. Of two fields that exclude each other, the one that the user wrote is the
+    /// place of the finding.
     pub fn locate(&self, finding: &mut Diagnostic) {
         if let Some((field, span)) = finding.lacks.as_ref().and_then(|field| self.removal(field)) {
             finding.hint = match finding.path == field {
@@ -175,7 +177,7 @@ impl Origins {
             }
         }
         if !self.is_of_user(&finding.path)
-            && let Some(other) = finding.related.iter_mut().find(|related| {
+            && let Some(counterpart) = finding.related.iter_mut().find(|related| {
                 related.is_counterpart
                     && !related.path.0.is_empty()
                     && related.span.is_some()
@@ -183,24 +185,24 @@ impl Origins {
                         || self.user_depth(&related.path) > self.user_depth(&finding.path))
             })
         {
-            std::mem::swap(&mut finding.path, &mut other.path);
-            std::mem::swap(&mut finding.span, &mut other.span);
+            std::mem::swap(&mut finding.path, &mut counterpart.path);
+            std::mem::swap(&mut finding.span, &mut counterpart.span);
         }
     }
 
-    /// Returns the field and the place of the `null` with which the environment's layer removes `field`, or a record that
-    /// contains it.
+    /// Returns the field and the place of the `null` with which the environment's layer removes `field` or a record that
+    /// contains it: with `environments.prod.services.api = null`, `services.api.port` is removed at `services.api`.
     fn removal(&self, field: &FieldPath) -> Option<(FieldPath, Span)> {
         let (root, environment) = self.layer.as_ref()?;
         let mut node = &root.get("environments")?.node.get(environment)?.node;
-        let mut removed = FieldPath::root();
+        let mut removed_field = FieldPath::root();
         for segment in &field.0 {
             let (Segment::Key(key), Value::Record(fields)) = (segment, &node.value) else { return None };
             let entry = fields.get(key)?;
-            removed = removed.key(key);
+            removed_field = removed_field.key(key);
             node = &entry.node;
             if node.value == Value::Null {
-                return Some((removed, self.user_span(node.mark.or(entry.key))?));
+                return Some((removed_field, self.user_span(node.mark.or(entry.key))?));
             }
         }
         None
@@ -212,7 +214,7 @@ impl Origins {
         fields.get(path.last_key())?.key
     }
 
-    /// Returns the number of steps of a path to the last one that has a place in a file of the user.
+    /// Returns the length of the longest beginning of a path that has a place in a file of the user; 0 if none has.
     fn user_depth(&self, path: &FieldPath) -> usize {
         (1..=path.0.len())
             .rev()
@@ -233,6 +235,8 @@ pub fn is_distinctive(path: &FieldPath, value: &str) -> bool {
     *path == path!("project") || !value.chars().all(char::is_alphabetic)
 }
 
+/// Returns whether a line contains a value as a word, in which `-` and `_` count as letters: `ping` is in `GET /ping`, but
+/// not in `ping-api`.
 fn contains_plain_word(line: &str, value: &str) -> bool {
     line.split(|c: char| !c.is_alphanumeric() && c != '-' && c != '_').any(|word| word == value)
 }

@@ -24,7 +24,7 @@ impl PathSet {
 
     /// Returns whether the set contains the path or an ancestor of it.
     pub fn covers(&self, path: &FieldPath) -> bool {
-        !self.0.is_empty() && (0..=path.0.len()).any(|steps| self.0.contains(&FieldPath(path.0[..steps].to_vec())))
+        !self.0.is_empty() && (0..=path.0.len()).any(|length| self.0.contains(&FieldPath(path.0[..length].to_vec())))
     }
 
     /// Returns whether the set contains a direct child of the path.
@@ -33,6 +33,7 @@ impl PathSet {
         descendants.into_iter().any(|field| field.0.len() == path.0.len() + 1)
     }
 
+    /// Returns the paths in sorted order.
     pub fn into_vec(self) -> Vec<FieldPath> {
         self.0.into_iter().collect()
     }

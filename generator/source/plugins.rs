@@ -17,6 +17,7 @@ const FIELD: &str = "plugins";
 /// The layer of a plugin in one environment.
 pub struct PluginLayer {
     name: String,
+    /// The fields that the plugin adds to the stack.
     pub layer: Node,
     pub is_included: bool,
 }
@@ -27,6 +28,7 @@ pub fn layers(common: &Node, overlay: &Node, merge: fn(&mut Node, Node)) -> Vec<
     for layer in [common, overlay] {
         let Some(entry) = layer.get(FIELD) else { continue };
         match plugins.value {
+            // No earlier layer has plugins.
             Value::Null => plugins = entry.node.clone(),
             _ => merge(&mut plugins, entry.node.clone()),
         }
@@ -40,6 +42,7 @@ pub fn layers(common: &Node, overlay: &Node, merge: fn(&mut Node, Node)) -> Vec<
     layers.collect()
 }
 
+/// Returns whether an environment with this merged plugin includes it: unless `enabled` is false.
 fn is_included(plugin: &Node) -> bool {
     plugin.get("enabled").is_none_or(|enabled| enabled.node.value != Value::Bool(false))
 }
@@ -52,8 +55,8 @@ fn layer_of_plugin(name: &str, plugin: &Node) -> Node {
         fields.insert(field.to_owned(), Entry { key, node });
     };
     let mut services = fields_of_record(plugin.get("services"));
-    for (field, job) in hooks(plugin) {
-        services.insert(Hooks::service_name(name, field), run_once(job));
+    for (field, hook) in hooks(plugin) {
+        services.insert(Hooks::service_name(name, field), job_of_hook(hook));
     }
     add("services", None, Value::Record(services));
     add("secrets", None, Value::Record(fields_of_record(plugin.get("secrets"))));
@@ -64,6 +67,7 @@ fn layer_of_plugin(name: &str, plugin: &Node) -> Node {
     Node { value: Value::Record(fields), mark: plugin.mark }
 }
 
+/// Returns the fields of a record; none if the entry is missing or not a record.
 fn fields_of_record(entry: Option<&Entry>) -> BTreeMap<String, Entry> {
     match entry.map(|entry| &entry.node.value) {
         Some(Value::Record(fields)) => fields.clone(),
@@ -71,14 +75,14 @@ fn fields_of_record(entry: Option<&Entry>) -> BTreeMap<String, Entry> {
     }
 }
 
-/// Returns the hooks that a plugin has, with their fields.
+/// Returns the hooks of a plugin, each with the name of its field, such as `before_start`.
 fn hooks(plugin: &Node) -> impl Iterator<Item = (&'static str, &Entry)> {
     let hooks = plugin.get("hooks").map(|entry| &entry.node);
     Hooks::FIELDS.into_iter().filter_map(move |field| Some((field, hooks?.get(field)?)))
 }
 
 /// Returns a hook as a service that runs once.
-fn run_once(hook: &Entry) -> Entry {
+fn job_of_hook(hook: &Entry) -> Entry {
     let mut job = hook.clone();
     if let Value::Record(fields) = &mut job.node.value {
         let node = Node { value: Value::Text("once".to_owned()), mark: hook.node.mark };
@@ -92,9 +96,9 @@ impl PluginLayer {
     /// since the fields of both would be mixed. An environment's layer, which is merged later, may replace the image of
     /// a plugin's service.
     pub fn add_to(self, stack: &mut Node) -> Vec<Diagnostic> {
-        let taken = bundles::taken_services(&self.layer, stack);
-        bundles::add_layer(stack, &self.layer, &taken);
-        taken.iter().map(|service| name_taken(&self.name, service)).collect()
+        let taken_services = bundles::taken_services(&self.layer, stack);
+        bundles::add_layer(stack, &self.layer, &taken_services);
+        taken_services.iter().map(|service| name_taken(&self.name, service)).collect()
     }
 }
 
@@ -146,19 +150,20 @@ fn replace_hooks_by_names(plugin: &str, hooks: &mut Node) {
     }
 }
 
-/// Returns the path in the merged stack of a field that a plugin declares; any other path unchanged.
+/// Returns the path in the merged stack of a field that a plugin declares: `plugins.notify.services.notify.port` becomes
+/// `services.notify.port`. Any other path is returned unchanged.
 pub fn merged_path(path: FieldPath) -> FieldPath {
-    let [Segment::Key(plugins), Segment::Key(name), Segment::Key(field), rest @ ..] = path.0.as_slice() else {
+    let [Segment::Key(first), Segment::Key(name), Segment::Key(field), steps_below @ ..] = path.0.as_slice() else {
         return path;
     };
-    let (merged_field, rest) = match (field.as_str(), rest) {
-        _ if plugins != FIELD => return path,
-        ("services" | "secrets", rest) => (path!(field), rest),
-        ("database", rest) => (path!("databases", plugin_names::database(name)), rest),
-        ("hooks", [Segment::Key(hook), rest @ ..]) => (path!("services", Hooks::service_name(name, hook)), rest),
+    let (merged_field, steps_below) = match (field.as_str(), steps_below) {
+        _ if first != FIELD => return path,
+        ("services" | "secrets", steps) => (path!(field), steps),
+        ("database", steps) => (path!("databases", plugin_names::database(name)), steps),
+        ("hooks", [Segment::Key(hook), steps @ ..]) => (path!("services", Hooks::service_name(name, hook)), steps),
         _ => return path,
     };
-    FieldPath(merged_field.0.into_iter().chain(rest.iter().cloned()).collect())
+    FieldPath(merged_field.0.into_iter().chain(steps_below.iter().cloned()).collect())
 }
 
 #[cfg(test)]

@@ -21,13 +21,13 @@ pub struct RefusedFile {
     pub reason: Option<Reason>,
 }
 
-/// Returns the first file that the stack or one of its imports may not read.
+/// Returns the first file that the stack or one of its imports reads although it may not; `None` if every file is allowed.
 pub fn first_refused_file(program: &NickelProgram, cache: &mut CacheHub, stack: FileId) -> Option<RefusedFile> {
-    let allowed = allowed_folders(program);
-    let mut visited = BTreeSet::from([stack]);
-    let mut unvisited = vec![stack];
-    while let Some(id) = unvisited.pop() {
-        // A file that does not parse imports nothing, and the evaluation reports it.
+    let readable_folders = allowed_folders(program);
+    let mut visited_files = BTreeSet::from([stack]);
+    let mut files_to_visit = vec![stack];
+    while let Some(id) = files_to_visit.pop() {
+        // The evaluation reports a file that does not parse. Its imports are not read.
         if cache.parse_to_ast(id).is_err() {
             continue;
         }
@@ -40,8 +40,8 @@ pub fn first_refused_file(program: &NickelProgram, cache: &mut CacheHub, stack: 
                     continue;
                 }
                 let reason = stat.check_file(FileKind::Stack).err();
-                let is_inside =
-                    real_path(&candidate).is_ok_and(|real| allowed.iter().any(|folder| real.starts_with(folder)));
+                let is_inside = real_path(&candidate)
+                    .is_ok_and(|real| readable_folders.iter().any(|folder| real.starts_with(folder)));
                 if reason.is_some() || !is_inside {
                     let name = candidate.file_name().unwrap_or_default().to_string_lossy().into_owned();
                     let import = RefusedImport { place: Some((id, byte)), name };
@@ -51,8 +51,8 @@ pub fn first_refused_file(program: &NickelProgram, cache: &mut CacheHub, stack: 
                     && let Ok(file) = cache.sources.get_or_add_file(&candidate, format)
                 {
                     let file = file.inner();
-                    if visited.insert(file) && !is_library_file(program, cache, file) {
-                        unvisited.push(file);
+                    if visited_files.insert(file) && !is_library_file(program, cache, file) {
+                        files_to_visit.push(file);
                     }
                 }
                 break;

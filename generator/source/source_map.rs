@@ -7,11 +7,11 @@ use nickel_lang_core::files::{FileId, Files};
 use super::node::{File, Mark};
 use super::program::NickelProgram;
 
-/// The files of all places so far. They are few, so a lookup compares each of them.
+/// The files in which places were looked up. They are few, so a lookup compares each of them.
 pub struct SourceMap {
     project: PathBuf,
     library: PathBuf,
-    allowed: Vec<PathBuf>,
+    import_folders: Vec<PathBuf>,
     files: Vec<MappedFile>,
 }
 
@@ -29,7 +29,7 @@ impl SourceMap {
         SourceMap {
             project,
             library: program.library.clone(),
-            allowed: program.allow_imports.clone(),
+            import_folders: program.allow_imports.clone(),
             files: Vec::new(),
         }
     }
@@ -51,13 +51,15 @@ impl SourceMap {
         Some(Mark(u32::try_from(index).ok()?, u32::try_from(line).ok()?, u32::try_from(column).ok()?))
     }
 
+    /// Returns a file with its name in messages and the starts of its lines.
     fn map_file(&self, files: &Files, id: FileId) -> MappedFile {
         let source = files.source(id);
+        // A line starts after each line break. Since the numbers begin with 1, each is the offset of the next byte.
         let starts = source.bytes().zip(1_u32..).filter(|(byte, _)| *byte == b'\n').map(|(_, next)| next);
         let path = Path::new(files.name(id));
         let file = match (path.strip_prefix(&self.library), path.strip_prefix(&self.project)) {
-            (Ok(inside), _) => File { shown: with_slashes(inside), user: false },
-            (_, Ok(inside)) => File { shown: with_slashes(inside), user: true },
+            (Ok(relative_path), _) => File { shown: with_slashes(relative_path), user: false },
+            (_, Ok(relative_path)) => File { shown: with_slashes(relative_path), user: true },
             // Sources that Nickel creates have no file.
             _ if !path.is_absolute() => File { shown: String::new(), user: false },
             _ => File {
@@ -73,7 +75,7 @@ impl SourceMap {
         usize::try_from(mark.0).ok().and_then(|index| self.files.get(index)).is_some_and(|mapped| mapped.file.user)
     }
 
-    /// Returns whether a place is in a file of the library.
+    /// Returns whether a place is in a file of the library. Sources that Nickel creates have no name and are not in it.
     pub fn is_library(&self, mark: Mark) -> bool {
         usize::try_from(mark.0)
             .ok()
@@ -83,18 +85,21 @@ impl SourceMap {
 
     /// Replaces absolute paths in a message by paths relative to the project or the library.
     pub fn relative(&self, text: &str) -> String {
-        let folders = [&self.library, &self.project].into_iter().chain(&self.allowed);
+        // The root folder is left out, because removing `/` would change every path.
+        let folders = [&self.library, &self.project].into_iter().chain(&self.import_folders);
         folders.filter(|folder| folder.parent().is_some()).fold(text.to_owned(), |text, folder| {
             let folder = format!("{}/", folder.display());
             if text.contains(&folder) { text.replace(&folder, "") } else { text }
         })
     }
 
+    /// Returns the files in the order of their indexes in [`Mark`].
     pub fn into_files(self) -> Vec<File> {
         self.files.into_iter().map(|mapped| mapped.file).collect()
     }
 }
 
+/// Returns a path with `/` between its parts on every system.
 fn with_slashes(path: &Path) -> String {
     path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
 }

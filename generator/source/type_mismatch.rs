@@ -53,10 +53,11 @@ impl de::Error for TypeMismatch {
         }
     }
 
-    fn invalid_type(found: de::Unexpected, expected: &dyn de::Expected) -> Self {
+    fn invalid_type(value: de::Unexpected, expected: &dyn de::Expected) -> Self {
         let expected = expected.to_string();
-        // A name without `nself.secret` is a different mistake than the value of a secret.
-        if let (de::Unexpected::Str(text), "struct SecretReference") = (&found, expected.as_str())
+        // A text that can be the name of a secret lacks only `nself.secret`. Any other text is probably the value of a
+        // secret.
+        if let (de::Unexpected::Str(text), "struct SecretReference") = (&value, expected.as_str())
             && SecretName::new(text).is_err()
         {
             return TypeMismatch {
@@ -69,16 +70,17 @@ impl de::Error for TypeMismatch {
             };
         }
         let expected = expected_in_words(&expected);
-        let hint = match &found {
-            // The hint to remove quotes is correct only if the text is valid without them.
+        let hint = match &value {
+            // The hint for an array is to add brackets. For other types it is to remove the quotes, which is correct only
+            // if the text is valid without them.
             de::Unexpected::Str(text) if !fits_without_quotes(text, &expected) && !expected.starts_with("an array") => {
                 ""
             }
-            _ => explain::conversion_hint(kind_in_words(&found), &expected),
+            _ => explain::conversion_hint(kind_in_words(&value), &expected),
         };
-        let message = match found {
+        let message = match value {
             de::Unexpected::Bool(_) => "the value has the wrong type: a boolean".to_owned(),
-            _ => format!("the value has the wrong type: {}", kind_in_words(&found)),
+            _ => format!("the value has the wrong type: {}", kind_in_words(&value)),
         };
         TypeMismatch { hint: hint.into(), ..TypeMismatch::new(Code::WrongType, message, expected) }
     }
@@ -121,8 +123,8 @@ fn fits_without_quotes(text: &str, expected: &str) -> bool {
 }
 
 /// Returns the type of a value in words. The value itself may be a credential, so it is not shown.
-fn kind_in_words(found: &de::Unexpected) -> &'static str {
-    match found {
+fn kind_in_words(value: &de::Unexpected) -> &'static str {
+    match value {
         de::Unexpected::Bool(_) => "true or false",
         de::Unexpected::Unsigned(_) | de::Unexpected::Signed(_) => "a number",
         de::Unexpected::Float(_) => "a fraction",
@@ -134,7 +136,7 @@ fn kind_in_words(found: &de::Unexpected) -> &'static str {
     }
 }
 
-/// Returns serde's description of an expected type in terms of the stack.
+/// Returns serde's description of an expected type in the words of messages: `a map` as `a record`.
 fn expected_in_words(expected: &str) -> String {
     match expected {
         "a string" | "string" => "text".into(),

@@ -11,7 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::node::{Entry, Mark, Node, Value};
 
-/// One node of a tree in the order of a depth-first traversal.
+/// An element of the list: a node, or the key of a record's next field. The list for `{ a = [1] }` is a record with one key,
+/// the key `a`, an array with one item, and the integer 1. The last value of each element is its place.
 #[derive(Serialize, Deserialize)]
 enum TreeItem<'a> {
     #[serde(rename = "n")]
@@ -45,12 +46,13 @@ const MAX_PREALLOCATED: usize = 1024;
 impl Serialize for Node {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(None)?;
-        write(self, &mut list)?;
+        write_node(self, &mut list)?;
         list.end()
     }
 }
 
-fn write<L: SerializeSeq>(node: &Node, list: &mut L) -> Result<(), L::Error> {
+/// Writes a node and all nodes below it.
+fn write_node<L: SerializeSeq>(node: &Node, list: &mut L) -> Result<(), L::Error> {
     let mark = node.mark;
     match &node.value {
         Value::Null => list.serialize_element(&TreeItem::Null(mark)),
@@ -61,13 +63,13 @@ fn write<L: SerializeSeq>(node: &Node, list: &mut L) -> Result<(), L::Error> {
         Value::Text(text) => list.serialize_element(&TreeItem::Text(Cow::Borrowed(text), mark)),
         Value::Array(items) => {
             list.serialize_element(&TreeItem::Array(items.len(), mark))?;
-            items.iter().try_for_each(|item| write(item, list))
+            items.iter().try_for_each(|item| write_node(item, list))
         }
         Value::Record(fields) => {
             list.serialize_element(&TreeItem::Record(fields.len(), mark))?;
             fields.iter().try_for_each(|(key, entry)| {
                 list.serialize_element(&TreeItem::Key(Cow::Borrowed(key), entry.key))?;
-                write(&entry.node, list)
+                write_node(&entry.node, list)
             })
         }
     }
@@ -89,12 +91,12 @@ impl<'de> Visitor<'de> for TreeVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node, A::Error> {
-        read(&mut list, MAX_DEPTH)
+        read_node(&mut list, MAX_DEPTH)
     }
 }
 
 /// Reads one node with all nodes below it. `depth` is the number of levels that the node may have.
-fn read<'de, A: SeqAccess<'de>>(list: &mut A, depth: usize) -> Result<Node, A::Error> {
+fn read_node<'de, A: SeqAccess<'de>>(list: &mut A, depth: usize) -> Result<Node, A::Error> {
     let Some(depth_below) = depth.checked_sub(1) else { return Err(A::Error::custom("the tree is too deep")) };
     let ends_early = || A::Error::custom("the tree ends early");
     let (value, mark) = match list.next_element()?.ok_or_else(ends_early)? {
@@ -107,16 +109,16 @@ fn read<'de, A: SeqAccess<'de>>(list: &mut A, depth: usize) -> Result<Node, A::E
         TreeItem::Array(count, mark) => {
             let mut items = Vec::with_capacity(count.min(MAX_PREALLOCATED));
             for _ in 0..count {
-                items.push(read(list, depth_below)?);
+                items.push(read_node(list, depth_below)?);
             }
             (Value::Array(items), mark)
         }
         TreeItem::Record(count, mark) => {
             let mut fields = BTreeMap::new();
             for _ in 0..count {
-                let Some(TreeItem::Key(name, key)) = list.next_element()? else { return Err(ends_early()) };
-                let node = read(list, depth_below)?;
-                fields.insert(name.into_owned(), Entry { key, node });
+                let Some(TreeItem::Key(name, mark_of_key)) = list.next_element()? else { return Err(ends_early()) };
+                let node = read_node(list, depth_below)?;
+                fields.insert(name.into_owned(), Entry { key: mark_of_key, node });
             }
             (Value::Record(fields), mark)
         }

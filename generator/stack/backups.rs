@@ -84,7 +84,7 @@ pub struct FolderTarget {
 }
 
 impl BackupTarget {
-    /// Returns the references to secrets, with the names of their fields.
+    /// Returns the references to secrets in `s3`, each with the name of its field, such as `access_key`.
     pub fn secrets(&self) -> impl Iterator<Item = (&'static str, &SecretReference)> {
         let s3 = self.s3.iter();
         s3.flat_map(|s3| {

@@ -37,6 +37,7 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    /// Returns the name as Compose writes it; Kubernetes has it in upper case.
     pub fn name(self) -> &'static str {
         match self {
             Protocol::Tcp => "tcp",
@@ -72,6 +73,7 @@ pub enum LogDriver {
 }
 
 impl LogDriver {
+    /// Returns the name by which the container engine knows the driver.
     pub fn name(self) -> &'static str {
         match self {
             LogDriver::JsonFile => "json-file",

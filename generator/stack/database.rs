@@ -62,7 +62,7 @@ pub struct ExternalServer {
 }
 
 impl ExternalServer {
-    /// Returns the declared addresses or, if there are none and `host` is an IP address, that address.
+    /// Returns the declared addresses; without any, `host` if it is an IP address. The list is empty if only a name is known.
     pub fn known_addresses(&self) -> Vec<Cidr> {
         if !self.addresses.is_empty() {
             return self.addresses.clone();

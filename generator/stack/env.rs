@@ -146,7 +146,7 @@ impl ByProfile {
 }
 
 impl EnvValue {
-    /// Calls `visit` with every reference in the value, of all profiles.
+    /// Calls `visit` with every reference in the value: at any depth, and for all profiles.
     pub fn for_each_reference(&self, visit: &mut impl FnMut(&EnvReference)) {
         let EnvValue::EnvReference(reference) = self else { return };
         visit(reference);

@@ -38,7 +38,8 @@ pub const REFERENCES: [&str; 11] = [
     "join",
 ];
 
-/// Returns the reference that a value in a file represents; `None` for other values.
+/// Returns the reference that a value in a file represents, such as `{ stack = "domain" }`; `None` for other values. A
+/// record such as `{ url = "http://example.com" }` has the key of a reference, but is not one.
 pub fn reference(value: &Value) -> Option<EnvValue> {
     let fields = value.as_object().filter(|fields| fields.len() == 1)?;
     fields.keys().find(|name| REFERENCES.contains(&name.as_str()))?;
@@ -52,19 +53,19 @@ impl ServiceFile {
             text.for_each_reference(visit);
         }
         for value in self.yaml.iter().chain(&self.json) {
-            references_in(value, visit);
+            visit_references(value, visit);
         }
     }
 }
 
 /// Calls `visit` with every reference in a value, at any depth.
-fn references_in(value: &Value, visit: &mut impl FnMut(&EnvReference)) {
+fn visit_references(value: &Value, visit: &mut impl FnMut(&EnvReference)) {
     if let Some(reference) = reference(value) {
         return reference.for_each_reference(visit);
     }
     match value {
-        Value::Array(items) => items.iter().for_each(|item| references_in(item, visit)),
-        Value::Object(fields) => fields.values().for_each(|field| references_in(field, visit)),
+        Value::Array(items) => items.iter().for_each(|item| visit_references(item, visit)),
+        Value::Object(fields) => fields.values().for_each(|field| visit_references(field, visit)),
         _ => {}
     }
 }

@@ -65,10 +65,10 @@ pub enum Profile {
 impl Profile {
     pub const ALL: [Profile; 3] = [Profile::Local, Profile::Staging, Profile::Prod];
 
-    /// Returns whether a part of the stack, such as a service, is included in environments of this profile. By default, a
-    /// part is enabled and belongs to all profiles.
+    /// Returns whether a part of the stack, such as a service, is included in environments of this profile. `enabled` and
+    /// `only` are fields of the part. By default, a part is enabled and belongs to all profiles.
     pub fn includes(self, enabled: Option<bool>, only: Option<&[Profile]>) -> bool {
-        enabled.unwrap_or(true) && only.is_none_or(|only| only.contains(&self))
+        enabled.unwrap_or(true) && only.is_none_or(|profiles| profiles.contains(&self))
     }
 
     pub fn name(self) -> &'static str {

@@ -215,7 +215,7 @@ impl Receiver {
         self.severities.is_empty() || self.severities.contains(&severity)
     }
 
-    /// Returns each secret with its path in the receiver, such as `slack` and `url`.
+    /// Returns each secret with the two steps of its path in the receiver: `slack` and `url` for `slack.url`.
     pub fn secrets(&self) -> impl Iterator<Item = (&'static str, &'static str, &SecretReference)> {
         let slack = self.slack.iter().map(|slack| ("slack", "url", &slack.url));
         let pagerduty = self.pagerduty.iter().map(|pagerduty| ("pagerduty", "key", &pagerduty.key));
@@ -240,9 +240,10 @@ pub struct OnClusters {
 }
 
 impl OnClusters {
-    /// Returns the part of a cluster with these settings that replaces the service.
+    /// Returns the part of a cluster with these settings that replaces the service; `None` if the service runs. An operator
+    /// replaces it only on clusters that have one.
     pub fn replacement(&self, settings: &Kubernetes) -> Option<Replacement> {
-        self.replaced_by.filter(|by| *by != Replacement::Operator || settings.prometheus_operator.is_some())
+        self.replaced_by.filter(|part| *part != Replacement::Operator || settings.prometheus_operator.is_some())
     }
 }
 

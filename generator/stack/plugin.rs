@@ -47,7 +47,7 @@ pub struct Hooks {
 }
 
 impl Plugin {
-    /// Returns the services and the jobs of the hooks.
+    /// Returns the names of the plugin's services, and of the services that are jobs of its hooks.
     pub fn all_services(&self) -> impl Iterator<Item = &ServiceName> {
         self.services.iter().chain(self.hooks.jobs().map(|(_, job)| job))
     }

@@ -65,12 +65,13 @@ impl Process {
         profile.includes(self.enabled, self.only.as_deref())
     }
 
-    /// Returns the process as a service: it has the settings of `service` except for those that it replaces. `siblings` are
-    /// the names of all processes of the service. A process that is a job does not wait for them.
+    /// Returns the process as a service: it has the settings of `service` except for those that it replaces. `name` is its
+    /// name as a service, and `siblings` are those of all processes of `service`. A process that is a job does not wait for
+    /// its siblings.
     pub fn as_service(&self, service: &Service, name: &ServiceName, siblings: &[ServiceName]) -> Service {
         let is_job = self.run != Run::Always;
         let mut depends_on = service.depends_on.clone();
-        depends_on.retain(|to, _| to != name && !(is_job && siblings.contains(to)));
+        depends_on.retain(|dependency, _| dependency != name && !(is_job && siblings.contains(dependency)));
         depends_on.extend(self.depends_on.clone());
         let mut env = service.env.clone();
         env.extend(self.env.clone());

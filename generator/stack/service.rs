@@ -201,7 +201,7 @@ impl Service {
         profile.includes(self.enabled, self.only.as_deref())
     }
 
-    /// Returns all ports, with `port` as `http`.
+    /// Returns all ports by name. `port` is the port `http`, unless `ports` has a port of this name.
     pub fn all_ports(&self) -> BTreeMap<PortName, u16> {
         let mut ports = self.ports.clone();
         if let Some(port) = self.port {
@@ -216,7 +216,7 @@ impl Service {
         self.files.values().for_each(|file| file.for_each_reference(visit));
     }
 
-    /// Returns all routes, with `route` as `main`.
+    /// Returns all routes by name. `route` is the route `main`, unless `routes` has a route of this name.
     pub fn all_routes(&self) -> BTreeMap<PortName, Route> {
         let mut routes = self.routes.clone();
         if let Some(route) = &self.route {

@@ -1,5 +1,5 @@
-//! Finds columns in the expressions of a table that the table does not have. The server drops a constraint or an index
-//! together with a column that it mentions, and a new server refuses it.
+//! Finds columns in the expressions of a table that the table does not have. A server drops a constraint or an index
+//! together with a column that it mentions, and refuses to create a constraint or an index with a missing column.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,9 +34,9 @@ pub(super) const SYSTEM_COLUMNS: [&str; 6] = ["cmax", "cmin", "ctid", "tableoid"
 /// Words of operators, which no column can have as its name without quotes.
 const OPERATORS: [&str; 7] = ["ilike", "is", "isnull", "like", "notnull", "overlaps", "similar"];
 
-/// Returns whether an expression may mention other columns than these. Only then is it parsed, which takes far longer than
-/// a look at its words.
-pub(super) fn may_mention_others<T>(expression: &str, columns: &BTreeMap<SqlName, T>) -> bool {
+/// Returns whether an expression may mention other columns than these. It looks only at words, since the parser, which
+/// [`mentioned_columns`] needs, takes far longer.
+pub(super) fn may_mention_other_columns<T>(expression: &str, columns: &BTreeMap<SqlName, T>) -> bool {
     let Ok(tokens) = lexer::tokens(expression) else { return true };
     let text_at = |index: Option<usize>| index.and_then(|index| tokens.get(index)).map_or("", |token| token.text);
     tokens.iter().enumerate().any(|(i, token)| match token.kind {
@@ -52,8 +52,8 @@ pub(super) fn may_mention_others<T>(expression: &str, columns: &BTreeMap<SqlName
     })
 }
 
-/// Returns the columns without a table's name that an expression mentions. What a subquery mentions may belong to its own
-/// tables, and is left out.
+/// Returns the columns that an expression mentions without the name of a table before them: `a` and `b` for
+/// `a > lower(b)`. Columns in a subquery are left out, since they may belong to the tables of the subquery.
 pub(super) fn mentioned_columns(expression: &str) -> BTreeSet<String> {
     let parsed = SourceFile::parse(&format!("SELECT {expression};"));
     let mut columns = BTreeSet::new();
@@ -64,6 +64,7 @@ pub(super) fn mentioned_columns(expression: &str) -> BTreeSet<String> {
     columns
 }
 
+/// Adds the columns that a part of the syntax tree mentions.
 fn collect_columns(node: &SyntaxNode, columns: &mut BTreeSet<String>) {
     for (i, child) in node.children().enumerate() {
         match child.kind() {
@@ -77,6 +78,7 @@ fn collect_columns(node: &SyntaxNode, columns: &mut BTreeSet<String>) {
     }
 }
 
+/// Returns the name of the column that a reference means; `None` for a value of the session and for a system column.
 fn column_name(reference: &SyntaxNode) -> Option<String> {
     let text = reference.text().to_string();
     let name = mentioned_names(&text).next()?.into_owned();
@@ -120,12 +122,13 @@ impl Check<'_> {
         }
     }
 
+    /// Reports the columns that an expression mentions and the table does not have.
     fn require_mentioned_columns(&mut self, name: &ObjectName, table: &Table, expression: &str, path: &FieldPath) {
-        if !may_mention_others(expression, &table.columns) {
+        if !may_mention_other_columns(expression, &table.columns) {
             return;
         }
         for column in mentioned_columns(expression) {
-            // The name of the table is its whole row.
+            // In an expression, the name of the table means the whole row.
             if !table.columns.contains_key(column.as_str()) && name.name() != column {
                 let names = table.columns.keys().map(SqlName::as_str);
                 let hint = crate::words::suggestion_or(&column, names, "correct the expression, or add the column");
@@ -152,7 +155,7 @@ mod tests {
             ("lower(c) = 'x'", true),
             ("CASE WHEN a THEN b ELSE c END", true),
         ] {
-            assert_eq!(may_mention_others(expression, &columns), is_parsed, "{expression}");
+            assert_eq!(may_mention_other_columns(expression, &columns), is_parsed, "{expression}");
         }
     }
 

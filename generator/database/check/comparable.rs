@@ -16,8 +16,8 @@ const GROUPS: &[&[&[&str]]] = &[
     &[&["jsonb"]],
 ];
 
-/// Returns the type of the values of a type: the base of a domain.
-fn resolved<'a>(kind: &'a TypeName, schema: &'a Schema) -> &'a TypeName {
+/// Returns the base type of a domain; any other type is returned unchanged.
+fn without_domains<'a>(kind: &'a TypeName, schema: &'a Schema) -> &'a TypeName {
     let mut kind = kind;
     // The number of steps is limited, since a wrong definition can have a domain that is based on itself.
     for _ in 0..schema.types.len() {
@@ -29,9 +29,9 @@ fn resolved<'a>(kind: &'a TypeName, schema: &'a Schema) -> &'a TypeName {
     kind
 }
 
-/// Returns the positions of a type's group, and of its list in the group. Returns `None` for types that are not
-/// compared, such as arrays and types of extensions.
-fn place(kind: &TypeName, schema: &Schema) -> Option<(usize, usize)> {
+/// Returns the position of a type's group in `GROUPS`, and the position of the type's list in the group: (0, 1) for
+/// `numeric`. Returns `None` for types that are not compared, such as arrays and types of extensions.
+fn group_and_rank(kind: &TypeName, schema: &Schema) -> Option<(usize, usize)> {
     if kind.is_array() {
         return None;
     }
@@ -52,7 +52,7 @@ fn place(kind: &TypeName, schema: &Schema) -> Option<(usize, usize)> {
 /// Returns whether a foreign key from a column of one type can refer to a column of another. A type outside of `GROUPS`
 /// may be comparable with any type.
 pub fn can_refer(from: &TypeName, to: &TypeName, schema: &Schema) -> bool {
-    match (place(resolved(from, schema), schema), place(resolved(to, schema), schema)) {
+    match (group_and_rank(without_domains(from, schema), schema), group_and_rank(without_domains(to, schema), schema)) {
         (Some((group, rank)), Some((other_group, other_rank))) => group == other_group && rank <= other_rank,
         _ => true,
     }

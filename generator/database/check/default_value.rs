@@ -28,6 +28,7 @@ const TIMES: [&str; 7] = [
     "transaction_timestamp()",
     "current_date",
 ];
+/// Functions that return a UUID.
 const UUIDS: [&str; 3] = ["gen_random_uuid()", "uuid_generate_v4()", "uuidv7()"];
 
 impl DefaultValue {
@@ -35,10 +36,10 @@ impl DefaultValue {
     fn of(expression: &str) -> Option<DefaultValue> {
         let text = expression.trim();
         let lower = text.to_ascii_lowercase();
-        if let Some(inner) = text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
-            let without_escaped_quotes = inner.replace("''", "");
-            // A quote that is left ends the literal: the expression has several parts.
-            return (!without_escaped_quotes.contains('\'')).then(|| DefaultValue::Text(inner.replace("''", "'")));
+        if let Some(content) = text.strip_prefix('\'').and_then(|literal| literal.strip_suffix('\'')) {
+            let without_escaped_quotes = content.replace("''", "");
+            // A quote that remains ends the literal: the expression has several parts.
+            return (!without_escaped_quotes.contains('\'')).then(|| DefaultValue::Text(content.replace("''", "'")));
         }
         let digits = text.trim_start_matches('-');
         if digits.starts_with(|c: char| c.is_ascii_digit()) && digits.parse::<f64>().is_ok() {
@@ -52,6 +53,7 @@ impl DefaultValue {
         }
     }
 
+    /// Returns the type that the value has without a column.
     fn kind(&self) -> TypeName {
         let name = match self {
             DefaultValue::Text(_) => "text",
@@ -80,7 +82,7 @@ impl DefaultValue {
             return matches!(self, DefaultValue::Text(text) if text.trim_start().starts_with(['{', '[']));
         }
         let labels = kind.object().and_then(|object| match schema.types.get(&object) {
-            Some(UserType::Enum(declared)) => Some(&declared.values),
+            Some(UserType::Enum(enumeration)) => Some(&enumeration.values),
             _ => None,
         });
         if let Some(labels) = labels {
@@ -133,33 +135,34 @@ impl Check<'_> {
         let hint = column.kind.element().map_or_else(
             || "correct the default, or the type of the column".to_owned(),
             |element| {
-                let array = array_with(text, &kind, &element);
+                let array = array_default(text, &kind, &element);
                 format!("write an array, such as `default = \"{}\"`", escaped_for_nickel(&array))
             },
         );
         self.report(path.key("default"), message, hint);
     }
 
-    /// Returns the built-in type of an expression that is the default of an array, if it is certainly not an array, too.
+    /// Returns the type of an expression that is the default of an array, if the expression is certainly not an array;
+    /// `None` otherwise.
     fn type_other_than_array(&self, column: &Column, expression: &str) -> Option<TypeName> {
-        // There may be casts for other types.
+        // A definition may have casts to other types.
         if !column.kind.is_array() || !column.kind.is_built_in() {
             return None;
         }
         let kind = type_of_expression(self.schema, expression, &|_: &str| None)?;
         let is_single = !kind.is_array() && kind.is_built_in() && !kind.is_polymorphic();
-        // `int2vector` is an array, too.
+        // `int2vector` and `oidvector` are arrays, too.
         (is_single && !kind.base().ends_with("vector")).then_some(kind)
     }
 }
 
-/// Returns a default for an array: one with the value of an expression if its type is converted to that of the elements,
-/// else an empty one.
-fn array_with(expression: &str, kind: &TypeName, element: &TypeName) -> String {
-    let is_moment = |kind: &TypeName| ["date", "timestamp", "timestamptz"].contains(&kind.base());
+/// Returns a default for an array of `element`: an array with the value of an expression if the server converts the
+/// type of the expression, `kind`, to that of the elements; otherwise an empty array.
+fn array_default(expression: &str, kind: &TypeName, element: &TypeName) -> String {
+    let is_point_in_time = |kind: &TypeName| ["date", "timestamp", "timestamptz"].contains(&kind.base());
     let is_converted = TEXT_TYPES.contains(&element.base())
         || (is_number(kind) && is_number(element))
-        || (is_moment(kind) && is_moment(element))
+        || (is_point_in_time(kind) && is_point_in_time(element))
         || kind.base() == element.base();
     if is_converted { format!("ARRAY[{expression}]::{element}[]") } else { "'{}'".to_owned() }
 }

@@ -9,7 +9,8 @@ use crate::database::model::*;
 use crate::database::parse;
 use crate::values::Checked;
 
-/// Functions with one type of result, whatever their arguments are.
+/// Functions whose result has one type, whatever their arguments are, each with the type. `numeric` means any type of
+/// numbers.
 const FUNCTIONS: &[(&str, &str)] = &[
     ("abs", "numeric"),
     ("bit_length", "integer"),
@@ -35,15 +36,16 @@ const BOOLEAN_OPERATORS: [&str; 21] = [
 ];
 /// Operators that give a number for numbers.
 const ARITHMETIC: [&str; 5] = ["+", "-", "*", "/", "%"];
-const NUMBERS: [&str; 6] = ["smallint", "integer", "bigint", "numeric", "real", "double precision"];
+/// The types that hold numbers.
+const NUMBER_TYPES: [&str; 6] = ["smallint", "integer", "bigint", "numeric", "real", "double precision"];
 
 /// Returns whether a type holds numbers.
 pub fn is_number(kind: &TypeName) -> bool {
-    NUMBERS.contains(&kind.base()) && !kind.is_array()
+    NUMBER_TYPES.contains(&kind.base()) && !kind.is_array()
 }
 
-/// Returns whether an expression has an operator outside of brackets that may give a boolean. Only an expression without
-/// one is parsed, which takes far longer.
+/// Returns whether an expression has an operator outside of brackets that may give a boolean. Only an expression
+/// without such an operator is parsed, which takes far longer.
 fn has_boolean_operator(expression: &str) -> bool {
     let mut depth = 0_usize;
     lexer::tokens(expression).unwrap_or_default().iter().any(|token| {
@@ -58,7 +60,8 @@ fn has_boolean_operator(expression: &str) -> bool {
     })
 }
 
-/// Returns the type of a condition that is certainly not a boolean. `column_type` tells the types of the columns.
+/// Returns the type of a condition that is certainly not a boolean; `None` if the condition may be one. `column_type`
+/// returns the type of a column.
 pub fn type_of_condition(
     schema: &Schema,
     condition: &str,
@@ -99,40 +102,41 @@ fn may_be_boolean(kind: &TypeName, schema: &Schema) -> bool {
     }
 }
 
-/// Returns whether the only operator of an expression gives a number.
+/// Returns whether an expression has exactly one operator, and the operator gives a number for numbers.
 fn is_arithmetic(node: &SyntaxNode) -> bool {
     let tokens = node.children_with_tokens().filter_map(SyntaxElement::into_token);
     let mut operators = tokens.filter(|token| !token.kind().is_trivia());
     operators.next().is_some_and(|operator| ARITHMETIC.contains(&operator.text())) && operators.next().is_none()
 }
 
+/// Returns the type of a part of the syntax tree; `None` if it does not follow from the text.
 fn type_of(node: &SyntaxNode, schema: &Schema, column_type: &impl Fn(&str) -> Option<TypeName>) -> Option<TypeName> {
     let text = || node.text().to_string();
-    let first = || node.children().next();
+    let first_child = || node.children().next();
     match node.kind() {
-        SyntaxKind::PAREN_EXPR => type_of(&first()?, schema, column_type),
+        SyntaxKind::PAREN_EXPR => type_of(&first_child()?, schema, column_type),
         SyntaxKind::NAME_REF => column_type(&mentioned_names(&text()).next()?),
         SyntaxKind::LITERAL => text().parse::<f64>().is_ok().then(|| TypeName::wrap("numeric".into())),
         SyntaxKind::CAST_EXPR => {
-            let named = node.children().find(|part| Type::can_cast(part.kind()))?;
-            TypeName::new(&named.text().to_string()).ok()
+            let type_node = node.children().find(|part| Type::can_cast(part.kind()))?;
+            TypeName::new(&type_node.text().to_string()).ok()
         }
         SyntaxKind::PREFIX_EXPR => {
-            let operand = type_of(&first()?, schema, column_type)?;
+            let operand = type_of(&first_child()?, schema, column_type)?;
             (is_number(&operand) && is_arithmetic(node)).then_some(operand)
         }
         SyntaxKind::BIN_EXPR => {
             let parts: Vec<SyntaxNode> = node.children().collect();
             let [left, .., right] = parts.as_slice() else { return None };
             let (left, right) = (type_of(left, schema, column_type)?, type_of(right, schema, column_type)?);
-            let is_sum = is_arithmetic(node) && is_number(&left) && is_number(&right);
-            is_sum.then(|| TypeName::wrap("numeric".into()))
+            let is_numeric = is_arithmetic(node) && is_number(&left) && is_number(&right);
+            is_numeric.then(|| TypeName::wrap("numeric".into()))
         }
         SyntaxKind::CALL_EXPR => {
-            let called = first().filter(|called| called.kind() == SyntaxKind::NAME_REF)?.text().to_string();
-            let name = mentioned_names(&called).next()?.into_owned();
-            let mut declared = schema.functions_in_any_schema(&name);
-            match (declared.next(), declared.next()) {
+            let function_name = first_child().filter(|child| child.kind() == SyntaxKind::NAME_REF)?.text().to_string();
+            let name = mentioned_names(&function_name).next()?.into_owned();
+            let mut declared_functions = schema.functions_in_any_schema(&name);
+            match (declared_functions.next(), declared_functions.next()) {
                 (Some(function), None) => TypeName::new(function.returns.as_ref()?.as_str()).ok(),
                 (Some(_), Some(_)) => None,
                 (None, _) => {
@@ -149,7 +153,7 @@ fn type_of(node: &SyntaxNode, schema: &Schema, column_type: &impl Fn(&str) -> Op
 mod tests {
     use super::*;
 
-    fn judged(condition: &str) -> String {
+    fn type_in_words(condition: &str) -> String {
         let column = |name: &str| {
             let kind = match name {
                 "total" => "numeric(12,2)",
@@ -187,7 +191,7 @@ mod tests {
             ("CASE WHEN paid THEN true ELSE false END", ""),
             ("total::money_type", ""),
         ] {
-            assert_eq!(judged(condition), kind, "{condition}");
+            assert_eq!(type_in_words(condition), kind, "{condition}");
         }
     }
 }

@@ -1,17 +1,17 @@
 //! Finds what the server refuses in expressions: columns in defaults, queries and aggregates in conditions, functions whose
-//! result changes in generated columns and indexes, and conditions that are no booleans.
+//! result changes in generated columns and indexes, and conditions that are not booleans.
 
 use std::collections::BTreeSet;
 
 use super::Check;
-use super::columns_in_text::{SESSION_VALUES, may_mention_others, mentioned_columns};
+use super::columns_in_text::{SESSION_VALUES, may_mention_other_columns, mentioned_columns};
 use super::expression_type::{is_number, type_of_condition};
 use crate::database::identifiers::mentions_column;
 use crate::database::lexer::{self, TokenKind};
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 
-/// The place of an expression, with what the server refuses there.
+/// The place of an expression in a definition, which decides what the server refuses in the expression.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Default,
@@ -40,13 +40,13 @@ impl Place {
         matches!(self, Place::Check | Place::IndexCondition | Place::Policy | Place::TriggerCondition)
     }
 
-    /// Returns whether the server requires the same result for the same row at all times.
-    fn is_immutable(self) -> bool {
+    /// Returns whether the server requires an expression that always has the same result for the same row.
+    fn requires_immutable(self) -> bool {
         matches!(self, Place::Generated | Place::Index | Place::IndexCondition)
     }
 }
 
-/// Aggregates and functions of windows, which need several rows.
+/// Aggregates and window functions, which need several rows.
 const AGGREGATES: [&str; 22] = [
     "array_agg",
     "avg",
@@ -96,16 +96,18 @@ pub const CHANGING_FUNCTIONS: [&str; 21] = [
     "uuidv7",
 ];
 
-/// What an expression does, as far as its words tell.
+/// The parts of an expression that a place may not allow, as far as words show them.
 #[derive(Default)]
 struct Contents {
     has_query: bool,
+    /// The first aggregate or window function that is called.
     aggregate: Option<String>,
+    /// The first function or value of the session whose result can change.
     changing: Option<String>,
 }
 
 impl Contents {
-    /// Reads an expression. `changing_functions` are the declared functions whose result changes.
+    /// Returns the contents of an expression. `changing_functions` are the declared functions whose result changes.
     fn of(expression: &str, schema: &Schema, changing_functions: &BTreeSet<String>) -> Contents {
         let mut tokens = lexer::tokens(expression).unwrap_or_default();
         tokens.retain(|token| token.kind != TokenKind::Comment);
@@ -114,7 +116,7 @@ impl Contents {
             let text_at =
                 |index: Option<usize>| index.and_then(|index| tokens.get(index)).map_or("", |token| token.text);
             let word = token.text.to_ascii_lowercase();
-            // After a dot, the word is a field or a function of a schema.
+            // After a dot, the word is a field, or a function in a certain schema.
             if text_at(i.checked_sub(1)) == "." {
                 continue;
             }
@@ -137,10 +139,10 @@ impl Contents {
     }
 }
 
-/// Returns whether the definition has a function of this name.
+/// Returns whether the definition has a function or an aggregate of this name.
 fn is_declared(schema: &Schema, name: &str) -> bool {
     let is_aggregate =
-        |key: &ObjectKey| key.as_str().strip_prefix("aggregate ").is_some_and(|rest| rest.contains(name));
+        |key: &ObjectKey| key.as_str().strip_prefix("aggregate ").is_some_and(|signature| signature.contains(name));
     schema.functions_in_any_schema(name).next().is_some() || schema.objects.keys().any(is_aggregate)
 }
 
@@ -185,6 +187,7 @@ impl Check<'_> {
         }
     }
 
+    /// Reports what the server refuses in an expression at a place, such as a condition that is not a boolean.
     fn check_expression(&mut self, table: &Table, expression: &str, place: Place, path: &FieldPath) {
         self.check_contents(expression, place, path);
         if !place.is_condition() {
@@ -217,7 +220,7 @@ impl Check<'_> {
             let message = format!("{words} concerns one row, and `{aggregate}` needs several rows");
             self.report(path.clone(), message, "use only columns of the row, or a view that computes the value");
         }
-        if let Some(changing) = contents.changing.filter(|_| place.is_immutable()) {
+        if let Some(changing) = contents.changing.filter(|_| place.requires_immutable()) {
             let message = format!("the result of `{changing}` can change, which {words} does not allow");
             let hint = match (place, changing.as_str()) {
                 (_, "concat" | "concat_ws" | "format") => {
@@ -232,13 +235,13 @@ impl Check<'_> {
 
     /// Reports a generated column that depends on itself or on another generated column.
     fn check_generated_columns(&mut self, table: &Table, name: &SqlName, expression: &str, path: &FieldPath) {
-        let generated = table.columns.iter().filter(|(_, column)| column.generated.is_some());
-        let generated: BTreeSet<SqlName> = generated.map(|(name, _)| name.clone()).collect();
-        if !mentions_column(expression, &generated) {
+        let columns = table.columns.iter().filter(|(_, column)| column.generated.is_some());
+        let generated_columns: BTreeSet<SqlName> = columns.map(|(name, _)| name.clone()).collect();
+        if !mentions_column(expression, &generated_columns) {
             return;
         }
-        let mentioned = mentioned_columns(expression);
-        for other in generated.iter().filter(|other| mentioned.contains(other.as_str())) {
+        let columns_in_expression = mentioned_columns(expression);
+        for other in generated_columns.iter().filter(|other| columns_in_expression.contains(other.as_str())) {
             let (message, hint) = if other == name {
                 (format!("the generated column `{name}` depends on itself"), "name other columns".to_owned())
             } else {
@@ -252,7 +255,8 @@ impl Check<'_> {
     /// Reports a default that mentions a column, as a text without single quotes does.
     pub(super) fn check_default_expression(&mut self, default: &str, kind: Option<&TypeName>, path: &FieldPath) {
         self.check_contents(default, Place::Default, path);
-        if !may_mention_others::<()>(default, &Default::default()) {
+        // A default cannot mention any column.
+        if !may_mention_other_columns::<()>(default, &Default::default()) {
             return;
         }
         let Some(column) = mentioned_columns(default).into_iter().next() else { return };

@@ -5,6 +5,7 @@ use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 
 impl Check<'_> {
+    /// Reports grant options that the server refuses, and privileges of a schema or column that have no effect.
     pub(super) fn check_grants(&mut self) {
         let schema = self.schema;
         for (name, namespace) in &schema.schemas {
@@ -55,6 +56,7 @@ impl Check<'_> {
         }
     }
 
+    /// Reports grant options for privileges that a role does not have, and grant options of all roles.
     fn check_grant_options<P: Privilege>(&mut self, rights: Rights<P>, path: &FieldPath) {
         let path = path.key("grant_options");
         for (role, privileges) in minus(rights.options, rights.grants) {

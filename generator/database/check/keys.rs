@@ -13,6 +13,7 @@ use crate::words;
 const BOUNDS_BY_STRATEGY: &str = "set `from` and `to` with one value per column for a range, `in` for a list, and `modulus` and a smaller `remainder` for a hash";
 
 impl Check<'_> {
+    /// Reports columns, options and properties of an index of a table that the server refuses.
     pub(super) fn check_index(&mut self, table: &Table, index: &Index, path: &FieldPath) {
         self.require_any_column(&index.columns, path);
         for column in &index.columns {
@@ -56,6 +57,7 @@ impl Check<'_> {
     /// Checks that the index of the replica identity is unique and has only NOT NULL columns, as the server requires.
     pub(super) fn check_replica_identity(&mut self, name: &ObjectName, table: &Table, path: &FieldPath) {
         let ReplicaIdentity::Index(index) = &table.replica_identity else { return };
+        // The columns of the primary key, unique constraint or index that has the name.
         let primary_key_columns = (!table.primary_key.is_empty() && ddl::primary_key_name(name, table) == *index)
             .then(|| table.primary_key.clone());
         let unique = table.uniques.get(index).filter(|unique| unique.deferrable == Deferrable::No);
@@ -69,6 +71,8 @@ impl Check<'_> {
         }
     }
 
+    /// Reports a foreign key whose columns or referenced columns are missing, differ in number or type, or are not
+    /// unique.
     pub(super) fn check_foreign_key(&mut self, table: &Table, key: &ForeignKey, path: &FieldPath) {
         self.require_columns(table, &key.columns, &path.key("columns"));
         self.require_any_column(&key.columns, path);
@@ -78,16 +82,16 @@ impl Check<'_> {
             self.report(path.key("not_valid"), message, "remove `not_valid`");
         }
         let Some(target) = self.schema.tables.get(&key.references.table) else {
-            let table_names = self.schema.tables.keys().map(ObjectName::as_str);
-            let hint = words::suggestion(key.references.table.as_str(), table_names);
-            let message = format!("there is no table `{}`", key.references.table);
             let names: Vec<&str> = self.schema.tables.keys().map(ObjectName::as_str).collect();
-            let declare = format!("declare it: `tables.\"{}\" = …`", escaped_for_nickel(key.references.table.as_str()));
+            let hint = words::suggestion(key.references.table.as_str(), names.iter().copied());
+            let message = format!("there is no table `{}`", key.references.table);
+            let declaration =
+                format!("declare it: `tables.\"{}\" = …`", escaped_for_nickel(key.references.table.as_str()));
             self.findings.push(
                 Diagnostic::error(Code::SchemaInvalid, path.key("references").key("table"))
                     .message(message)
                     .expected(if names.len() > 20 { "a table of this database".into() } else { words::one_of(&names) })
-                    .hint(if hint.is_empty() { declare } else { hint }),
+                    .hint(if hint.is_empty() { declaration } else { hint }),
             );
             return;
         };
@@ -119,9 +123,11 @@ impl Check<'_> {
     fn check_types_of_key(&mut self, table: &Table, key: &ForeignKey, path: &FieldPath) {
         let schema = self.schema;
         let tables = schema.table_and_ancestors(&key.references.table);
-        let referenced = |name: &SqlName| tables.iter().find_map(|(_, table)| table.columns.get(name));
+        let referenced_column = |name: &SqlName| tables.iter().find_map(|(_, table)| table.columns.get(name));
         for (name, target_name) in key.columns.iter().zip(&key.references.columns) {
-            let (Some(column), Some(target)) = (table.columns.get(name), referenced(target_name)) else { continue };
+            let (Some(column), Some(target)) = (table.columns.get(name), referenced_column(target_name)) else {
+                continue;
+            };
             if !can_refer(&column.kind, &target.kind, schema) {
                 let message = format!(
                     "`{name}` of the type {} cannot refer to `{target_name}` of the type {}",
@@ -195,12 +201,16 @@ impl Check<'_> {
     /// Checks a table with `partition_of` against its partitioned table.
     pub(super) fn check_as_partition(&mut self, table: &Table, path: &FieldPath) {
         let Some(partition) = &table.partition_of else { return };
-        let (at, parent_name) = (path.key("partition_of"), &partition.table);
+        let (partition_path, parent_name) = (path.key("partition_of"), &partition.table);
         let Some((parent, partitioning)) =
             self.schema.tables.get(parent_name).and_then(|table| Some((table, table.partition_by.as_ref()?)))
         else {
             let message = format!("there is no table `{parent_name}` with `partition_by`");
-            self.report(at.key("table"), message, "name a table with `partition_by`, or add `partition_by` to it");
+            self.report(
+                partition_path.key("table"),
+                message,
+                "name a table with `partition_by`, or add `partition_by` to it",
+            );
             return;
         };
         if !table.api.is_empty() {
@@ -211,7 +221,7 @@ impl Check<'_> {
         }
         if !partitioning.fits(&partition.bound) {
             let message = format!("the bound does not fit `partition_by` of `{parent_name}`");
-            self.report(at.key("bound"), message, BOUNDS_BY_STRATEGY);
+            self.report(partition_path.key("bound"), message, BOUNDS_BY_STRATEGY);
         }
         let parent_columns = self.schema.columns_of(parent_name);
         for (name, column) in &table.columns {
@@ -244,13 +254,13 @@ impl Check<'_> {
 
 /// Returns whether a foreign key can refer to these columns of a table: a key or an index makes them unique.
 fn has_unique_columns(table: &Table, columns: &[SqlName]) -> bool {
-    let wanted: BTreeSet<&SqlName> = columns.iter().collect();
-    let is_wanted = |columns: &[SqlName]| columns.iter().collect::<BTreeSet<_>>() == wanted;
+    let referenced_columns: BTreeSet<&SqlName> = columns.iter().collect();
+    let are_referenced = |columns: &[SqlName]| columns.iter().collect::<BTreeSet<_>>() == referenced_columns;
     let mut uniques = table.uniques.values().filter(|unique| unique.deferrable == Deferrable::No);
     let mut indexes = table.indexes.values().filter(|index| index.unique && index.predicate.is_none());
-    (is_wanted(&table.primary_key) && table.primary_key_deferrable == Deferrable::No)
-        || uniques.any(|unique| is_wanted(&unique.columns))
-        || indexes.any(|index| index.column_names().is_some_and(|columns| is_wanted(&columns)))
+    (are_referenced(&table.primary_key) && table.primary_key_deferrable == Deferrable::No)
+        || uniques.any(|unique| are_referenced(&unique.columns))
+        || indexes.any(|index| index.column_names().is_some_and(|columns| are_referenced(&columns)))
 }
 
 #[cfg(test)]

@@ -14,8 +14,8 @@ pub fn findings(file: &str, text: &str) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     let mut report = |at: usize, code: Code, message: String| {
         let (line, column) = lexer::position(text, at);
-        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        let span = Span { file: file.to_owned(), line: number(line), column: number(column) };
+        let as_u32 = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let span = Span { file: file.to_owned(), line: as_u32(line), column: as_u32(column) };
         findings.push(Diagnostic::error(code, FieldPath::root()).message(message).at(Some(span)));
     };
     if let Some(fault) = completeness::fault(text, TextForm::Statements) {

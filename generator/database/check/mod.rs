@@ -53,13 +53,14 @@ pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
 /// A definition that is being checked, and the findings so far.
 struct Check<'a> {
     schema: &'a Schema,
+    /// Path of the definition in the stack.
     root: &'a FieldPath,
     /// Declared functions whose result for the same arguments can change.
     changing_functions: BTreeSet<String>,
     findings: Vec<Diagnostic>,
 }
 
-/// Common names of types that PostgreSQL does not have, each with its own name for such values.
+/// Common names of types that PostgreSQL does not have, each with the type that PostgreSQL has for such values.
 const TYPES_OF_OTHER_SERVERS: [(&str, &str); 11] = [
     ("blob", "bytea"),
     ("datetime", "timestamptz"),
@@ -75,14 +76,17 @@ const TYPES_OF_OTHER_SERVERS: [(&str, &str); 11] = [
 ];
 
 impl Check<'_> {
+    /// Returns the path of an object in the stack. `kind` is the field of the definition, such as `tables`.
     fn object_path(&self, kind: &str, name: &ObjectName) -> FieldPath {
         self.root.key(kind).key(name.as_str())
     }
 
+    /// Adds an error with the code `SchemaInvalid`.
     fn report(&mut self, path: FieldPath, message: impl Into<String>, hint: impl Into<String>) {
         self.findings.push(Diagnostic::error(Code::SchemaInvalid, path).message(message).hint(hint));
     }
 
+    /// Reports names in `depends_on` that no object has. `path` is that of the object with the field.
     fn check_dependencies(&mut self, names: &BTreeSet<ObjectName>, path: &FieldPath) {
         for name in names {
             let schema = self.schema;
@@ -102,16 +106,18 @@ impl Check<'_> {
         }
     }
 
-    /// Returns whether neither PostgreSQL, the schema nor an extension can have this type.
+    /// Returns whether a type does not exist: neither PostgreSQL nor the definition has it, and no extension can have
+    /// it.
     fn is_unknown_type(&self, kind: &TypeName) -> bool {
         let schema = self.schema;
         kind.object().is_some_and(|object| {
-            let is_row =
+            let is_row_type =
                 schema.tables.contains_key(&object) || schema.views.contains_key(&object) || self.is_partition(&object);
-            !schema.has_type(&object) && !is_row && schema.extensions.is_empty()
+            !schema.has_type(&object) && !is_row_type && schema.extensions.is_empty()
         })
     }
 
+    /// Reports a type that does not exist, that only arguments of functions can have, or that takes no modifiers.
     fn check_type(&mut self, kind: &TypeName, path: &FieldPath) {
         if kind.is_polymorphic() {
             let message =
@@ -134,13 +140,13 @@ impl Check<'_> {
         let declared = schema.types.keys().map(ObjectName::as_str);
         let known = declared.chain(BUILT_IN_TYPES.iter().copied());
         let names = known.chain(TYPES_OF_OTHER_SERVERS.iter().map(|(name, _)| *name));
-        let near = crate::words::nearest(object.as_str(), names).map(|near| {
+        let suggestion = crate::words::nearest(object.as_str(), names).map(|near| {
             let of_other_server = TYPES_OF_OTHER_SERVERS.iter().find(|(name, _)| *name == near);
             of_other_server.map_or(near, |(_, name)| *name)
         });
-        let hint = near.map_or_else(
+        let hint = suggestion.map_or_else(
             || "declare it in `types`, or its extension in `extensions`".to_owned(),
-            |near| format!("did you mean `{near}`?"),
+            |name| format!("did you mean `{name}`?"),
         );
         self.report(path.clone(), format!("there is no type `{object}`"), &hint);
     }

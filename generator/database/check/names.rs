@@ -42,6 +42,7 @@ impl Check<'_> {
     /// share one namespace in PostgreSQL.
     pub(super) fn check_shared_names(&mut self) {
         let mut owners: BTreeMap<String, FieldPath> = BTreeMap::new();
+        // The name, the path of the second object, and the path of the first one.
         let mut duplicates = Vec::new();
         let mut claim = |name: ObjectName, path: FieldPath| {
             if let Some(first) = owners.get(name.as_str()) {
@@ -72,20 +73,20 @@ impl Check<'_> {
         for (name, view) in &schema.views {
             let path = self.object_path("views", name);
             claim(name.clone(), path.clone());
-            for part in view.indexes.keys() {
-                claim(name.in_same_schema(part), path.key("indexes").key(part.as_str()));
+            for index in view.indexes.keys() {
+                claim(name.in_same_schema(index), path.key("indexes").key(index.as_str()));
             }
         }
         for name in schema.sequences.keys() {
             claim(name.clone(), self.object_path("sequences", name));
         }
-        let (composites, others): (Vec<_>, Vec<_>) =
+        let (composites, other_types): (Vec<_>, Vec<_>) =
             schema.types.iter().partition(|(_, kind)| matches!(kind, UserType::Composite(_)));
         for (name, _) in composites {
             claim(name.clone(), self.object_path("types", name));
         }
         let mut type_names = self.relations_that_exclude_types();
-        for (name, _) in others {
+        for (name, _) in other_types {
             if let Some(first) = type_names.get(name) {
                 duplicates.push((name.clone(), self.object_path("types", name), first.clone()));
             }
@@ -107,22 +108,22 @@ impl Check<'_> {
         }
     }
 
-    /// Returns the relations whose names no type can have: all except indexes. The server creates a row type for each of
-    /// them, or refuses a relation with the name of a type.
+    /// Returns the relations whose names no type can have, with their paths in the stack: all relations except indexes.
+    /// The server creates a row type for each of them, or refuses a relation with the name of a type.
     fn relations_that_exclude_types(&self) -> BTreeMap<ObjectName, FieldPath> {
         let schema = self.schema;
-        let place = |kind: &'static str| move |name: &ObjectName| (name.clone(), self.object_path(kind, name));
-        let mut relations: BTreeMap<ObjectName, FieldPath> = schema.tables.keys().map(place("tables")).collect();
-        relations.extend(schema.views.keys().map(place("views")));
-        relations.extend(schema.sequences.keys().map(place("sequences")));
+        let with_path = |kind: &'static str| move |name: &ObjectName| (name.clone(), self.object_path(kind, name));
+        let mut relations: BTreeMap<ObjectName, FieldPath> = schema.tables.keys().map(with_path("tables")).collect();
+        relations.extend(schema.views.keys().map(with_path("views")));
+        relations.extend(schema.sequences.keys().map(with_path("sequences")));
         for (name, table) in &schema.tables {
             let path = self.object_path("tables", name);
-            for part in table.partitions.keys() {
-                relations.insert(name.in_same_schema(part), path.key("partitions").key(part.as_str()));
+            for partition in table.partitions.keys() {
+                relations.insert(name.in_same_schema(partition), path.key("partitions").key(partition.as_str()));
             }
-            for column in table.columns.keys().filter(|column| table.columns[*column].identity.is_some()) {
-                let column_path = path.key("columns").key(column.as_str());
-                relations.insert(identity_sequence_name(name, column), column_path.key("identity"));
+            for (column_name, _) in table.columns.iter().filter(|(_, column)| column.identity.is_some()) {
+                let column_path = path.key("columns").key(column_name.as_str());
+                relations.insert(identity_sequence_name(name, column_name), column_path.key("identity"));
             }
         }
         relations

@@ -6,6 +6,7 @@ use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 
 impl Check<'_> {
+    /// Reports missing names, wrong keys and refused properties of an object that is kept as its SQL.
     pub(super) fn check_object(&mut self, key: &ObjectKey, object: &SqlObject) {
         let path = self.root.key("objects").key(key.as_str());
         // The decoder has reported a statement without names.
@@ -51,9 +52,9 @@ impl Check<'_> {
         if !object.mappings.is_empty() && identity.class.words != "TEXT SEARCH CONFIGURATION" {
             self.report(path.key("mappings"), "only a text search configuration has mappings", "leave `mappings` out");
         }
-        for (token, _) in object.mappings.iter().filter(|(_, dictionaries)| dictionaries.is_empty()) {
+        for (token_kind, _) in object.mappings.iter().filter(|(_, dictionaries)| dictionaries.is_empty()) {
             self.report(
-                path.key("mappings").key(token.as_str()),
+                path.key("mappings").key(token_kind.as_str()),
                 "the list is empty",
                 "name a dictionary, such as `simple`",
             );
@@ -96,7 +97,7 @@ impl Check<'_> {
         name.schema() == PUBLIC_SCHEMA || self.schema.schemas.keys().any(|declared| declared.as_str() == name.schema())
     }
 
-    /// Returns whether a plain partition of a table has the name.
+    /// Returns whether a table lists a partition with this name in `partitions`.
     pub(super) fn is_partition(&self, name: &ObjectName) -> bool {
         self.schema.table_of_partition(name).is_some()
     }

@@ -14,22 +14,23 @@ use crate::database::parse;
 use crate::diagnostic::FieldPath;
 use crate::words;
 
-/// Names of rows in statements that change rows.
+/// Names by which INSERT, UPDATE and DELETE read the old, the new or the excluded version of a row.
 const CHANGED_ROWS: [&str; 3] = ["excluded", "new", "old"];
 
-/// A name that no source has: the message, and a hint.
+/// The message about a name that no source has, and a hint.
 type Fault = (String, String);
 
 /// The names of a definition that queries use, and the faults so far.
 struct QueryReader<'a> {
     tables: QueryTables<'a>,
-    /// Names of the arguments of the function, and the name of the function.
+    /// Names of the arguments of the function whose body is read.
     arguments: BTreeSet<&'a str>,
+    /// Name of the function whose body is read, which may precede its arguments; empty for a view.
     function_name: &'a str,
     faults: Vec<Fault>,
 }
 
-/// The number of faults of one text that are reported.
+/// The maximum number of faults that are reported for one text.
 const MAX_FAULTS: usize = 10;
 
 impl<'a> QueryReader<'a> {
@@ -40,6 +41,7 @@ impl<'a> QueryReader<'a> {
         for clause in node.children().filter(|part| matches!(part.kind(), FROM_CLAUSE | USING_CLAUSE)) {
             self.tables.add_sources(&clause, &mut sources);
         }
+        // INSERT, UPDATE and DELETE have the table that they change as another source.
         let target = child(node, RELATION_NAME).and_then(|name| child(&name, RELATION_NAME_REF));
         if let Some(target) = target.or_else(|| child(node, RELATION_NAME_REF)) {
             let alias = node.children().find(|part| matches!(part.kind(), OPTIONAL_AS_ALIAS | REQUIRED_AS_ALIAS));
@@ -60,28 +62,30 @@ impl<'a> QueryReader<'a> {
         let is_list = |part: &SyntaxNode| matches!(part.kind(), COLUMN_TARGET_LIST | SET_CLAUSE);
         let targets = statement.children().filter(is_list).flat_map(|list| list.descendants().collect::<Vec<_>>());
         for target in targets.filter(|part| part.kind() == COLUMN_TARGET) {
-            let first = target.children().next().filter(|first| first.kind() == COLUMN_NAME_REF);
-            let Some(column) = first.and_then(|first| last_name(&first)) else { continue };
+            let column_reference = target.children().next().filter(|part| part.kind() == COLUMN_NAME_REF);
+            let Some(column) = column_reference.and_then(|reference| last_name(&reference)) else { continue };
             if !columns.contains(column.as_str()) {
                 self.add_fault(|| missing_column(&column, name, columns.iter().copied()));
             }
         }
     }
 
+    /// Adds a fault, unless there are enough of them.
     fn add_fault(&mut self, fault: impl FnOnce() -> Fault) {
         if self.faults.len() < MAX_FAULTS {
             self.faults.push(fault());
         }
     }
 
-    /// Reads an expression or clause. `may_name_results` tells whether a name may be that of a result.
+    /// Reads an expression or clause. `may_name_results` tells whether a name may be that of a result of the query, as
+    /// in ORDER BY.
     fn read(&mut self, node: &SyntaxNode, scope: &QueryScope<'a, '_>, may_name_results: bool) {
         use SyntaxKind::*;
         match node.kind() {
             SELECT | INSERT | UPDATE | DELETE => self.read_statement(node, Some(scope)),
             MERGE | SELECT_INTO | COLUMN_TARGET | FROM_ALIAS | RELATION_NAME_REF | LOCKING_CLAUSE => {}
             COMPOUND_SELECT => {
-                // The order of a UNION names results of its first part.
+                // ORDER BY after a UNION names results of the first SELECT.
                 for part in node.children().filter(|part| part.kind() != ORDER_BY_CLAUSE) {
                     self.read(&part, scope, false);
                 }
@@ -95,11 +99,11 @@ impl<'a> QueryReader<'a> {
                 None => {}
             },
             CALL_EXPR => {
-                let called = |part: &SyntaxNode| matches!(part.kind(), NAME_REF | FIELD_EXPR);
-                for part in
-                    node.children().enumerate().filter(|(i, part)| *i > 0 || !called(part)).map(|(_, part)| part)
-                {
-                    self.read(&part, scope, may_name_results);
+                for (i, part) in node.children().enumerate() {
+                    let is_function_name = i == 0 && matches!(part.kind(), NAME_REF | FIELD_EXPR);
+                    if !is_function_name {
+                        self.read(&part, scope, may_name_results);
+                    }
                 }
             }
             kind if Type::can_cast(kind) => {}
@@ -113,7 +117,7 @@ impl<'a> QueryReader<'a> {
         }
     }
 
-    /// Checks a name without a table before it.
+    /// Reports a name without a table before it if it is neither a column nor another name that the query can use.
     fn check_name(&mut self, node: &SyntaxNode, scope: &QueryScope<'a, '_>, may_name_results: bool) {
         let token = node.first_token().filter(|token| token.kind() == SyntaxKind::IDENT);
         let Some(name) = token.and_then(|_| last_name(node)) else { return };
@@ -134,15 +138,16 @@ impl<'a> QueryReader<'a> {
         }
     }
 
-    /// Checks `o.total`: a column of the row source `o`.
+    /// Reports `o.total` if there is no row source `o`, or if the source has no column `total`. `first` is the node of
+    /// `o`.
     fn check_field(&mut self, node: &SyntaxNode, first: &SyntaxNode, scope: &QueryScope<'a, '_>) {
         let is_star =
             node.children_with_tokens().filter_map(SyntaxElement::into_token).any(|token| token.text() == "*");
         let (Some(alias), Some(column)) = (last_name(first), last_name(node)) else { return };
         let Some(source) = scope.sources().find(|source| source.alias == alias) else {
-            let has_unknown = scope.sources().any(|source| source.alias.is_empty());
+            let has_unnamed_source = scope.sources().any(|source| source.alias.is_empty());
             let is_argument = self.arguments.contains(alias.as_str()) || self.function_name == alias;
-            if !has_unknown && !is_argument && !CHANGED_ROWS.contains(&alias.as_str()) {
+            if !has_unnamed_source && !is_argument && !CHANGED_ROWS.contains(&alias.as_str()) {
                 self.add_fault(|| {
                     let aliases = scope.sources().map(|source| source.alias.as_str());
                     let otherwise = format!("add `{alias}` to FROM, or correct the name");
@@ -162,12 +167,13 @@ impl<'a> QueryReader<'a> {
     }
 }
 
+/// Returns the fault that a query mentions a column which a table does not have.
 fn missing_column<'a>(column: &str, table: &ObjectName, columns: impl Iterator<Item = &'a str>) -> Fault {
     let message = format!("the query mentions `{column}` of `{table}`, which has no such column");
     (message, words::suggestion(column, columns))
 }
 
-/// Returns the faults of statements. `text` is a view's query, or the body of `function`.
+/// Returns the faults of a view's query or, if there is a function, of its body.
 fn faults(schema: &Schema, text: &str, function: Option<(&ObjectName, &Function)>) -> Vec<Fault> {
     let arguments = function.iter().flat_map(|(_, function)| &function.arguments);
     let mut reader = QueryReader {
@@ -177,10 +183,11 @@ fn faults(schema: &Schema, text: &str, function: Option<(&ObjectName, &Function)
         faults: Vec::new(),
     };
     let is_standard = function.is_some_and(|(_, function)| function.has_standard_body());
-    let statements =
+    // The parser accepts a body in the form of the SQL standard only after the head of its routine.
+    let parsed_text =
         if is_standard { format!("CREATE PROCEDURE f() LANGUAGE sql\n{text};") } else { format!("{text}\n;") };
     parse::with_enough_stack(text, || {
-        let parsed = SourceFile::parse(&statements);
+        let parsed = SourceFile::parse(&parsed_text);
         if parsed.errors().is_empty() {
             let outermost = QueryScope { sources: Vec::new(), results: BTreeSet::new(), outer: None };
             let tree = parsed.syntax_node();
@@ -212,18 +219,18 @@ fn is_query_or_change(kind: SyntaxKind) -> bool {
 impl Check<'_> {
     /// Reports columns in a view's query that its tables do not have.
     pub(super) fn check_columns_of_query(&mut self, query: &str, path: &FieldPath) {
-        let found = faults(self.schema, query, None);
-        self.report_faults(found, path);
+        let query_faults = faults(self.schema, query, None);
+        self.report_faults(query_faults, path);
     }
 
     /// Reports columns in a function's body that the tables do not have.
     pub(super) fn check_columns_of_body(&mut self, name: &ObjectName, function: &Function, path: &FieldPath) {
-        // With another search path, the names of tables mean other tables.
+        // With a search path, names without a schema may mean tables outside of `public`.
         let has_path = function.settings.contains_key("search_path");
         if function.language == FunctionLanguage::Sql && !has_path {
             let name = function.name_in_sql(name);
-            let found = faults(self.schema, function.body.as_str(), Some((&name, function)));
-            self.report_faults(found, path);
+            let query_faults = faults(self.schema, function.body.as_str(), Some((&name, function)));
+            self.report_faults(query_faults, path);
         }
     }
 
@@ -259,8 +266,8 @@ mod tests {
             "arguments": [{ "name": "wanted", "type": "bigint" }], "returns": "bigint", "language": "sql", "body": "SELECT 1",
         }))
         .unwrap();
-        let found = faults(&schema, query, Some((&name, &function)));
-        let names = found.iter().filter_map(|(message, _)| message.split('`').nth(1));
+        let query_faults = faults(&schema, query, Some((&name, &function)));
+        let names = query_faults.iter().filter_map(|(message, _)| message.split('`').nth(1));
         names.collect::<Vec<_>>().join(" ")
     }
 

@@ -10,9 +10,10 @@ use crate::database::model::*;
 
 /// A table or other source of rows in FROM.
 pub(super) struct RowSource<'a> {
-    /// The name before the dot of its columns.
+    /// The name before the dot of its columns; empty for a source without a name.
     pub(super) alias: String,
-    /// The table, if it is one of the definition with its own names for the columns.
+    /// The table and its columns. `None` if the columns are not known: for sources other than tables of the definition,
+    /// and for tables whose columns get new names in FROM.
     pub(super) table: Option<(&'a ObjectName, BTreeSet<&'a str>)>,
 }
 
@@ -21,7 +22,7 @@ pub(super) struct QueryScope<'a, 'b> {
     pub(super) sources: Vec<RowSource<'a>>,
     /// The names that the query gives its results, for ORDER BY and GROUP BY.
     pub(super) results: BTreeSet<String>,
-    /// The query around this one.
+    /// The query that contains this one as a subquery.
     pub(super) outer: Option<&'b QueryScope<'a, 'b>>,
 }
 
@@ -32,33 +33,35 @@ pub(super) struct QueryTables<'a> {
     pub(super) with_queries: BTreeSet<String>,
 }
 
-/// Returns the last name of a node as the server stores it.
+/// Returns the last name of a node as the server stores it: `id` for `shop.orders.ID`.
 pub(super) fn last_name(node: &SyntaxNode) -> Option<String> {
     mentioned_names(&node.text().to_string()).last().map(std::borrow::Cow::into_owned)
 }
 
-/// Returns the first child of a kind.
+/// Returns the first child of a node that has a kind.
 pub(super) fn child(node: &SyntaxNode, kind: SyntaxKind) -> Option<SyntaxNode> {
     node.children().find(|part| part.kind() == kind)
 }
 
 impl<'a> QueryScope<'a, '_> {
-    /// Returns this query and the queries around it.
+    /// Returns the scope of this query, and those of the queries that contain it, from the inside out.
     pub(super) fn and_outer(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |scope| scope.outer)
     }
 
+    /// Returns the sources of rows of this query and of the queries that contain it.
     pub(super) fn sources(&self) -> impl Iterator<Item = &RowSource<'a>> {
         self.and_outer().flat_map(|scope| &scope.sources)
     }
 
+    /// Returns the columns of all tables that the query can use.
     pub(super) fn column_names(&self) -> impl Iterator<Item = &'a str> {
         self.sources().filter_map(|source| source.table.as_ref()).flat_map(|(_, columns)| columns.iter().copied())
     }
 }
 
 impl<'a> QueryTables<'a> {
-    /// Returns the columns of a table of the definition.
+    /// Returns a table of the definition and its columns; for a partition that a table lists, that table.
     fn table(&self, name: &ObjectName) -> Option<(&'a ObjectName, BTreeSet<&'a str>)> {
         let name = self.schema.table_of_partition(name).unwrap_or(name);
         let (name, _) = self.schema.tables.get_key_value(name)?;
@@ -67,7 +70,8 @@ impl<'a> QueryTables<'a> {
         Some((name, columns.collect()))
     }
 
-    /// Returns the source of rows that a name in FROM means. A name of a WITH query hides a table.
+    /// Returns the source of rows that a name in FROM means. A name of a WITH query hides a table. `has_new_names`
+    /// tells whether FROM gives the columns new names, as in `orders AS o (a, b)`.
     pub(super) fn relation(&self, reference: &SyntaxNode, alias: Option<String>, has_new_names: bool) -> RowSource<'a> {
         let text = reference.text().to_string();
         let names: Vec<String> = mentioned_names(&text).filter(|name| name != "only").map(Into::into).collect();
@@ -107,15 +111,16 @@ impl<'a> QueryTables<'a> {
                 }
             }
             kind if FromItem::can_cast(kind) => {
-                let called = || node.children().next().and_then(|call| last_name(&call.children().next()?));
-                sources.push(RowSource { alias: name.or_else(called).unwrap_or_default(), table: None });
+                // Without an alias, the rows of a function have the name of the function.
+                let function_name = || node.children().next().and_then(|call| last_name(&call.children().next()?));
+                sources.push(RowSource { alias: name.or_else(function_name).unwrap_or_default(), table: None });
             }
             _ => {}
         }
     }
 }
 
-/// Returns the names that a query gives its results.
+/// Returns the names that a query gives its results with AS.
 pub(super) fn results_of(node: &SyntaxNode) -> BTreeSet<String> {
     let lists = node.children().filter_map(|clause| child(&clause, SyntaxKind::TARGET_LIST));
     let targets = lists.flat_map(|list| list.children().collect::<Vec<_>>());

@@ -14,6 +14,8 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::values::Checked;
 
 impl Check<'_> {
+    /// Reports a view whose query depends on the order of columns or names missing ones, and fields that it cannot
+    /// have.
     pub(super) fn check_view(&mut self, name: &ObjectName, view: &View) {
         let path = self.object_path("views", name);
         self.check_dependencies(&view.depends_on, &path);
@@ -52,14 +54,14 @@ impl Check<'_> {
         }
     }
 
-    /// Reports functions that the server could not distinguish.
+    /// Reports functions and aggregates that the server could not distinguish: those with equal names and arguments.
     pub(super) fn check_overloads(&mut self) {
         let schema = self.schema;
         let functions = schema.functions.iter().map(|(name, function)| {
             // The server ignores modifiers, such as the length of a text.
-            let inputs = function.input_types().map(|kind| kind.without_modifiers().to_string());
+            let input_types = function.input_types().map(|kind| kind.without_modifiers().to_string());
             let signature =
-                format!("{}({})", function.name_in_sql(name).spelled(), inputs.collect::<Vec<_>>().join(", "));
+                format!("{}({})", function.name_in_sql(name).spelled(), input_types.collect::<Vec<_>>().join(", "));
             (signature, name.to_string(), self.object_path("functions", name))
         });
         let aggregates = schema.objects.iter().filter_map(|(key, object)| {
@@ -83,6 +85,7 @@ impl Check<'_> {
         }
     }
 
+    /// Reports missing names, refused fields, an unsafe search path and an invalid body of a function.
     pub(super) fn check_function(&mut self, name: &ObjectName, function: &Function) {
         let path = self.object_path("functions", name);
         self.check_dependencies(&function.depends_on, &path);
@@ -158,7 +161,7 @@ impl Check<'_> {
                 self.report(path.key(field), message, format!("set `{field}` to 1 or more, or leave it out"));
             }
         }
-        let last = function.arguments.iter().rposition(|argument| argument.mode != ArgumentMode::Out);
+        let last_input = function.arguments.iter().rposition(|argument| argument.mode != ArgumentMode::Out);
         for (i, argument) in function.arguments.iter().enumerate() {
             let path = path.key("arguments").index(i);
             if argument.mode == ArgumentMode::Out && argument.default.is_some() {
@@ -171,7 +174,7 @@ impl Check<'_> {
             if let Some(default) = &argument.default {
                 self.check_default_expression(default.as_str(), Some(&argument.kind), &path.key("default"));
             }
-            if argument.mode == ArgumentMode::Variadic && (Some(i) != last || !argument.kind.is_array()) {
+            if argument.mode == ArgumentMode::Variadic && (Some(i) != last_input || !argument.kind.is_array()) {
                 let message = "a variadic argument must be an array and the last input argument";
                 self.report(path.key("mode"), message, "move the argument, and add `[]` to its type");
             }
@@ -216,15 +219,16 @@ impl Check<'_> {
 /// Types that only functions have.
 const PSEUDO_TYPES: [&str; 3] = ["cstring", "event_trigger", "internal"];
 
-/// Returns the type of each row of a result.
+/// Returns the type of each row of a result: `orders` for `SETOF orders`.
 fn without_setof(kind: &str) -> &str {
     match kind.split_once(char::is_whitespace) {
-        Some((word, rest)) if word.eq_ignore_ascii_case("setof") => rest.trim_start(),
+        Some((first_word, row_type)) if first_word.eq_ignore_ascii_case("setof") => row_type.trim_start(),
         _ => kind,
     }
 }
 
-/// Returns the types in the result of a function, such as those of the columns of `TABLE (…)`.
+/// Returns the types in the result of a function, such as those of the columns of `TABLE (…)`. A built-in type, which
+/// need not be checked, is left out.
 fn types_of_result(returns: &str) -> Vec<TypeName> {
     if let Ok(kind) = TypeName::new(returns)
         && kind.is_built_in()
@@ -234,11 +238,11 @@ fn types_of_result(returns: &str) -> Vec<TypeName> {
     parse::with_enough_stack(returns, || {
         let parsed = SourceFile::parse(&format!("CREATE FUNCTION f() RETURNS {returns} LANGUAGE sql AS '';"));
         let nodes = parsed.syntax_node().descendants().filter(|node| node.kind() == SyntaxKind::RET_TYPE);
-        let types = nodes.flat_map(|node| node.descendants().collect::<Vec<_>>());
-        let texts = types.filter(|node| Type::can_cast(node.kind())).map(|node| node.text().to_string());
+        let parts = nodes.flat_map(|node| node.descendants().collect::<Vec<_>>());
+        let types = parts.filter(|node| Type::can_cast(node.kind())).map(|node| node.text().to_string());
         // `orders.id%TYPE` is the type of a column.
-        let texts = texts.filter(|text| !text.contains('%'));
-        texts.filter_map(|text| TypeName::new(without_setof(&text)).ok()).collect()
+        let named_types = types.filter(|text| !text.contains('%'));
+        named_types.filter_map(|text| TypeName::new(without_setof(&text)).ok()).collect()
     })
 }
 
@@ -246,8 +250,8 @@ fn types_of_result(returns: &str) -> Vec<TypeName> {
 pub(super) const INSERT_BY_POSITION: &str =
     "INSERT needs a list of columns here: the order of a table's columns can differ between servers";
 
-/// Returns how a caller of a `security_definer` function can make it use objects that its author did not mean; `None`
-/// if the caller cannot, and for other functions.
+/// Returns the reason why a caller of a `security_definer` function can make the function use objects that its author
+/// did not mean. Returns `None` if the search path is safe, and for other functions.
 pub fn unsafe_search_path(schema: &Schema, function: &Function) -> Option<String> {
     if !function.security_definer {
         return None;
@@ -260,17 +264,17 @@ pub fn unsafe_search_path(schema: &Schema, function: &Function) -> Option<String
         return Some("pg_temp is not the last schema of its search path, so the server searches it first".into());
     }
     names[..names.len() - 1].iter().enumerate().find_map(|(i, name)| {
-        let declared = schema.schemas.iter().find(|(declared, _)| declared.as_str() == *name);
-        let creator = declared.and_then(|(_, definition)| {
+        let declaration = schema.schemas.iter().find(|(declared_name, _)| declared_name.as_str() == *name);
+        let creator = declaration.and_then(|(_, namespace)| {
             let may_create = |privileges: &BTreeSet<SchemaPrivilege>| privileges.contains(&SchemaPrivilege::Create);
-            definition.grants.iter().find(|(_, privileges)| may_create(privileges)).map(|(role, _)| role)
+            namespace.grants.iter().find(|(_, privileges)| may_create(privileges)).map(|(role, _)| role)
         });
         match (*name, creator) {
             (_, Some(role)) => Some(format!("`{role}` may create objects in `{name}` of its search path")),
             ("pg_catalog", None) => (i > 0).then(|| "pg_catalog is not the first schema of its search path".into()),
             // Since PostgreSQL 15, only the owner of the database may create objects in `public`.
             (PUBLIC_SCHEMA, None) => None,
-            (_, None) => declared
+            (_, None) => declaration
                 .is_none()
                 .then(|| format!("its search path names `{name}`, which is not declared in `schemas`")),
         }
@@ -282,8 +286,9 @@ pub fn unsafe_search_path(schema: &Schema, function: &Function) -> Option<String
 pub fn mend_of_search_path(function: &Function) -> String {
     let path = function.settings.get("search_path").map_or(PUBLIC_SCHEMA, |path| path.as_str());
     // The schema `"$user"` may belong to the caller.
-    let is_kept = |name: &&str| !["", "pg_temp", "\"$user\"", "\"\""].contains(name);
-    let mut names: Vec<&str> = path.split(',').map(str::trim).filter(is_kept).collect();
+    let is_safe = |name: &&str| !["", "pg_temp", "\"$user\"", "\"\""].contains(name);
+    let mut names: Vec<&str> = path.split(',').map(str::trim).filter(is_safe).collect();
+    // `false` comes before `true`, and the other names keep their order.
     names.sort_by_key(|name| *name != "pg_catalog");
     names.push("pg_temp");
     let safe_path = names.join(", ");
@@ -298,6 +303,7 @@ pub fn mend_of_search_path(function: &Function) -> String {
 /// not count.
 pub(super) fn selects_all_columns(query: &str) -> bool {
     let tokens = lexer::tokens(query).unwrap_or_default();
+    // After any other token, `*` is a multiplication or belongs to `count(*)`.
     let selects_all_after = |text: &str| {
         [",", "."].contains(&text) || ["select", "distinct", "all"].contains(&text.to_ascii_lowercase().as_str())
     };
@@ -306,11 +312,11 @@ pub(super) fn selects_all_columns(query: &str) -> bool {
     (1..tokens.len()).any(selects_all) || (0..tokens.len()).any(|at| is_table_query(&tokens, at))
 }
 
-/// Returns whether the token at a place is the first word of a query such as `TABLE orders`, which means
+/// Returns whether the token with the index `at` is the first word of a query such as `TABLE orders`, which means
 /// `SELECT * FROM orders`.
 fn is_table_query(tokens: &[lexer::Token], at: usize) -> bool {
     let is_word = |at: usize, word: &str| tokens.get(at).is_some_and(|token| token.text.eq_ignore_ascii_case(word));
-    let follows = |word: &str| at.checked_sub(1).is_some_and(|before| is_word(before, word));
+    let is_after = |word: &str| at.checked_sub(1).is_some_and(|previous| is_word(previous, word));
     let precedes_name = tokens.get(at + 1).is_some_and(|token| match token.kind {
         lexer::TokenKind::Quoted => true,
         lexer::TokenKind::Word => is_word(at + 1, "only") || !is_reserved_word(token.text),
@@ -320,8 +326,8 @@ fn is_table_query(tokens: &[lexer::Token], at: usize) -> bool {
     tokens[at].kind == lexer::TokenKind::Word
         && is_word(at, "table")
         && precedes_name
-        && !follows("as")
-        && !follows(".")
+        && !is_after("as")
+        && !is_after(".")
 }
 
 /// Returns whether a text has an INSERT without a list of columns, whose values go to the columns in the order of the table.
@@ -329,6 +335,7 @@ pub(super) fn inserts_by_position(text: &str) -> bool {
     let tokens = lexer::tokens(text).unwrap_or_default();
     let is_word = |at: usize, word: &str| tokens.get(at).is_some_and(|token| token.text.eq_ignore_ascii_case(word));
     (1..tokens.len()).filter(|at| is_word(at - 1, "insert") && is_word(*at, "into")).any(|into| {
+        // The first token after the name of the table, its other parts and its alias.
         let mut at = into + 2;
         while is_word(at, ".") {
             at += 2;
@@ -342,20 +349,21 @@ pub(super) fn inserts_by_position(text: &str) -> bool {
     })
 }
 
-/// Returns whether the `*` at a place is the row as the only argument of a function: `row_to_json(orders.*)`.
+/// Returns whether the `*` with the index `at` is a row as the only argument of a function: `row_to_json(orders.*)`.
 fn is_whole_row(tokens: &[lexer::Token], at: usize) -> bool {
     let is_name = |token: &lexer::Token| matches!(token.kind, lexer::TokenKind::Word | lexer::TokenKind::Quoted);
+    // Words before `(` that are not functions.
     let keywords =
         ["row", "values", "in", "select", "exists", "as", "on", "and", "or", "not", "all", "any", "distinct"];
-    let mut before = at;
-    while before >= 2 && tokens[before - 1].text == "." && is_name(&tokens[before - 2]) {
-        before -= 2;
+    let mut path_start = at;
+    while path_start >= 2 && tokens[path_start - 1].text == "." && is_name(&tokens[path_start - 2]) {
+        path_start -= 2;
     }
-    let is_call = before >= 2
-        && tokens[before - 1].text == "("
-        && is_name(&tokens[before - 2])
-        && !keywords.contains(&tokens[before - 2].text.to_ascii_lowercase().as_str());
-    before < at && is_call && tokens.get(at + 1).is_some_and(|token| token.text == ")")
+    let is_call = path_start >= 2
+        && tokens[path_start - 1].text == "("
+        && is_name(&tokens[path_start - 2])
+        && !keywords.contains(&tokens[path_start - 2].text.to_ascii_lowercase().as_str());
+    path_start < at && is_call && tokens.get(at + 1).is_some_and(|token| token.text == ")")
 }
 
 #[cfg(test)]

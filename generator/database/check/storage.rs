@@ -8,16 +8,18 @@ use crate::diagnostic::FieldPath;
 use crate::values::is_postgres_boolean;
 use crate::words;
 
-/// The values of a storage parameter.
+/// The values that a storage parameter can have.
 enum Values {
     Whole(RangeInclusive<i64>),
     Real(RangeInclusive<f64>),
     Boolean,
+    /// A boolean or one of these words.
     Word(&'static [&'static str]),
 }
 
 use Values::{Boolean, Real, Whole, Word};
 
+/// The largest value of a parameter that is an integer of the server.
 const MAX: i64 = i32::MAX as i64;
 /// Parameters that a table has and its TOAST table, which stores long values, does not have.
 const TABLE_PARAMETERS: &[(&str, Values)] = &[
@@ -62,7 +64,6 @@ impl Values {
             Whole(range) => value.parse::<i64>().is_ok_and(|number| range.contains(&number)),
             Real(range) => value.parse::<f64>().is_ok_and(|number| range.contains(&number)),
             Boolean => is_postgres_boolean(value),
-            // These parameters are also booleans.
             Word(words) => is_postgres_boolean(value) || words.iter().any(|word| word.eq_ignore_ascii_case(value)),
         }
     }
@@ -118,14 +119,15 @@ impl Check<'_> {
         }
     }
 
-    /// Checks parameters against lists of known ones. The prefix `toast.` selects the second list, which only tables have.
-    fn check_parameters(&mut self, storage: &StorageParameters, known: &[&[(&str, Values)]], path: &FieldPath) {
+    /// Reports parameters that are in none of the lists, and values that they cannot have. A name after the prefix
+    /// `toast.` is not searched in the first list; only tables have a second one.
+    fn check_parameters(&mut self, storage: &StorageParameters, lists: &[&[(&str, Values)]], path: &FieldPath) {
         for (name, value) in storage {
-            let (known, name_in_list) = match name.as_str().strip_prefix("toast.") {
-                Some(name) => (&known[1..], name),
-                None => (known, name.as_str()),
+            let (lists, name_in_list) = match name.as_str().strip_prefix("toast.") {
+                Some(name_after_prefix) => (&lists[1..], name_after_prefix),
+                None => (lists, name.as_str()),
             };
-            let mut parameters = known.iter().copied().flatten();
+            let mut parameters = lists.iter().copied().flatten();
             let path = path.key(name.as_str());
             match parameters.find(|(parameter, _)| *parameter == name_in_list) {
                 Some((_, values)) if values.contain(value.as_str()) => {}
@@ -134,7 +136,7 @@ impl Check<'_> {
                     self.report(path, message, format!("set it to {}", values.in_words()));
                 }
                 None => {
-                    let names = known.iter().copied().flatten().map(|(parameter, _)| *parameter);
+                    let names = lists.iter().copied().flatten().map(|(parameter, _)| *parameter);
                     let hint = words::suggestion_or(name_in_list, names, "remove it");
                     self.report(path, format!("PostgreSQL has no storage parameter `{name}` here"), hint);
                 }

@@ -23,9 +23,11 @@ impl Check<'_> {
         }
     }
 
+    /// Reports faults of a table, its columns, constraints, indexes, policies and triggers.
     pub(super) fn check_table(&mut self, name: &ObjectName, table: &Table) {
         let path = self.object_path("tables", name);
         self.check_as_partition(table, &path);
+        // The keys and expressions of a partition may use the columns that it inherits.
         let with_inherited_columns;
         let table = if table.partition_of.is_some() {
             with_inherited_columns = Table { columns: self.schema.columns_of(name), ..table.clone() };
@@ -64,6 +66,7 @@ impl Check<'_> {
         self.check_storage_of_table(table, &path);
     }
 
+    /// Reports a primary key of missing or nullable columns, and options without a primary key.
     fn check_primary_key(&mut self, table: &Table, path: &FieldPath) {
         self.require_columns(table, table.primary_key.iter().chain(&table.primary_key_include), path);
         let has_options = !table.primary_key_include.is_empty()
@@ -87,6 +90,7 @@ impl Check<'_> {
         }
     }
 
+    /// Reports comments of constraints that the table does not have.
     fn check_constraint_comments(&mut self, name: &ObjectName, table: &Table, path: &FieldPath) {
         let is_missing = |constraint: &&SqlName| !ddl::has_constraint(name, table, constraint);
         for constraint in table.constraint_comments.keys().filter(is_missing) {
@@ -99,6 +103,7 @@ impl Check<'_> {
         }
     }
 
+    /// Reports names that two constraints of the table share.
     fn check_constraint_names(&mut self, table: &Table, path: &FieldPath) {
         let constraints = table.uniques.keys().chain(table.checks.keys()).chain(table.excludes.keys());
         let mut names: BTreeSet<&SqlName> = BTreeSet::new();
@@ -120,6 +125,7 @@ impl Check<'_> {
         }
     }
 
+    /// Reports unique and exclusion constraints without columns, and unique constraints of missing columns.
     fn check_constraint_columns(&mut self, table: &Table, path: &FieldPath) {
         for (key, unique) in &table.uniques {
             let path = path.key("uniques").key(key.as_str());
@@ -147,6 +153,7 @@ impl Check<'_> {
         }
     }
 
+    /// Reports a policy without the condition that its command needs, or with one that its command does not use.
     fn check_policy(&mut self, table: &Table, policy: &Policy, path: &FieldPath) {
         if !table.row_security.is_on() {
             let message = "the policy has no effect while `row_security` is off";
@@ -156,28 +163,30 @@ impl Check<'_> {
                     .hint("set `row_security = 'on` or `row_security = 'forced`"),
             );
         }
-        let (required, optional) = match policy.command {
+        let (required_field, optional_field) = match policy.command {
             Command::Insert => ("check", None),
             Command::Select | Command::Delete => ("using", None),
             Command::All | Command::Update => ("using", Some("check")),
         };
         for (field, is_set) in [("using", policy.using.is_some()), ("check", policy.check.is_some())] {
-            if field == required && !is_set {
+            if field == required_field && !is_set {
                 let message = format!("a policy for this command needs the condition `{field}`");
                 self.report(path.clone(), message, format!("set `{field}`; `true` allows all rows"));
-            } else if is_set && field != required && optional != Some(field) {
+            } else if is_set && field != required_field && optional_field != Some(field) {
                 let message = format!("PostgreSQL does not use the condition `{field}` for this command");
                 self.report(path.key(field), message, format!("remove `{field}`"));
             }
         }
     }
 
+    /// Reports an empty list of columns.
     pub(super) fn require_any_column<T>(&mut self, items: &[T], path: &FieldPath) {
         if items.is_empty() {
             self.report(path.clone(), "at least one column is required", "add the name of a column");
         }
     }
 
+    /// Reports a statistics target that is too large. `path` is that of the column or expression with the field.
     pub(super) fn check_statistics_target(&mut self, target: Option<u16>, path: &FieldPath) {
         if target.is_some_and(|target| target > 10_000) {
             self.report(path.key("statistics"), "the statistics target is above 10000", "use a number from 0 to 10000");
@@ -202,8 +211,8 @@ impl Check<'_> {
     pub(super) fn check_column(&mut self, column: &Column, path: &FieldPath) {
         self.check_type(&column.kind, &path.key("type"));
         self.check_collation(column.collation.as_ref(), path);
-        let sources = [column.default.is_some(), column.identity.is_some(), column.generated.is_some()];
-        if sources.iter().filter(|is_set| **is_set).count() > 1 {
+        let value_sources = [column.default.is_some(), column.identity.is_some(), column.generated.is_some()];
+        if value_sources.iter().filter(|is_set| **is_set).count() > 1 {
             let message = "a column can have only one of `default`, `identity` and `generated`";
             self.report(path.clone(), message, "keep one of them and remove the others");
         }
@@ -229,9 +238,9 @@ impl Check<'_> {
             );
         }
         if column.identity.is_some() {
-            // A type that does not exist is reported for itself.
-            let is_known = !self.is_unknown_type(&column.kind);
-            if is_known && !INTEGER_TYPES.contains(&column.kind.as_str()) {
+            // `check_type` has reported an unknown type.
+            let type_exists = !self.is_unknown_type(&column.kind);
+            if type_exists && !INTEGER_TYPES.contains(&column.kind.as_str()) {
                 self.report(path.key("identity"), "an identity column needs a whole-number type", "use bigint");
             }
             if column.nullable {

@@ -5,7 +5,7 @@ use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 
 impl Check<'_> {
-    /// Checks a trigger of a table; `None` for a trigger of a view.
+    /// Checks a trigger. `table` is the table to which the trigger belongs; `None` for a trigger of a view.
     pub(super) fn check_trigger(&mut self, table: Option<&Table>, trigger: &Trigger, path: &FieldPath) {
         let function = self.schema.functions.get(&trigger.function);
         let returns = function.and_then(|function| function.returns.as_ref());
@@ -39,6 +39,7 @@ impl Check<'_> {
         }
     }
 
+    /// Reports a timing that does not suit the table or view, and properties that do not suit a view.
     fn check_timing(&mut self, table: Option<&Table>, trigger: &Trigger, path: &FieldPath) {
         let is_instead = trigger.timing == Timing::InsteadOf;
         if is_instead && table.is_some() {
@@ -64,6 +65,7 @@ impl Check<'_> {
         }
     }
 
+    /// Reports `old_table` and `new_table` of a trigger for which the server refuses them.
     fn check_transition_tables(&mut self, table: Option<&Table>, trigger: &Trigger, path: &FieldPath) {
         let fields = [
             ("old_table", &trigger.old_table, [Event::Update, Event::Delete]),
@@ -75,12 +77,13 @@ impl Check<'_> {
             }
             let has_fitting_event =
                 trigger.events.len() == 1 && trigger.events.iter().all(|event| events.contains(event));
-            let is_plain = trigger.timing == Timing::After && !trigger.constraint && trigger.update_of.is_empty();
+            let is_plain_after_trigger =
+                trigger.timing == Timing::After && !trigger.constraint && trigger.update_of.is_empty();
             let belongs_to_partitions =
                 table.is_some_and(|table| table.partition_by.is_some() || table.partition_of.is_some());
             let reason = if !has_fitting_event {
                 format!("needs a trigger with exactly one event, {} or {}", events[0].sql(), events[1].sql())
-            } else if !is_plain || table.is_none() {
+            } else if !is_plain_after_trigger || table.is_none() {
                 "needs a trigger of a table with `timing = 'after`, without `constraint` and `update_of`".to_owned()
             } else if belongs_to_partitions && !trigger.for_each_statement {
                 "of a table with partitions needs `statement = true`".to_owned()

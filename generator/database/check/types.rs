@@ -7,6 +7,7 @@ use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 
 impl Check<'_> {
+    /// Reports types without labels or attributes, and types that use missing types, collations or functions.
     pub(super) fn check_types(&mut self) {
         for (name, kind) in &self.schema.types {
             let path = self.object_path("types", name);
@@ -48,6 +49,7 @@ impl Check<'_> {
         }
     }
 
+    /// Reports missing types, schemas and functions that a range uses.
     fn check_range(&mut self, name: &ObjectName, range: &RangeType, path: &FieldPath) {
         self.check_type(&range.subtype, &path.key("subtype"));
         self.check_collation_of_type(range.collation.as_ref(), &path.key("collation"));
@@ -78,7 +80,8 @@ impl Check<'_> {
         }
     }
 
-    /// Reports options of a sequence that the server refuses.
+    /// Reports options of a sequence that the server refuses. `path` is that of the sequence or of the options of an
+    /// identity.
     pub(super) fn check_numbering(&mut self, sequence: &Sequence, path: &FieldPath) {
         for (field, is_zero) in [("cache", sequence.cache == Some(0)), ("increment", sequence.increment == Some(0))] {
             if is_zero {
@@ -88,6 +91,7 @@ impl Check<'_> {
         }
     }
 
+    /// Reports options of sequences that the server refuses, and columns that cannot own a sequence.
     pub(super) fn check_sequences(&mut self) {
         for (name, sequence) in &self.schema.sequences {
             self.check_numbering(sequence, &self.object_path("sequences", name));

@@ -19,6 +19,7 @@ pub struct GrantTarget<'a> {
 }
 
 impl<'a> GrantTarget<'a> {
+    /// Returns a target without a column.
     pub fn new(kind: &'a str, object: &'a str) -> Self {
         GrantTarget { kind, object, column: None }
     }
@@ -93,8 +94,8 @@ pub fn change_relation_grants<'a>(
     // again.
     let (revoked, revoked_options) = (minus(from.grants, to.grants), minus(from.options, to.options));
     for ColumnRights { column, old, new } in columns {
-        let grants = without(old.grants, &revoked);
-        let options = without(&without(old.options, &revoked), &revoked_options);
+        let grants = without_revoked(old.grants, &revoked);
+        let options = without_revoked(&without_revoked(old.options, &revoked), &revoked_options);
         let target = GrantTarget { column: Some(column), ..target };
         sql.extend(change_grants(target, Rights::new(&grants, &options), new));
     }
@@ -116,12 +117,12 @@ pub fn change_table_grants(object: &str, from: &Table, to: &Table, includes: imp
 /// Returns the statements that change the privileges on a view and its columns. For a new view, `from` is `None`.
 pub fn change_view_grants(name: &ObjectName, from: Option<&View>, to: &View) -> Vec<String> {
     let none = Grants::new();
-    let columns: BTreeSet<&SqlName> =
+    let granted_columns: BTreeSet<&SqlName> =
         from.iter().flat_map(|from| from.granted_columns()).chain(to.granted_columns()).collect();
-    let no_column_rights = Grants::new();
-    let columns = columns.into_iter().map(|column| ColumnRights {
+    let no_column_grants = Grants::new();
+    let columns = granted_columns.into_iter().map(|column| ColumnRights {
         column,
-        old: from.map_or(Rights::new(&no_column_rights, &no_column_rights), |from| from.column_rights(column)),
+        old: from.map_or(Rights::new(&no_column_grants, &no_column_grants), |from| from.column_rights(column)),
         new: to.column_rights(column),
     });
     let old = from.map_or(Rights::new(&none, &none), View::rights);
@@ -175,28 +176,28 @@ pub fn change_default_privileges(
     sql
 }
 
-/// Returns the statements that change default privileges on a kind of object; `alter` puts a statement after ALTER DEFAULT
-/// PRIVILEGES.
+/// Returns the statements that change default privileges on a kind of object, such as TABLES. `alter` puts the words ALTER
+/// DEFAULT PRIVILEGES before a statement.
 fn default_grants<P: Privilege>(
     alter: &impl Fn(&str) -> String,
     kind: &str,
     from: &Grants<P>,
     to: &Grants<P>,
 ) -> Vec<String> {
-    let change = |verb: &str, grants: Grants<P>, preposition: &str| {
+    let statements = |verb: &str, grants: Grants<P>, preposition: &str| {
         let grants = grants.into_iter().filter(|(_, privileges)| !privileges.is_empty());
-        let statements = grants.map(|(name, granted)| {
+        let statement = |(name, granted): (SqlIdent, BTreeSet<P>)| {
             alter(&format!("{verb} {} ON {kind} {preposition} {};", privileges(granted), role(&name)))
-        });
-        statements.collect::<Vec<_>>()
+        };
+        grants.map(statement).collect::<Vec<_>>()
     };
-    [change("REVOKE", minus(from, to), "FROM"), change("GRANT", minus(to, from), "TO")].concat()
+    [statements("REVOKE", minus(from, to), "FROM"), statements("GRANT", minus(to, from), "TO")].concat()
 }
 
 /// Returns the privileges on a column without those that are revoked on its table.
-fn without(grants: &Grants<ColumnPrivilege>, revoked: &Grants<TablePrivilege>) -> Grants<ColumnPrivilege> {
+fn without_revoked(grants: &Grants<ColumnPrivilege>, revoked: &Grants<TablePrivilege>) -> Grants<ColumnPrivilege> {
     let is_revoked = |role: &SqlIdent, privilege: &ColumnPrivilege| {
-        revoked.get(role).is_some_and(|on_table| on_table.iter().any(|other| other.sql() == privilege.sql()))
+        revoked.get(role).is_some_and(|privileges| privileges.iter().any(|other| other.sql() == privilege.sql()))
     };
     let remaining = grants.iter().map(|(role, privileges)| {
         (

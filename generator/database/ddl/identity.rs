@@ -1,10 +1,11 @@
-//! SQL that turns a sequence with its default into an identity column, and back. The position is carried over.
+//! SQL that turns a column with a sequence into an identity column, and back. The new sequence continues at the position
+//! of the old one.
 
 use super::{create_sequence, do_block, generated_clause, identity};
 use crate::database::model::*;
 
 /// Returns the statement that makes a column an identity column and drops the sequence that numbered its rows before.
-/// The column has no default any more.
+/// The default of the column, which uses that sequence, must have been dropped before.
 pub fn sequence_to_identity(owner: &ColumnOf, sequence: &ObjectName, column: &Column) -> String {
     let ColumnOf { table, column: name } = owner;
     let clause = match column.identity {
@@ -32,13 +33,14 @@ pub fn identity_to_sequence(owner: &ColumnOf, sequence: &ObjectName, definition:
     with_position(&serial_sequence(owner), &change, &literal(&sequence.sql()))
 }
 
-/// Returns the name of the sequence that belongs to a column, as an expression.
+/// Returns an expression whose value is the name of the sequence that belongs to a column.
 fn serial_sequence(owner: &ColumnOf) -> String {
     let (table, column) = (literal(&owner.table.sql()), literal(owner.column.as_str()));
     format!("pg_catalog.pg_get_serial_sequence({table}, {column})")
 }
 
-/// Returns a statement that makes a change and gives the new sequence the position of the old one.
+/// Returns a statement that makes a change and gives the new sequence the position of the old one. `old` and `new` are
+/// expressions whose values are the names of the sequences.
 fn with_position(old: &str, change: &str, new: &str) -> String {
     do_block(&format!(
         "DECLARE last bigint; called boolean;\nBEGIN\n  EXECUTE pg_catalog.format('SELECT last_value, is_called FROM %s', {old}) INTO last, called;\n  \

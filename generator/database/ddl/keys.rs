@@ -4,7 +4,7 @@ use super::{comment, parameters, statistics};
 use crate::database::model::*;
 use crate::values::Text;
 
-/// Returns the name of a table's primary key constraint.
+/// Returns the name of a table's primary key constraint: the one in the definition, or else the default.
 pub fn primary_key_name(name: &ObjectName, table: &Table) -> SqlName {
     table.primary_key_name.clone().unwrap_or_else(|| default_key_name(name))
 }
@@ -14,7 +14,7 @@ pub fn has_constraint(name: &ObjectName, table: &Table, constraint: &SqlName) ->
     table.has_constraint(constraint) || (!table.primary_key.is_empty() && primary_key_name(name, table) == *constraint)
 }
 
-/// Returns the default name of a primary key. A name has at most 63 bytes, 5 of which are the suffix.
+/// Returns the default name of a table's primary key: `orders_pkey`. A name has at most 63 bytes, 5 of which are the suffix.
 pub fn default_key_name(table: &ObjectName) -> SqlName {
     SqlName::truncated(&format!("{}_pkey", prefix(table.name(), 58)))
 }

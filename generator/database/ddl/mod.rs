@@ -34,11 +34,11 @@ pub fn create_schema(name: &SqlName) -> String {
 }
 
 /// Extensions whose control file names their schema; the server refuses any other schema.
-const WITH_FIXED_SCHEMA: [&str; 3] = ["pg_cron", "postgis_tiger_geocoder", "postgis_topology"];
+const EXTENSIONS_WITH_FIXED_SCHEMA: [&str; 3] = ["pg_cron", "postgis_tiger_geocoder", "postgis_topology"];
 
 /// Returns `CREATE EXTENSION`.
 pub fn create_extension(name: &ExtensionName) -> String {
-    let schema = if WITH_FIXED_SCHEMA.contains(&name.as_str()) { "" } else { " SCHEMA public" };
+    let schema = if EXTENSIONS_WITH_FIXED_SCHEMA.contains(&name.as_str()) { "" } else { " SCHEMA public" };
     format!("CREATE EXTENSION IF NOT EXISTS {}{schema};", quoted(name))
 }
 
@@ -56,10 +56,10 @@ pub fn fail_if_rows(query: &str, message: &str) -> String {
     do_block(&format!("BEGIN IF EXISTS ({query}) THEN RAISE EXCEPTION {message}; END IF; END"))
 }
 
-/// Returns the statement that runs a body in PL/pgSQL.
+/// Returns the statement DO, which runs a body in PL/pgSQL.
 fn do_block(body: &str) -> String {
-    // A name in the query could contain the tag of the string, so take the first of `$guard$`, `$guard1$`, … that it
-    // does not contain.
+    // The body could contain the tag that ends it, for example in a name, so the tag is the first of `$guard$`, `$guard1$`,
+    // … that the body does not contain.
     let tags =
         (0..).map(|number: usize| format!("$guard{}$", if number == 0 { String::new() } else { number.to_string() }));
     let tag = tags.into_iter().find(|tag| !body.contains(tag.as_str())).unwrap_or_default();

@@ -3,13 +3,13 @@
 use super::comment;
 use crate::database::model::*;
 
-/// Returns the SQL that creates an object with its mappings and comment.
+/// Returns the SQL that creates an object with its comment and, for a text search configuration, its mappings.
 pub fn create_object(object: &SqlObject) -> String {
     let mut sql = vec![format!("{};", object.create)];
     let Some(identity) = object.identity() else { return sql.concat() };
     for (token, dictionaries) in &object.mappings {
         let dictionaries: Vec<String> = dictionaries.iter().map(dictionary).collect();
-        // The words also replace a mapping that was copied from another configuration.
+        // ALTER MAPPING also replaces a mapping that the new configuration copied from an existing one.
         sql.push(format!(
             "ALTER {} ALTER MAPPING FOR {} WITH {};",
             identity.sql,

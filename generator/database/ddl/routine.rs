@@ -75,14 +75,14 @@ pub fn function_kind(function: &Function) -> &'static str {
     if function.procedure { "PROCEDURE" } else { "FUNCTION" }
 }
 
-/// Returns a function's name and argument types.
+/// Returns a function's name and argument types: `"public"."total"(integer)`.
 pub fn function_signature(name: &ObjectName, function: &Function) -> String {
     let types: Vec<String> = match function.procedure {
         false => function.input_types().map(TypeName::sql).collect(),
         // The arguments that return values also identify a procedure.
         true => {
-            let typed = |argument: &Argument| format!("{} {}", argument.mode.sql(), argument.kind.sql());
-            function.arguments.iter().map(typed).collect()
+            let mode_and_type = |argument: &Argument| format!("{} {}", argument.mode.sql(), argument.kind.sql());
+            function.arguments.iter().map(mode_and_type).collect()
         }
     };
     format!("{}({})", function.name_in_sql(name).sql(), types.join(", "))
@@ -122,9 +122,9 @@ pub fn function_definition(name: &ObjectName, function: &Function, create: &str)
         if function.parallel != Parallel::default() {
             sql += &format!(" PARALLEL {}", function.parallel.sql());
         }
-        for (word, estimate) in [("COST", function.cost), ("ROWS", function.rows)] {
+        for (keyword, estimate) in [("COST", function.cost), ("ROWS", function.rows)] {
             if let Some(estimate) = estimate {
-                sql += &format!(" {word} {estimate}");
+                sql += &format!(" {keyword} {estimate}");
             }
         }
     }
@@ -143,7 +143,8 @@ pub fn function_definition(name: &ObjectName, function: &Function, create: &str)
     if function.has_standard_body() {
         return sql + &format!("\n  {};", body.trim());
     }
-    // The tag of the string is the first of `$body$`, `$body1$`, … that the body does not contain.
+    // The tag of the string is the first of `$body$`, `$body1$`, … that the body does not contain. It is
+    // compared without its last `$`: a body that ends with `$body` would form the tag with the `$` that follows it.
     let tags = (0..).map(|i| if i == 0 { "$body$".to_owned() } else { format!("$body{i}$") });
     let tag = tags.into_iter().find(|tag| !body.contains(tag.trim_end_matches('$'))).unwrap_or_default();
     sql + &format!("\n  AS {tag}{body}{tag};")

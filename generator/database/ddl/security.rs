@@ -29,7 +29,7 @@ pub fn policy_comment(table: &ObjectName, name: &SqlName, policy: &Policy) -> St
     comment("POLICY", &format!("{} ON {}", quoted(name), table.sql()), policy.comment.as_ref())
 }
 
-/// Returns the statements that change row security of a table.
+/// Returns the statements that change row security of a table. `table` is its name in SQL.
 pub fn row_security(table: &str, from: RowSecurity, to: RowSecurity) -> Vec<String> {
     let mut sql = Vec::new();
     if from.is_on() != to.is_on() {

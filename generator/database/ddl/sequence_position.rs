@@ -3,7 +3,7 @@
 use super::do_block;
 use crate::database::model::*;
 
-/// Names a sequence in PL/pgSQL.
+/// The parts of statements in PL/pgSQL that name a sequence.
 pub struct SequenceStatements<'a> {
     /// The beginning of a statement that changes the sequence, such as `ALTER SEQUENCE "public"."s"`.
     pub alter: &'a str,
@@ -28,13 +28,15 @@ pub fn change_sequence_options(
         return format!("{alter} {options};");
     }
     let restart = |value: i64| format!("{alter} {options} RESTART WITH {value};");
+    // `start` continues at the start value; `end` continues after the last value, so that no value follows.
     let start = restart(new.start.unwrap_or(new.default_start()));
     let end = |value: i64| format!("{} PERFORM pg_catalog.setval({sequence}, {value}, true);", restart(value));
+    // The statements for a position below and for a position above the new bounds.
     let (below, above) = match new.is_descending() {
         false => (start, end(max)),
         true => (end(min), start),
     };
-    // The first statement changes nothing: its lock keeps the position until the end of the transaction.
+    // This statement changes no option. Its lock prevents others from changing the position before the end of the transaction.
     let lock = format!("{alter} {option_prefix}CACHE {};", old.cache.unwrap_or(1));
     do_block(&format!(
         "DECLARE last bigint;\nBEGIN\n  {lock}\n  EXECUTE pg_catalog.format('SELECT last_value FROM %s', {sequence}) INTO last;\n  \

@@ -9,7 +9,8 @@ pub fn parameters(storage: &StorageParameters) -> String {
     format!("({})", parameters.join(", "))
 }
 
-/// Returns the statements that change the storage parameters of a table or index.
+/// Returns the statements that change the storage parameters of a table or index. `kind` is its keyword in ALTER, and
+/// `object` its name in SQL.
 pub fn alter_storage_parameters(
     kind: &str,
     object: &str,

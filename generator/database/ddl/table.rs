@@ -57,7 +57,8 @@ pub fn create_table(name: &ObjectName, table: &Table) -> String {
         parts.push(key);
     }
     // CREATE TABLE makes one constraint of equal keys, so the repeated ones are added afterwards.
-    let (repeated, uniques): (Vec<_>, Vec<_>) = table.uniques.iter().partition(|(key, _)| table.is_repeated_key(key));
+    let (repeated_uniques, uniques): (Vec<_>, Vec<_>) =
+        table.uniques.iter().partition(|(key, _)| table.is_repeated_key(key));
     parts.extend(uniques.into_iter().map(|(name, unique)| self::unique(name, unique)));
     // The server ignores NOT VALID in CREATE TABLE, so such checks are added afterwards.
     let (not_valid_checks, checks): (Vec<_>, Vec<_>) = table.checks.iter().partition(|(_, check)| check.not_valid);
@@ -88,7 +89,7 @@ pub fn create_table(name: &ObjectName, table: &Table) -> String {
         sql += &format!(" WITH {}", parameters(&table.storage));
     }
     sql += ";";
-    for (key, unique) in repeated {
+    for (key, unique) in repeated_uniques {
         sql += &format!("\nALTER TABLE {} ADD {};", name.sql(), self::unique(key, unique));
     }
     for (check_name, check) in not_valid_checks {
@@ -97,6 +98,7 @@ pub fn create_table(name: &ObjectName, table: &Table) -> String {
     sql
 }
 
+/// Returns a column or expression of the key of a partitioned table.
 fn partition_key(key: &PartitionKey) -> String {
     let PartitionKey { column, expression, opclass, collation } = key.clone();
     index_column(&IndexColumn { column, expression, opclass, collation, ..IndexColumn::default() })

@@ -5,7 +5,7 @@ use crate::database::model::*;
 
 /// Returns the SQL that creates a trigger of a table or view, with its state and comment.
 pub fn create_trigger(relation: &ObjectName, name: &SqlName, trigger: &Trigger) -> String {
-    let mut sql = vec![statement("CREATE", relation, name, trigger)];
+    let mut sql = vec![trigger_definition("CREATE", relation, name, trigger)];
     if trigger.enabled != TriggerState::default() {
         sql.push(trigger_state(relation, name, trigger.enabled));
     }
@@ -27,11 +27,11 @@ pub fn trigger_comment(relation: &ObjectName, name: &SqlName, trigger: &Trigger)
 
 /// Returns the statement that replaces a trigger.
 pub fn replace_trigger(relation: &ObjectName, name: &SqlName, trigger: &Trigger) -> String {
-    statement("CREATE OR REPLACE", relation, name, trigger)
+    trigger_definition("CREATE OR REPLACE", relation, name, trigger)
 }
 
 /// Returns the definition of a trigger. It begins with `create`, which is `CREATE` or `CREATE OR REPLACE`.
-fn statement(create: &str, relation: &ObjectName, name: &SqlName, trigger: &Trigger) -> String {
+fn trigger_definition(create: &str, relation: &ObjectName, name: &SqlName, trigger: &Trigger) -> String {
     let events: Vec<String> = trigger
         .events
         .iter()
@@ -46,8 +46,8 @@ fn statement(create: &str, relation: &ObjectName, name: &SqlName, trigger: &Trig
         Deferrable::Immediate => " DEFERRABLE",
         Deferrable::Deferred => " DEFERRABLE INITIALLY DEFERRED",
     };
-    let transition = |table: &Option<SqlName>, word: &str| {
-        table.as_ref().map_or(String::new(), |table| format!(" {word} TABLE AS {}", quoted(table)))
+    let transition = |table: &Option<SqlName>, row_version: &str| {
+        table.as_ref().map_or(String::new(), |table| format!(" {row_version} TABLE AS {}", quoted(table)))
     };
     let transitions = transition(&trigger.old_table, "OLD") + &transition(&trigger.new_table, "NEW");
     let referencing = if transitions.is_empty() { String::new() } else { format!(" REFERENCING{transitions}") };

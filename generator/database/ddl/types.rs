@@ -6,8 +6,8 @@ use crate::database::model::*;
 /// Returns the SQL that creates a type with its comment.
 pub fn create_type(name: &ObjectName, kind: &UserType) -> String {
     let mut sql = match kind {
-        UserType::Enum(kind) => {
-            let labels: Vec<String> = kind.values.iter().map(|label| literal(label.as_str())).collect();
+        UserType::Enum(enumeration) => {
+            let labels: Vec<String> = enumeration.values.iter().map(|label| literal(label.as_str())).collect();
             format!("CREATE TYPE {} AS ENUM ({});", name.sql(), labels.join(", "))
         }
         UserType::Domain(domain) => {
@@ -24,8 +24,8 @@ pub fn create_type(name: &ObjectName, kind: &UserType) -> String {
             }
             sql + ";"
         }
-        UserType::Composite(kind) => {
-            let attributes: Vec<String> = kind
+        UserType::Composite(composite) => {
+            let attributes: Vec<String> = composite
                 .attributes
                 .iter()
                 .map(|attribute| format!("{} {}", quoted(&attribute.name), attribute_type(attribute)))
@@ -43,6 +43,7 @@ pub fn create_type(name: &ObjectName, kind: &UserType) -> String {
     sql
 }
 
+/// Returns `CREATE TYPE … AS RANGE`, without grants and comment.
 fn create_range(name: &ObjectName, range: &RangeType) -> String {
     let mut options = vec![format!("SUBTYPE = {}", range.subtype.sql())];
     options.extend(range.opclass.iter().map(|class| format!("SUBTYPE_OPCLASS = {}", quoted(class))));
@@ -52,7 +53,7 @@ fn create_range(name: &ObjectName, range: &RangeType) -> String {
     format!("CREATE TYPE {} AS RANGE ({});", name.sql(), options.join(", "))
 }
 
-/// Returns the statements that change the privileges on a type; `None` means a type that was just created.
+/// Returns the statements that change the privileges on a type. For a new type, `from` is `None`. All roles may use a new type.
 pub fn change_type_grants(name: &ObjectName, from: Option<&UserType>, to: &UserType) -> Vec<String> {
     let (object, no_grants) = (name.sql(), Grants::new());
     let target = GrantTarget::new(type_kind(to), &object);
@@ -90,7 +91,7 @@ pub fn sequence_options(sequence: &Sequence) -> String {
     format!("AS {} {}", sequence.kind.sql(), numbering(sequence).join(" "))
 }
 
-/// Returns the options of a sequence without its type.
+/// Returns the options of a sequence without its type: `INCREMENT BY 1`, `NO MINVALUE` and so on.
 pub fn numbering(sequence: &Sequence) -> [String; 6] {
     let bound = |word: &str, value: Option<i64>| {
         value.map_or_else(|| format!("NO {word}VALUE"), |value| format!("{word}VALUE {value}"))

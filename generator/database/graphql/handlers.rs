@@ -1,5 +1,5 @@
-//! Types of Hasura's metadata for calls to services: actions, event triggers, cron triggers and remote schemas. The
-//! names of the fields are those of Hasura.
+//! Types of Hasura's metadata for calls to services: actions, event triggers, cron triggers and remote schemas. They are
+//! serialized to Hasura's files, so the names of the fields are those of Hasura.
 
 use serde::Serialize;
 
@@ -40,6 +40,7 @@ pub struct ActionMetadata {
     pub comment: Option<Text>,
 }
 
+/// The request by which Hasura calls the service of an action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ActionDefinition {
     /// `synchronous` or `asynchronous`; absent for queries.
@@ -47,6 +48,7 @@ pub struct ActionDefinition {
     pub kind: Option<&'static str>,
     /// URL of the service.
     pub handler: String,
+    /// Whether the service also gets the headers of the client's request.
     pub forward_client_headers: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<Header>,
@@ -59,14 +61,17 @@ pub struct ActionDefinition {
 pub struct EventTrigger {
     pub name: GraphqlName,
     pub definition: EventDefinition,
+    /// URL of the service.
     pub webhook: String,
     pub retry_conf: EventRetries,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<Header>,
 }
 
+/// The operations on rows that cause an event. An absent operation causes none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct EventDefinition {
+    /// Whether a user of Hasura's console can also cause the event.
     pub enable_manual: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub insert: Option<EventColumns>,
@@ -76,6 +81,7 @@ pub struct EventDefinition {
     pub delete: Option<EventColumns>,
 }
 
+/// The columns of which one must change to cause an event. Inserts and deletes always have all columns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EventColumns {
     pub columns: Columns,
@@ -90,18 +96,21 @@ pub enum Columns {
     Some(Vec<SqlName>),
 }
 
+/// How often Hasura repeats a failed call of an event trigger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EventRetries {
     pub num_retries: u16,
-    /// In seconds.
+    /// Time between two calls, in seconds.
     pub interval_sec: u64,
-    /// In seconds.
+    /// Maximum duration of one call, in seconds.
     pub timeout_sec: u64,
 }
 
+/// A call of a service at the times of a schedule.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CronTrigger {
     pub name: GraphqlName,
+    /// URL of the service.
     pub webhook: String,
     pub schedule: Schedule,
     pub include_in_metadata: bool,
@@ -113,6 +122,7 @@ pub struct CronTrigger {
     pub comment: Option<Text>,
 }
 
+/// How often Hasura repeats a failed call of a cron trigger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CronRetries {
     pub num_retries: u16,
@@ -120,6 +130,7 @@ pub struct CronRetries {
     pub timeout_seconds: u64,
 }
 
+/// A service with a GraphQL API that Hasura adds to its API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RemoteSchemaMetadata {
     /// Name of the service.
@@ -142,14 +153,17 @@ pub struct RemoteSchemaDefinition {
     pub customization: Option<Customization>,
 }
 
+/// Changes of a remote schema's names, so that they differ from the other names in Hasura's API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Customization {
+    /// The field of Hasura's API that contains the fields of the remote schema.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub root_fields_namespace: Option<GraphqlName>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub type_names: Option<TypeNames>,
 }
 
+/// The prefix of all type names of a remote schema.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TypeNames {
     pub prefix: GraphqlName,
@@ -164,5 +178,6 @@ pub struct RemotePermission {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RoleSchema {
+    /// Text in GraphQL's schema language.
     pub schema: Text,
 }

@@ -66,12 +66,14 @@ pub struct FunctionConfiguration {
     pub custom_name: Option<String>,
 }
 
+/// Name and schema of a table, view or function.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct QualifiedName {
     pub name: String,
     pub schema: String,
 }
 
+/// A field of a table in the GraphQL API that holds a row of a different table, or an array of its rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Relationship {
     pub name: String,
@@ -83,16 +85,25 @@ pub struct RelationshipSource {
     pub foreign_key_constraint_on: KeyColumns,
 }
 
-/// The columns of a foreign key: in the table itself, or in a different table that refers to it.
+/// The columns of the foreign key from which a relationship follows. Hasura has a separate form for a single column.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum KeyColumns {
+    /// A column of the table that has the relationship.
     Column(SqlName),
     Columns(Vec<SqlName>),
-    OtherColumn { column: SqlName, table: QualifiedName },
-    OtherColumns { columns: Vec<SqlName>, table: QualifiedName },
+    /// A column of `table`, whose foreign key refers to the table that has the relationship.
+    OtherColumn {
+        column: SqlName,
+        table: QualifiedName,
+    },
+    OtherColumns {
+        columns: Vec<SqlName>,
+        table: QualifiedName,
+    },
 }
 
+/// The permission of a role for one operation on a table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Permission {
     pub role: SqlIdent,
@@ -102,6 +113,7 @@ pub struct Permission {
 /// Maps a column to the session variable that it must equal.
 pub type Filter = BTreeMap<SqlName, EqualsVariable>;
 
+/// The condition that a column equals a session variable: `{"_eq": "X-Hasura-User-Id"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EqualsVariable {
     #[serde(rename = "_eq")]
@@ -114,8 +126,10 @@ pub struct PermissionRule {
     /// Condition that new and changed rows must meet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub check: Option<Filter>,
+    /// Columns that an insert sets to the value of a session variable.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub set: BTreeMap<SqlName, SessionVariable>,
+    /// Columns that the role may read or write.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<SqlName>>,
     /// Condition on the rows that the role can access.

@@ -26,7 +26,8 @@ impl QualifiedName {
     }
 }
 
-/// Returns the objects of a schema that Hasura serves: tables before views, each sorted by name.
+/// Returns the objects of a schema that Hasura serves: first tables and views, then functions. Each list is sorted by
+/// name, with all tables before the views.
 pub fn tracked_objects(schema: &Schema) -> (Vec<TrackedTable>, Vec<TrackedFunction>) {
     let mut tables: BTreeMap<&ObjectName, TrackedTable> =
         schema.tables_without_partitions().map(|(name, table)| (name, tracked_table(name, Some(table)))).collect();
@@ -47,11 +48,11 @@ pub fn tracked_objects(schema: &Schema) -> (Vec<TrackedTable>, Vec<TrackedFuncti
             relation.is_some_and(|name| schema.tables.contains_key(&name) || schema.views.contains_key(&name));
         returns_rows && function.volatility != Volatility::Volatile
     };
-    let functions = schema
+    let served_functions = schema
         .functions
         .iter()
         .filter(|(name, function)| is_served(function) && !is_overloaded(schema, name, function));
-    let functions = functions
+    let functions = served_functions
         .map(|(name, _)| TrackedFunction {
             function: QualifiedName::of(name),
             configuration: naming::function_configuration(name),
@@ -60,11 +61,13 @@ pub fn tracked_objects(schema: &Schema) -> (Vec<TrackedTable>, Vec<TrackedFuncti
     (tables.into_values().chain(views).collect(), functions)
 }
 
-/// Returns whether several functions have the name of this one. Hasura cannot serve such functions.
+/// Returns whether several functions have the same name in SQL as the function with this key in the definition. Hasura
+/// cannot serve such functions.
 fn is_overloaded(schema: &Schema, key: &ObjectName, function: &Function) -> bool {
     schema.functions_named(&function.name_in_sql(key)).count() > 1
 }
 
+/// Returns the entry of a table, or of a view if `table` is `None`, without relationships and permissions.
 fn tracked_table(name: &ObjectName, table: Option<&Table>) -> TrackedTable {
     TrackedTable {
         table: QualifiedName::of(name),
@@ -76,15 +79,16 @@ fn tracked_table(name: &ObjectName, table: Option<&Table>) -> TrackedTable {
 /// Adds two relationships for each foreign key, one in each direction. The name of a relationship depends only on the
 /// columns and keys of its tables; if that name is taken, the name of the constraint is used.
 fn add_relationships(schema: &Schema, tables: &mut BTreeMap<&ObjectName, TrackedTable>) {
-    let mut taken_names: BTreeMap<&ObjectName, BTreeSet<String>> = BTreeMap::new();
+    let mut used_names_by_table: BTreeMap<&ObjectName, BTreeSet<String>> = BTreeMap::new();
     for (name, table) in schema.tables_without_partitions() {
-        taken_names.insert(name, table.columns.keys().map(|column| graphql_name(column.as_str())).collect());
+        used_names_by_table.insert(name, table.columns.keys().map(|column| graphql_name(column.as_str())).collect());
     }
+    // Takes the first candidate that the table does not use yet; `None` if it uses all of them.
     let mut choose_name = |table_name: &ObjectName, candidates: &[String]| -> Option<String> {
-        let taken = taken_names.get_mut(table_name)?;
-        let free = candidates.iter().map(|name| graphql_name(name)).find(|name| !taken.contains(name))?;
-        taken.insert(free.clone());
-        Some(free)
+        let used_names = used_names_by_table.get_mut(table_name)?;
+        let free_name = candidates.iter().map(|name| graphql_name(name)).find(|name| !used_names.contains(name))?;
+        used_names.insert(free_name.clone());
+        Some(free_name)
     };
     // Names for the direction from the table with the key are chosen first.
     for (name, table) in schema.tables_without_partitions() {
@@ -94,9 +98,9 @@ fn add_relationships(schema: &Schema, tables: &mut BTreeMap<&ObjectName, Tracked
                 [column] => KeyColumns::Column(column.clone()),
                 columns => KeyColumns::Columns(columns.to_vec()),
             };
-            if let (Some(chosen), Some(tracked)) = (choose_name(name, &candidates), tables.get_mut(name)) {
+            if let (Some(relationship_name), Some(tracked)) = (choose_name(name, &candidates), tables.get_mut(name)) {
                 let using = RelationshipSource { foreign_key_constraint_on: key_columns };
-                tracked.object_relationships.push(Relationship { name: chosen, using });
+                tracked.object_relationships.push(Relationship { name: relationship_name, using });
             }
         }
     }
@@ -113,25 +117,28 @@ fn add_relationships(schema: &Schema, tables: &mut BTreeMap<&ObjectName, Tracked
                 [column] => KeyColumns::OtherColumn { column: column.clone(), table: table_with_key },
                 columns => KeyColumns::OtherColumns { columns: columns.to_vec(), table: table_with_key },
             };
-            if let (Some(chosen), Some(tracked)) =
+            if let (Some(relationship_name), Some(tracked)) =
                 (choose_name(referenced_table, &candidates), tables.get_mut(referenced_table))
             {
-                let relationship =
-                    Relationship { name: chosen, using: RelationshipSource { foreign_key_constraint_on: key_columns } };
+                let relationship = Relationship {
+                    name: relationship_name,
+                    using: RelationshipSource { foreign_key_constraint_on: key_columns },
+                };
                 let refers_to_one_row = is_unique(table, &key.columns);
-                let list = if refers_to_one_row {
+                let relationships = if refers_to_one_row {
                     &mut tracked.object_relationships
                 } else {
                     &mut tracked.array_relationships
                 };
-                list.push(relationship);
+                relationships.push(relationship);
             }
         }
     }
 }
 
-/// Returns the name of the relationship to one row: `author` for the column `author_id`, otherwise the name of the
-/// referenced table. A key may also have the convention's column, such as `tenant_id`, which does not count.
+/// Returns the name of the relationship to the row that a foreign key refers to: `author` for the column `author_id`,
+/// otherwise the name of the referenced table. The column that the convention adds to a key, such as `tenant_id`, does
+/// not count.
 fn object_relationship_name(key: &ForeignKey) -> String {
     let columns: Vec<&SqlName> =
         key.columns.iter().filter(|column| ![TENANT_COLUMN, APP_COLUMN].contains(&column.as_str())).collect();
@@ -143,11 +150,11 @@ fn object_relationship_name(key: &ForeignKey) -> String {
     .to_owned()
 }
 
-/// Returns whether at most one row can have the same values in these columns.
+/// Returns whether the columns are exactly those of the primary key or of a unique constraint, so that no two rows have
+/// the same values in them.
 fn is_unique(table: &Table, columns: &[SqlName]) -> bool {
-    let set = |columns: &[SqlName]| columns.iter().cloned().collect::<BTreeSet<_>>();
-    let column_set = set(columns);
-    set(&table.primary_key) == column_set || table.uniques.values().any(|unique| set(&unique.columns) == column_set)
+    let is_same_set = |key: &[SqlName]| key.iter().collect::<BTreeSet<_>>() == columns.iter().collect::<BTreeSet<_>>();
+    is_same_set(&table.primary_key) || table.uniques.values().any(|unique| is_same_set(&unique.columns))
 }
 
 #[cfg(test)]

@@ -7,11 +7,12 @@ use crate::database::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
 /// Returns a name that GraphQL accepts. `_` replaces every character other than ASCII letters, digits and `_`, and is
-/// put before a digit at the beginning. Several `_` at the beginning, which GraphQL reserves, become one.
+/// put before a digit at the beginning. Several `_` at the beginning, which GraphQL reserves, become one. Examples:
+/// `a b` → `a_b`, `1st` → `_1st`, `__migrations` → `_migrations`.
 pub(super) fn graphql_name(name: &str) -> String {
     let text: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     match text.trim_start_matches('_') {
-        rest if text.starts_with('_') || rest.starts_with(|c: char| c.is_ascii_digit()) => format!("_{rest}"),
+        stem if text.starts_with('_') || stem.starts_with(|c: char| c.is_ascii_digit()) => format!("_{stem}"),
         _ => text,
     }
 }
@@ -43,7 +44,8 @@ pub(super) fn function_configuration(name: &ObjectName) -> FunctionConfiguration
     FunctionConfiguration { custom_name: custom_name(name) }
 }
 
-/// Returns a finding for each name that becomes equal to another name in the GraphQL API.
+/// Checks that all tables and views have different names in the GraphQL API, and so have the columns of each table.
+/// Returns nothing for a database that no service serves.
 pub(super) fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
     if schema.served_by.is_none() {
         return Vec::new();
@@ -62,23 +64,25 @@ pub(super) fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
     findings
 }
 
-/// Returns a finding for each name that becomes the same name in GraphQL as an earlier name. Each item consists of the
-/// path, the name in messages, and the default name in GraphQL.
+/// Returns a finding for each name that becomes the same name in GraphQL as an earlier name. Each item of `names` has the
+/// path of an object, its name in messages, and its default name in GraphQL.
 fn shared_names(names: impl Iterator<Item = (FieldPath, String, String)>) -> Vec<Diagnostic> {
     let mut used_names: BTreeMap<String, FieldPath> = BTreeMap::new();
     let mut findings = Vec::new();
     for (path, name, default) in names {
         let name_in_graphql = graphql_name(&default);
         match used_names.get(&name_in_graphql) {
-            Some(first) => findings.push(
+            Some(first_path) => findings.push(
                 Diagnostic::error(Code::GraphqlNameTaken, path)
                     .message(format!(
                         "`{name}` and another object would have the same name `{name_in_graphql}` in GraphQL"
                     ))
                     .hint("rename one of the two objects")
-                    .counterpart(first.clone(), "the other object"),
+                    .counterpart(first_path.clone(), "the other object"),
             ),
-            None => drop(used_names.insert(name_in_graphql, path)),
+            None => {
+                used_names.insert(name_in_graphql, path);
+            }
         }
     }
     findings

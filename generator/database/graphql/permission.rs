@@ -13,7 +13,8 @@ pub const TENANT_VARIABLE: &str = "X-Hasura-Tenant-Id";
 /// The session variable with the id of the application.
 pub const APP_VARIABLE: &str = "X-Hasura-Source-Account-Id";
 
-/// Returns the column by which the convention limits the rows of a table, and the session variable with its value.
+/// Returns the column by which the convention limits the rows of a table, and the session variable that the column must
+/// equal; `None` for a table whose rows the convention does not limit.
 fn scope_column(table: &Table) -> Option<(&'static str, &'static str)> {
     match table.scope {
         Some(Scope::Tenant) => Some((TENANT_COLUMN, TENANT_VARIABLE)),
@@ -24,24 +25,25 @@ fn scope_column(table: &Table) -> Option<(&'static str, &'static str)> {
 
 /// Adds the permissions of one role on one table.
 pub(super) fn add_permissions(table: &Table, role: &SqlIdent, api: &Api, tracked: &mut TrackedTable) {
-    // Maps columns to the session variables with their values. They limit the rows, and the role cannot write them.
+    // Maps each column that limits the rows to the session variable that it must equal. The role cannot write these
+    // columns: an insert sets them from the variables.
     let mut column_variables = api.rows.clone();
     if let Some((column, variable)) = scope_column(table) {
         column_variables.insert(SqlName::wrap(column.into()), SessionVariable::wrap(variable.into()));
     }
     let equals =
         |(column, value): (&SqlName, &SessionVariable)| (column.clone(), EqualsVariable { value: value.clone() });
-    let rows: Filter = column_variables.iter().map(equals).collect();
-    let visible: Vec<SqlName> =
+    let row_filter: Filter = column_variables.iter().map(equals).collect();
+    let visible_columns: Vec<SqlName> =
         if api.columns.is_empty() { table.columns.keys().cloned().collect() } else { api.columns.clone() };
     let is_writable = |column: &&SqlName| {
-        let is_plain = |column: &Column| column.generated.is_none() && column.identity != Some(Identity::Always);
-        table.columns.get(*column).is_some_and(is_plain) && !column_variables.contains_key(*column)
+        let accepts_values = |column: &Column| column.generated.is_none() && column.identity != Some(Identity::Always);
+        table.columns.get(*column).is_some_and(accepts_values) && !column_variables.contains_key(*column)
     };
-    let insertable: Vec<SqlName> = visible.iter().filter(is_writable).cloned().collect();
-    let updatable = insertable.iter().filter(|column| !table.primary_key.contains(column)).cloned().collect();
-    let selectable = visible.iter().filter(|column| table.columns.contains_key(*column)).cloned().collect();
-    let mut add = |right: ApiRight, rule: PermissionRule| {
+    let insert_columns: Vec<SqlName> = visible_columns.iter().filter(is_writable).cloned().collect();
+    let update_columns = insert_columns.iter().filter(|column| !table.primary_key.contains(column)).cloned().collect();
+    let select_columns = visible_columns.iter().filter(|column| table.columns.contains_key(*column)).cloned().collect();
+    let mut add_permission = |right: ApiRight, rule: PermissionRule| {
         if api.may.contains(&right) {
             let permission = Permission { role: role.clone(), permission: rule };
             match right {
@@ -52,25 +54,25 @@ pub(super) fn add_permissions(table: &Table, role: &SqlIdent, api: &Api, tracked
             }
         }
     };
-    let (check, filter) = (Some(rows.clone()), Some(rows));
-    add(
+    let (check, filter) = (Some(row_filter.clone()), Some(row_filter));
+    add_permission(
         ApiRight::Select,
-        PermissionRule { columns: Some(selectable), filter: filter.clone(), ..PermissionRule::default() },
+        PermissionRule { columns: Some(select_columns), filter: filter.clone(), ..PermissionRule::default() },
     );
-    add(
+    add_permission(
         ApiRight::Insert,
         PermissionRule {
             check: check.clone(),
             set: column_variables.clone(),
-            columns: Some(insertable),
+            columns: Some(insert_columns),
             ..PermissionRule::default()
         },
     );
-    add(
+    add_permission(
         ApiRight::Update,
-        PermissionRule { check, columns: Some(updatable), filter: filter.clone(), ..PermissionRule::default() },
+        PermissionRule { check, columns: Some(update_columns), filter: filter.clone(), ..PermissionRule::default() },
     );
-    add(ApiRight::Delete, PermissionRule { filter, ..PermissionRule::default() });
+    add_permission(ApiRight::Delete, PermissionRule { filter, ..PermissionRule::default() });
 }
 
 /// Returns the findings about `api`: entries without effect, unknown columns, and roles that would see rows that a

@@ -16,10 +16,12 @@ impl MigrationName {
         Self::new(&format!("{number:04}_{slug}"))
     }
 
+    /// Returns 7 for `0007_orders`.
     pub fn number(&self) -> usize {
         self.as_str()[..4].parse().unwrap_or_default()
     }
 
+    /// Returns `orders` for `0007_orders`.
     pub fn slug(&self) -> &str {
         &self.as_str()[5..]
     }
@@ -63,20 +65,25 @@ pub struct PlanFile {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StepFile {
+    /// The reason for the step, such as `orders.total is new`.
     pub why: String,
+    /// The object that the step changes.
     pub object: String,
+    /// Path of the changed field in the stack.
     pub source: String,
     pub hazards: Vec<Hazard>,
+    /// The reason why the step cannot be reverted; `None` if it can be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub irreversible: Option<String>,
 }
 
-/// One migration.
+/// One migration, which is a folder such as `migrations/0007_orders`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Migration {
     pub name: MigrationName,
+    /// Content of `up.sql`.
     pub up: String,
-    /// `None` if reverting the migration would lose data.
+    /// Content of `down.sql`; `None` if reverting the migration would lose data.
     pub down: Option<String>,
     pub plan: PlanFile,
 }
@@ -86,7 +93,7 @@ const HEADER: &str = "SET LOCAL lock_timeout = '5s';\nSET LOCAL search_path = pu
 
 impl Migration {
     /// Creates a migration from the steps of one group. `from` and `to` are the digests of the schema before and after
-    /// it; `part` is `(index, total)` among the groups of the change.
+    /// the migration; `part` is `(index, total)` among the groups of the change, where the index starts at 1.
     pub(super) fn from_steps(
         name: MigrationName,
         steps: &[MigrationStep],
@@ -109,6 +116,7 @@ impl Migration {
             });
             script(down_statements.collect())
         });
+        // Steps that remove extensions are in groups without other steps.
         let privileged = steps.iter().all(|step| step.phase == Phase::Extensions);
         let steps = steps.iter().map(|step| StepFile {
             why: step.why.clone(),
@@ -160,6 +168,7 @@ impl Migration {
         self.plan.by_hand
     }
 
+    /// Returns the files of the migration: the path below the database's folder, and the content.
     pub(super) fn files(&self) -> Vec<(String, Vec<u8>)> {
         let path = |file: &str| format!("{MIGRATIONS}/{}/{file}", self.name);
         let mut files =
@@ -178,7 +187,7 @@ impl Migration {
     }
 }
 
-/// Returns a text as one line, for a comment in SQL.
+/// Returns the text with blanks in place of its line breaks, so that it can be a comment in SQL.
 fn single_line(text: &str) -> String {
     text.replace(['\n', '\r'], " ")
 }

@@ -47,12 +47,12 @@ pub struct History {
     pub snapshot: Objects,
 }
 
-/// Creates a finding about a malformed file.
+/// Creates the finding NS732 about a malformed file.
 fn malformed_file(file: &str, message: impl Into<String>) -> Diagnostic {
     finding_at(Code::MigrationDamaged, file).message(message).hint("restore the file from version control")
 }
 
-/// Creates a finding about a file as a whole.
+/// Creates a finding about a file as a whole, so it has the place of the file's first character.
 fn finding_at(code: Code, file: &str) -> Diagnostic {
     Diagnostic::error(code, FieldPath::root()).at(Some(Span { file: file.to_owned(), line: 1, column: 1 }))
 }
@@ -78,8 +78,8 @@ impl History {
             .map_err(|error| malformed_file(&format!("{}/{SCHEMA}", database_folder(database)), error))
     }
 
-    /// Appends one migration for each group of steps. All groups together lead to the schema `new`, so only the last
-    /// migration has the changes of the snapshot and the new digest.
+    /// Appends one migration for each group of steps, which together lead from the snapshot to the schema `new`. The schema
+    /// counts as unchanged until the last of these migrations, which alone has the new digest and the changed objects.
     ///
     /// # Errors
     /// The reason why `slug` cannot be part of a migration's name.
@@ -112,7 +112,7 @@ impl History {
         Ok(())
     }
 
-    /// Returns all files of the history.
+    /// Returns all files of the history: migrations, snapshot, sum file and settings for git.
     pub fn files(&self) -> HistoryFiles {
         let mut files: HistoryFiles = self.migrations.iter().flat_map(Migration::files).collect();
         for (path, object) in &self.snapshot {

@@ -1,6 +1,6 @@
-//! Migrations that create or remove extensions, which needs a superuser. The names of the extensions come from the
-//! snapshots, and the runner has fixed statements that use these names, so no SQL of a migration runs with more rights
-//! than the owner of the database has.
+//! Migrations that create or remove extensions. Only a superuser can do that, so the runner uses fixed statements, into
+//! which it inserts names of extensions from the snapshots. No SQL of a migration runs with more rights than the owner of
+//! the database has.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::values::plugin_names::database_folder;
 use crate::values::{ExtensionName, SqlIdent};
 
 impl Migration {
-    /// Returns the extensions that a privileged migration removes.
+    /// Returns the extensions that the migration removes; none unless it is privileged.
     pub fn removed_extensions(&self) -> BTreeSet<ExtensionName> {
         match self.plan.privileged {
             true => snapshot::extensions(&self.plan.changes.unset).collect(),
@@ -19,7 +19,8 @@ impl Migration {
         }
     }
 
-    /// Returns whether the migration's statements remove these extensions and do nothing else.
+    /// Returns whether the migration's SQL has a `DROP EXTENSION` for each of these extensions, of which there is at least
+    /// one, and no other statement.
     fn only_removes(&self, extensions: &BTreeSet<ExtensionName>) -> bool {
         let lines = self.up.lines().map(str::trim);
         let statement_lines =
@@ -31,25 +32,26 @@ impl Migration {
 }
 
 impl History {
-    /// Returns the extensions that must exist before each migration. Extensions of a change are created before its
-    /// first migration.
+    /// Returns for each migration the extensions that must be created before it. A change that was split into several
+    /// migrations needs all of its extensions before the first of them.
     pub fn required_extensions(&self) -> Vec<BTreeSet<ExtensionName>> {
-        let mut required = vec![BTreeSet::new(); self.migrations.len()];
+        let mut required_extensions = vec![BTreeSet::new(); self.migrations.len()];
         for (i, migration) in self.migrations.iter().enumerate() {
-            let first_of_change = i.saturating_sub(migration.plan.part.0.saturating_sub(1));
-            required[first_of_change].extend(snapshot::extensions(migration.plan.changes.set.keys()));
+            let index_in_change = migration.plan.part.0.saturating_sub(1);
+            let start_of_change = i.saturating_sub(index_in_change);
+            required_extensions[start_of_change].extend(snapshot::extensions(migration.plan.changes.set.keys()));
         }
-        required
+        required_extensions
     }
 
     /// Returns a finding for each migration that claims the rights of a superuser and does more than remove
     /// extensions.
     pub(super) fn check_privileged(&self, database: &SqlIdent) -> impl Iterator<Item = Diagnostic> {
-        let misused = self.migrations.iter().filter(|migration| {
+        let misused_migrations = self.migrations.iter().filter(|migration| {
             migration.plan.privileged
                 && (migration.is_handwritten() || !migration.only_removes(&migration.removed_extensions()))
         });
-        misused.map(move |migration| {
+        misused_migrations.map(move |migration| {
             finding_at(
                 Code::MigrationPrivileged,
                 &format!("{}/{MIGRATIONS}/{}/plan.json", database_folder(database), migration.name),

@@ -13,7 +13,7 @@ use crate::values::Checked;
 use crate::values::SqlIdent;
 use crate::values::plugin_names::database_folder;
 
-/// Returns the text with `\n` at the ends of its lines.
+/// Returns the text of a file with `\n` in place of `\r\n`, so that its digest does not depend on the checkout.
 fn with_unix_line_ends(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).replace("\r\n", "\n")
 }
@@ -23,7 +23,7 @@ fn plan_file(database: &SqlIdent, migration: &MigrationName) -> String {
     format!("{}/{MIGRATIONS}/{migration}/plan.json", database_folder(database))
 }
 
-/// Creates a finding about a file that differs from what nself recorded.
+/// Creates the finding NS730 about a file that differs from what nself recorded.
 fn tampered_file(file: &str, message: String) -> Diagnostic {
     finding_at(Code::MigrationTampered, file)
         .message(message)
@@ -48,13 +48,14 @@ impl History {
     pub fn parse(database: &SqlIdent, files: &HistoryFiles) -> Result<History, Vec<Diagnostic>> {
         let mut history = History::default();
         let mut findings = Vec::new();
-        let mut migrations: BTreeMap<&str, BTreeMap<&str, &Vec<u8>>> = BTreeMap::new();
+        // The files in the folder of each migration.
+        let mut migration_folders: BTreeMap<&str, BTreeMap<&str, &Vec<u8>>> = BTreeMap::new();
         for (path, bytes) in files {
             let path_in_messages = format!("{}/{path}", database_folder(database));
             let mut parts = path.splitn(3, '/');
             match (parts.next(), parts.next(), parts.next()) {
                 (Some(MIGRATIONS), Some(name), Some(file)) => {
-                    migrations.entry(name).or_default().insert(file, bytes);
+                    migration_folders.entry(name).or_default().insert(file, bytes);
                 }
                 (Some(SCHEMA), Some(kind), Some(file)) if file.ends_with(".json") => {
                     let object = format!("{kind}/{}", file.strip_suffix(".json").unwrap_or(file));
@@ -72,14 +73,14 @@ impl History {
                 ),
             }
         }
-        for (name, mut files) in migrations {
-            let path_in_messages = |file: &str| format!("{}/{MIGRATIONS}/{name}/{file}", database_folder(database));
-            let migration_name = MigrationName::new(name);
+        for (folder, mut files) in migration_folders {
+            let path_in_messages = |file: &str| format!("{}/{MIGRATIONS}/{folder}/{file}", database_folder(database));
+            let migration_name = MigrationName::new(folder);
             let (up, down, plan) = (files.remove("up.sql"), files.remove("down.sql"), files.remove("plan.json"));
-            for file in files.keys() {
+            for unknown_file in files.keys() {
                 findings.push(
                     malformed_file(
-                        &path_in_messages(file),
+                        &path_in_messages(unknown_file),
                         "this folder can contain only files that `nself db` writes",
                     )
                     .hint("move the file to a different folder"),
@@ -106,16 +107,17 @@ impl History {
 
     /// Returns findings where the migrations differ from the sum file, the numbering or the snapshot.
     fn verify(&self, database: &SqlIdent, files: &HistoryFiles) -> Vec<Diagnostic> {
-        let text = files.get(SUM_FILE).map_or(String::new(), |bytes| with_unix_line_ends(bytes));
-        let Some(recorded) = SumLine::parse(&text) else {
+        let sum_text = files.get(SUM_FILE).map_or(String::new(), |bytes| with_unix_line_ends(bytes));
+        let Some(recorded_lines) = SumLine::parse(&sum_text) else {
             let finding =
                 malformed_file(&format!("{}/{SUM_FILE}", database_folder(database)), "nself.sum: a line is malformed");
             return vec![finding.hint(
                 "after a merge, rewrite the file with `nself db rebase`; otherwise restore it from version control",
             )];
         };
-        let mut findings: Vec<Diagnostic> = self.verify_sum(database, &recorded).into_iter().collect();
+        let mut findings: Vec<Diagnostic> = self.verify_sum(database, &recorded_lines).into_iter().collect();
         findings.extend(self.verify_numbers(database));
+        // The changes of the migrations are applied one after the other to the empty schema.
         let mut digests = Digests::default();
         for migration in &self.migrations {
             let name = &migration.name;
@@ -141,17 +143,19 @@ impl History {
 
     /// Returns a finding about the first difference from the sum file. Each line includes a digest of the lines
     /// before it, so all later lines differ as well.
-    fn verify_sum(&self, database: &SqlIdent, recorded: &[SumLine]) -> Option<Diagnostic> {
+    fn verify_sum(&self, database: &SqlIdent, recorded_lines: &[SumLine]) -> Option<Diagnostic> {
         let file = format!("{}/{SUM_FILE}", database_folder(database));
-        let actual = self.sum();
-        let first_difference = (0..actual.len().max(recorded.len())).find(|i| actual.get(*i) != recorded.get(*i))?;
-        let finding = match (actual.get(first_difference), recorded.get(first_difference)) {
-            (Some(actual), Some(recorded_line)) if actual.name == recorded_line.name => {
+        let actual_lines = self.sum();
+        let line_count = actual_lines.len().max(recorded_lines.len());
+        let first_difference = (0..line_count).find(|i| actual_lines.get(*i) != recorded_lines.get(*i))?;
+        let finding = match (actual_lines.get(first_difference), recorded_lines.get(first_difference)) {
+            (Some(actual), Some(recorded)) if actual.name == recorded.name => {
                 let finding = tampered_file(
                     &format!("{}/{MIGRATIONS}/{}/up.sql", database_folder(database), actual.name),
                     format!("{} was edited after it was recorded", actual.name),
                 );
-                let is_last = first_difference + 1 == recorded.len() && first_difference + 1 == self.migrations.len();
+                let is_last =
+                    first_difference + 1 == recorded_lines.len() && first_difference + 1 == actual_lines.len();
                 if is_last && self.migrations[first_difference].is_handwritten() {
                     finding.hint("if you edited it by hand on purpose, record the edit with `nself db sum`")
                 } else {
@@ -172,9 +176,11 @@ impl History {
         Some(finding)
     }
 
+    /// Returns a finding for each migration whose number is not its position in the history, counted from 1.
     fn verify_numbers(&self, database: &SqlIdent) -> impl Iterator<Item = Diagnostic> {
-        let misnumbered = self.migrations.iter().enumerate().filter(|(i, migration)| migration.name.number() != i + 1);
-        misnumbered.map(move |(_, migration)| {
+        let misnumbered_migrations =
+            self.migrations.iter().enumerate().filter(|(i, migration)| migration.name.number() != i + 1);
+        misnumbered_migrations.map(move |(_, migration)| {
             let name = &migration.name;
             tampered_file(
                 &plan_file(database, name),

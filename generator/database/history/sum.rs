@@ -42,19 +42,21 @@ impl SumLine {
     }
 }
 
-/// Checks that the sum file starts with all lines of the base, which is the sum file of the revision into which the
-/// branch will be merged. Returns a finding about the first difference.
+/// Returns a finding about the first line of the sum file that differs from the base, which is the sum file of the
+/// revision into which the branch will be merged. Lines after those of the base are allowed.
 pub fn check_base_unchanged(database: &SqlIdent, base: &[SumLine], current: &[SumLine]) -> Option<Diagnostic> {
+    // Each line of the base with the line at the same position, or `None` after the last line.
     let mut pairs = base.iter().zip(current.iter().map(Some).chain(std::iter::repeat(None)));
-    let (old, new) = pairs.find(|(old, new)| Some(*old) != *new)?;
-    let message = match new {
-        Some(new) if new.name == old.name => {
-            format!("the migration {} differs from the one in the base revision", new.name)
+    let (base_line, current_line) = pairs.find(|(base_line, current_line)| Some(*base_line) != *current_line)?;
+    let base_name = &base_line.name;
+    let message = match current_line.map(|line| &line.name) {
+        Some(name) if name == base_name => {
+            format!("the migration {name} differs from the one in the base revision")
         }
-        Some(new) => {
-            format!("the order of migrations changed: {} is where the base revision has {}", new.name, old.name)
+        Some(name) => {
+            format!("the order of migrations changed: {name} is where the base revision has {base_name}")
         }
-        None => format!("the migration {} of the base revision is missing", old.name),
+        None => format!("the migration {base_name} of the base revision is missing"),
     };
     Some(
         finding_at(Code::MigrationTampered, &format!("{}/{SUM_FILE}", database_folder(database)))

@@ -16,7 +16,8 @@ pub struct ImportFinding {
     pub what: String,
 }
 
-/// Returns the hint for a part that cannot be imported; empty if the message itself states the correction.
+/// Returns the hint for a part that cannot be imported; empty if the message `what` itself states the correction, which
+/// then follows a semicolon.
 pub fn remedy(what: &str) -> &'static str {
     if what.contains("nself cannot represent") && !what.contains("; ") {
         "remove it from the source, and add what you need in a hand-written migration: `nself db new --by-hand`"

@@ -9,7 +9,7 @@ use crate::database::model::Schema;
 
 /// Maximum width, in characters, of a line with a whole record or list.
 const MAX_WIDTH: usize = 110;
-/// The step of a path that stands for any item of a list.
+/// The step of a path that means any item of a list, in place of its index.
 const ITEM: &str = "*";
 
 /// Returns the Nickel source of a definition.
@@ -25,7 +25,7 @@ pub fn write(schema: &Schema) -> String {
     out
 }
 
-/// Returns whether the text at a path is an enum tag in Nickel: `row_security = 'Forced`, not `"Forced"`.
+/// Returns whether the text at a path of the definition is an enum tag in Nickel: `row_security = 'Forced`, not `"Forced"`.
 fn is_tag(path: &[&str]) -> bool {
     matches!(
         path,
@@ -61,8 +61,8 @@ fn is_tag(path: &[&str]) -> bool {
     )
 }
 
-/// Writes a value on one line if it fits, otherwise on several lines. The definition and its groups, such as `tables`,
-/// always have several lines.
+/// Writes the value at a path on one line if it fits, otherwise on several lines. The definition and its groups, such as
+/// `tables`, always have several lines.
 fn write_value<'a>(value: &'a Value, path: &mut Vec<&'a str>, out: &mut String) {
     let depth = path.len();
     let indentation = "  ".repeat(depth + 1);
@@ -109,7 +109,8 @@ fn write_value<'a>(value: &'a Value, path: &mut Vec<&'a str>, out: &mut String) 
     }
 }
 
-/// Returns whether a value fits on one line. A text with line breaks never does: it is written as a multi-line string.
+/// Returns whether a value fits on one line after the indentation of its depth. A text with line breaks never does: it is
+/// written as a multi-line string.
 fn fits(one_line: &str, depth: usize) -> bool {
     one_line.len() + depth * 2 < MAX_WIDTH && !one_line.contains("\\n")
 }
@@ -183,6 +184,7 @@ fn field_name(key: &str) -> String {
     if is_plain && !KEYWORDS.contains(&key) { key.to_owned() } else { quoted_string(key) }
 }
 
+/// Returns a text as a string of Nickel in double quotes.
 fn quoted_string(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {

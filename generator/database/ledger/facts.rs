@@ -11,7 +11,7 @@ use crate::values::SqlIdent;
 pub struct CatalogFacts {
     /// The server's major version, `:` and 32 hexadecimal digits.
     digest: String,
-    /// Maps kind and name of an object to its properties, each with the number of its occurrences.
+    /// Maps kind and name of an object to its properties, each with the number of lines that have it.
     properties_by_object: BTreeMap<(String, String), BTreeMap<String, usize>>,
 }
 
@@ -19,13 +19,14 @@ pub struct CatalogFacts {
 const MAX_QUOTED_LENGTH: usize = 80;
 
 impl CatalogFacts {
-    /// Parses the rows that the query [`super::facts_query`] returned; `None` if they are malformed.
+    /// Parses the rows that the query [`super::facts_query`] returned: the digest, then for each fact its kind, name and
+    /// property, separated by tabs. `None` if a row is malformed.
     pub fn read(answer: &str) -> Option<CatalogFacts> {
         let mut lines = answer.lines();
         let digest = lines.next()?.to_owned();
-        let (major, sum) = digest.split_once(':')?;
+        let (major_version, hash) = digest.split_once(':')?;
         let is_hexadecimal = |text: &str| !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_hexdigit());
-        if sum.len() != 32 || !is_hexadecimal(sum) || !is_hexadecimal(major) {
+        if hash.len() != 32 || !is_hexadecimal(hash) || !is_hexadecimal(major_version) {
             return None;
         }
         let mut properties_by_object: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
@@ -37,13 +38,14 @@ impl CatalogFacts {
         Some(CatalogFacts { digest, properties_by_object })
     }
 
+    /// Returns the digest of the catalog: the server's major version, `:` and a hash.
     pub fn digest(&self) -> &str {
         &self.digest
     }
 
-    /// Returns a sentence for each object that differs between the server (`self`) and the migrations. Rights that the
-    /// setup job, which creates the database, grants to the owner of the database, and to the roles of services
-    /// (`service_roles`), are not compared.
+    /// Returns a sentence for each object that differs between the server (`self`) and the migrations. Leaves out the
+    /// rights that migrations do not have because the job that creates the database grants them: those of the owner of
+    /// the database, and those of the roles of services.
     pub fn differences(
         &self,
         migrations: &CatalogFacts,
@@ -72,15 +74,18 @@ impl CatalogFacts {
             if on_server == in_migrations || omitted_column_prefixes.iter().any(|prefix| name.starts_with(prefix)) {
                 continue;
             }
-            let properties_only_in = |one: &BTreeMap<String, usize>, other: &BTreeMap<String, usize>| -> Vec<String> {
-                let unmatched = one.iter().filter(|(property, count)| other.get(*property) != Some(*count));
-                unmatched
-                    .map(|(property, _)| property.clone())
-                    .filter(|property| !is_granted_by_setup_job(kind, name, property, owner, service_roles))
-                    .collect()
-            };
+            let properties_only_in =
+                |side: &BTreeMap<String, usize>, other_side: &BTreeMap<String, usize>| -> Vec<String> {
+                    let unmatched_properties =
+                        side.iter().filter(|(property, count)| other_side.get(*property) != Some(*count));
+                    unmatched_properties
+                        .map(|(property, _)| property.clone())
+                        .filter(|property| !is_granted_by_setup_job(kind, name, property, owner, service_roles))
+                        .collect()
+                };
             let (only_on_server, only_in_migrations) =
                 (properties_only_in(on_server, in_migrations), properties_only_in(in_migrations, on_server));
+            // Empty if there are no properties, or if they are too long for a message.
             let quote = |properties: &[String]| {
                 let text = properties.iter().map(|property| property.trim_end()).collect::<Vec<_>>().join(", ");
                 if text.is_empty() || text.len() > MAX_QUOTED_LENGTH { String::new() } else { format!(" (`{text}`)") }

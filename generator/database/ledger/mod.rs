@@ -40,6 +40,7 @@ pub fn replace_placeholders(text: &str) -> String {
     let text = STATEMENTS
         .iter()
         .fold(text.to_owned(), |text, (placeholder, statements)| text.replace(placeholder, statements.trim_end()));
+    // The statements for `@DIGEST@` contain two more placeholders.
     let text = text.replace("@PRINTED@", &settings::clauses());
     text.replace("@CATALOG@", CATALOG.trim_end().trim_end_matches(';'))
 }
@@ -67,19 +68,19 @@ pub enum RunIn {
     Transaction,
 }
 
-/// Returns the call that runs statements. They are encoded as base64, whose characters neither psql nor SQL
-/// interprets.
+/// Returns the call that runs statements, and restores the role and the search path, which the statements may change.
+/// The statements are encoded as base64, whose characters neither psql nor SQL interprets.
 fn run_call(sql: &str, run_in: RunIn) -> String {
-    let decoded = format!("pg_catalog.decode('{}', 'base64')", STANDARD.encode(sql));
+    let decode_call = format!("pg_catalog.decode('{}', 'base64')", STANDARD.encode(sql));
     let call = match run_in {
-        RunIn::Transaction => format!("SELECT pg_temp.nself_apply({decoded}) \\g /dev/null\n"),
-        RunIn::NoTransaction => format!("SELECT pg_catalog.convert_from({decoded}, 'UTF8') \\gexec\n"),
+        RunIn::Transaction => format!("SELECT pg_temp.nself_apply({decode_call}) \\g /dev/null\n"),
+        RunIn::NoTransaction => format!("SELECT pg_catalog.convert_from({decode_call}, 'UTF8') \\gexec\n"),
     };
     format!("SET search_path = public;\n{call}RESET ROLE;\nSET search_path = pg_catalog, pg_temp;\n")
 }
 
-/// Returns a script that fills an empty ledger as if these migrations had run. If the catalog no longer has the given
-/// digest, the script fails and changes nothing.
+/// Returns a script that fills an empty ledger as if the migrations of these lines had run. If the server's catalog has a
+/// different digest than `catalog` by then, the script fails and changes nothing.
 pub fn baseline_script(lines: &[SumLine], catalog: &CatalogFacts) -> String {
     let mut rows = String::new();
     for (number, SumLine { name, up, chain }) in (1..).zip(lines) {

@@ -15,23 +15,23 @@ const OUTPUT_SETTINGS: [(&str, &str); 8] = [
     ("lc_monetary", "C"),
 ];
 
-/// Returns the settings as clauses of a function that reads the catalog.
+/// Returns the settings as clauses of a function that reads the catalog: `SET bytea_output = 'hex' SET …`.
 pub(super) fn clauses() -> String {
     OUTPUT_SETTINGS.map(|(name, value)| format!("SET {name} = '{value}'")).join(" ")
 }
 
-/// Returns the settings as statements for a session.
+/// Returns the settings as statements for a session: `SET bytea_output = 'hex';` and so on, each in a line.
 pub(super) fn statements() -> String {
     OUTPUT_SETTINGS.map(|(name, value)| format!("SET {name} = '{value}';\n")).concat()
 }
 
-/// Returns the settings as libpq options for other programs.
+/// Returns the settings as libpq options for other programs: `-c bytea_output=hex -c …`.
 pub fn options() -> String {
     OUTPUT_SETTINGS.map(|(name, value)| format!("-c {name}={value}")).join(" ")
 }
 
-/// Returns the libpq options for reading a definition that is written to a file. They do not set `lc_monetary`, so that
-/// amounts of money keep the currency of the server.
+/// Returns the libpq options for reading a definition that nself keeps in a file, not only compares. They do not set
+/// `lc_monetary`, so that amounts of money keep the currency of the server.
 pub fn options_to_keep() -> String {
     let options = OUTPUT_SETTINGS.iter().filter(|(name, _)| *name != "lc_monetary");
     options.map(|(name, value)| format!("-c {name}={value}")).collect::<Vec<_>>().join(" ")
@@ -50,7 +50,7 @@ const INPUT_SETTINGS: [&str; 9] = [
     "xmloption",
 ];
 
-/// Values of the settings that affect how the sessions of a server parse text.
+/// Names and values of the settings that affect how the sessions of a server parse text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InputSettings(Vec<(&'static str, String)>);
 
@@ -61,7 +61,8 @@ impl InputSettings {
         format!("SELECT lower(name) || E'\\t' || setting FROM pg_catalog.pg_settings WHERE lower(name) IN ({names});\n")
     }
 
-    /// Parses a server's answer. Values with characters that no setting has are ignored.
+    /// Parses a server's answer: in each line a name and a value, separated by a tab. Lines with an unknown name, and
+    /// values with characters that no setting has, are ignored.
     pub fn read(answer: &str) -> InputSettings {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || " ,.:/@_+-<>".contains(c);
         let values = answer.lines().filter_map(|line| {

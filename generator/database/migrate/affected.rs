@@ -30,6 +30,8 @@ pub struct Affected {
 }
 
 impl Affected {
+    /// Compares two schemas. `renamed` is the old schema in which renamed objects have their new names, and `graph` is
+    /// the dependency graph of its objects.
     pub fn new(renamed: &RenamedSchema, new: &Schema, graph: &Graph) -> Self {
         let old = &renamed.schema;
         let mut affected = Affected {
@@ -41,8 +43,8 @@ impl Affected {
         let enumerations = affected.rebuilt_enumerations.iter().map(|name| name.name().to_owned());
         affected.changed_names.extend(enumerations);
         for (name, table) in &old.tables {
-            if let Some(new) = new.tables.get(name) {
-                affected.compare_columns(name, table, new);
+            if let Some(new_table) = new.tables.get(name) {
+                affected.compare_columns(name, table, new_table);
             }
         }
         affected.recreated_routines = changed_routines(old, new);
@@ -55,11 +57,12 @@ impl Affected {
     }
 
     /// Records a table whose columns change, and the columns that are retyped or generated again.
-    fn compare_columns(&mut self, name: &ObjectName, old_table: &Table, new: &Table) {
-        if old_table.columns.keys().ne(new.columns.keys()) {
+    fn compare_columns(&mut self, name: &ObjectName, old_table: &Table, new_table: &Table) {
+        if old_table.columns.keys().ne(new_table.columns.keys()) {
             self.changed_tables.insert(name.clone());
         }
-        let column_pairs = || old_table.columns.iter().map(|(column, old)| (column, old, new.columns.get(column)));
+        let column_pairs =
+            || old_table.columns.iter().map(|(column, old)| (column, old, new_table.columns.get(column)));
         let is_retyped = |old: &Column, new: Option<&Column>| {
             new.is_some_and(|new| !new.has_type_of(old)) || self.is_rebuilt(&old.kind)
         };
@@ -112,8 +115,8 @@ impl Affected {
             let objects: Vec<ObjectName> = objects.map(|(key, _)| key.node().clone()).collect();
             let views = old.views.keys().filter(|name| graph.needs(ObjectKind::View, name).any(is_changed));
             // A function depends on the types of its arguments and its result. A table as such a type is a row type,
-            // which survives changes of columns. A function with a body that is SQL, not a string, depends on all that
-            // it uses.
+            // which survives changes of columns. A function with a body that is SQL, not a string, depends on all
+            // objects that it uses.
             let functions = old.functions.iter().filter(|(name, function)| {
                 graph.needs(ObjectKind::Function, name).any(|node| match node {
                     ObjectNode(ObjectKind::Table, table) if !function.has_standard_body() => {
@@ -142,7 +145,7 @@ impl Affected {
         self.recreated_objects.contains(key) || !new.objects.contains_key(key)
     }
 
-    /// Returns the columns of a table that are dropped, retyped or generated again.
+    /// Returns the columns of a table that are dropped or generated again, or whose type or collation changes.
     fn lost_columns(&self, old: &Schema, new: &Schema, table: &ObjectName) -> BTreeSet<SqlName> {
         let columns = |schema: &Schema| schema.tables.get(table).map(|table| table.columns.keys().cloned().collect());
         let old_columns: BTreeSet<SqlName> = columns(old).unwrap_or_default();
@@ -151,15 +154,19 @@ impl Affected {
         dropped.chain(self.retyped_columns(table)).chain(self.regenerated_columns(table)).cloned().collect()
     }
 
-    /// Returns whether an expression of a table uses a function that may return other values than before, so that values
-    /// which the server stored for the expression are no longer right, or an enumeration that is recreated.
-    pub fn any_computes_differently<'a>(&self, table: &Table, mut texts: impl Iterator<Item = &'a Expression>) -> bool {
+    /// Returns whether one of the expressions of a table uses an enumeration that is recreated, or a function that may
+    /// return other values than before. The values that the server stored for such an expression are no longer right.
+    pub fn any_computes_differently<'a>(
+        &self,
+        table: &Table,
+        mut expressions: impl Iterator<Item = &'a Expression>,
+    ) -> bool {
         if self.changed_names.is_empty() {
             return false;
         }
         let columns: BTreeSet<&str> = table.columns.keys().map(SqlName::as_str).collect();
         let is_changed = |word: Cow<str>| self.changed_names.contains(&*word);
-        texts.any(|text| mentioned_names_except(text.as_str(), &columns).any(is_changed))
+        expressions.any(|expression| mentioned_names_except(expression.as_str(), &columns).any(is_changed))
     }
 
     /// Returns whether a type is an enumeration that is recreated.
@@ -169,13 +176,13 @@ impl Affected {
     }
 
     /// Returns whether an expression mentions an enumeration that is recreated.
-    pub fn mentions_rebuilt(&self, text: &Expression) -> bool {
+    pub fn mentions_rebuilt(&self, expression: &Expression) -> bool {
         let is_rebuilt = |word: Cow<str>| self.rebuilt_enumerations.iter().any(|name| name.name() == word);
-        !self.rebuilt_enumerations.is_empty() && mentioned_names(text.as_str()).any(is_rebuilt)
+        !self.rebuilt_enumerations.is_empty() && mentioned_names(expression.as_str()).any(is_rebuilt)
     }
 
-    /// Returns the objects that are dropped, recreated or changed, by the name in SQL without schema. Views count as
-    /// functions.
+    /// Returns the objects that are dropped, recreated or changed, by the name with which SQL mentions them, without
+    /// the schema. Recreated views have nodes of the kind `Function`, too.
     pub fn recreated<'a>(&'a self, old: &'a Schema, new: &Schema) -> BTreeMap<Cow<'a, str>, Vec<ObjectNode<'a>>> {
         let dropped_functions = old.functions.keys().filter(|name| !new.functions.contains_key(*name));
         let routines =
@@ -227,30 +234,31 @@ fn changed_routines(old: &Schema, new: &Schema) -> BTreeSet<ObjectName> {
     functions.map(|(name, _)| name).chain(views.map(|(name, _)| name)).cloned().collect()
 }
 
-/// Returns the names of the functions whose definitions change, and of those that call them.
+/// Returns the names, without schemas, of the functions whose definitions change, and of those that call them.
 fn functions_with_other_values(old: &Schema, new: &Schema) -> BTreeSet<String> {
     let name_in_sql = |name| mentioned_as(old, &ObjectNode(ObjectKind::Function, name)).into_owned();
     let changes = |name: &ObjectName, old: &Function| {
-        let is_other = |new: &Function| {
+        let may_return_other_values = |new: &Function| {
             new.body != old.body
                 || new.language != old.language
                 || new.strict != old.strict
                 || new.settings != old.settings
                 || signature_differs(old, new)
         };
-        new.functions.get(name).is_some_and(is_other)
+        new.functions.get(name).is_some_and(may_return_other_values)
     };
-    let changed = old.functions.iter().filter(|(name, function)| changes(name, function));
-    let mut names: BTreeSet<String> = changed.map(|(name, _)| name_in_sql(name)).collect();
+    let changed_functions = old.functions.iter().filter(|(name, function)| changes(name, function));
+    let mut names: BTreeSet<String> = changed_functions.map(|(name, _)| name_in_sql(name)).collect();
     if names.is_empty() {
         return names;
     }
     let bodies = old.functions.iter();
-    let mut others: Vec<(String, BTreeSet<Cow<str>>)> =
+    // The functions that may still be callers, with the words of their bodies.
+    let mut candidates: Vec<(String, BTreeSet<Cow<str>>)> =
         bodies.map(|(name, function)| (name_in_sql(name), mentioned_names(function.body.as_str()).collect())).collect();
     loop {
         let calls = |(_, words): &mut (String, BTreeSet<Cow<str>>)| words.iter().any(|word| names.contains(&**word));
-        let callers: Vec<String> = others.extract_if(.., calls).map(|(name, _)| name).collect();
+        let callers: Vec<String> = candidates.extract_if(.., calls).map(|(name, _)| name).collect();
         if callers.is_empty() {
             return names;
         }
@@ -273,12 +281,12 @@ fn functions_with_old_names(renamed: &RenamedSchema, new: &Schema) -> BTreeSet<O
     functions.map(|(name, _)| name.clone()).collect()
 }
 
-/// Returns whether `CREATE OR REPLACE` cannot turn one function into the other.
+/// Returns whether two versions of a function differ in a part that `CREATE OR REPLACE` cannot change.
 fn signature_differs(old: &Function, new: &Function) -> bool {
     old.procedure != new.procedure || old.arguments != new.arguments || old.returns != new.returns
 }
 
-/// Returns whether two views differ in a part that cannot be changed in place.
+/// Returns whether two versions of a view differ in a part that cannot be changed in place.
 fn view_differs(old: &View, new: &View) -> bool {
     old.query != new.query
         || old.columns != new.columns

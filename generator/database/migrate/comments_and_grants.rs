@@ -40,16 +40,16 @@ impl AnnotatedObject<'_> {
     /// Plans a change of the storage parameters.
     pub fn plan_storage(&self, planner: &mut Planner, old: &StorageParameters, new: &StorageParameters) {
         if old != new {
-            let change = |from, to| ddl::alter_storage_parameters(self.kind, self.object, from, to).join("\n");
-            planner.push(self.step("storage").up(change(old, new)).down(change(new, old)));
+            let alter_sql = |from, to| ddl::alter_storage_parameters(self.kind, self.object, from, to).join("\n");
+            planner.push(self.step("storage").up(alter_sql(old, new)).down(alter_sql(new, old)));
         }
     }
 
     /// Plans a change of the grants.
     pub fn plan_grants<P: Privilege>(&self, planner: &mut Planner, old: Rights<P>, new: Rights<P>) {
         let kind = if self.kind.ends_with("VIEW") { "TABLE" } else { self.kind };
-        let change = |from, to| ddl::change_grants(ddl::GrantTarget::new(kind, self.object), from, to);
-        self.push_grants(planner, change(old, new), change(new, old));
+        let statements = |from, to| ddl::change_grants(ddl::GrantTarget::new(kind, self.object), from, to);
+        self.push_grants(planner, statements(old, new), statements(new, old));
     }
 
     /// Adds a step with the statements that change grants, if there are any.

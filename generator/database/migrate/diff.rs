@@ -29,7 +29,8 @@ pub struct Diff<'a> {
     pub late_drops: LateDrops<'a>,
     /// Defaults and checks that are dropped before their functions.
     pub recreated_parts: RecreatedParts,
-    /// The first new table that has these columns. It may be a renamed table.
+    /// Maps the names of the columns of each new table to its name, or to the first name if several tables have the same
+    /// columns. A dropped table with these columns may have been renamed without `renamed_from`.
     pub new_by_columns: BTreeMap<Vec<&'a SqlName>, &'a ObjectName>,
     /// Names of the new schema's relations and types.
     pub new_names: BTreeSet<ObjectName>,
@@ -38,6 +39,7 @@ pub struct Diff<'a> {
 }
 
 impl<'a> Diff<'a> {
+    /// Returns the comparison of an old schema, before and after its renames, with the new one.
     pub fn new(
         before_renames: &'a Schema,
         renamed: &'a RenamedSchema,
@@ -69,6 +71,7 @@ impl<'a> Diff<'a> {
     }
 }
 
+/// Returns the value of the field [`Diff::new_by_columns`]. Partitions are left out.
 fn new_by_columns<'a>(old: &Schema, new: &'a Schema) -> BTreeMap<Vec<&'a SqlName>, &'a ObjectName> {
     let mut tables = BTreeMap::new();
     let is_new = |name: &ObjectName, table: &Table| !old.tables.contains_key(name) && table.partition_of.is_none();

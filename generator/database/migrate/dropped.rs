@@ -22,8 +22,8 @@ pub(super) struct DroppedParts {
 }
 
 /// Returns whether one of the expressions mentions one of the columns.
-fn any_mentions<'a>(texts: impl IntoIterator<Item = &'a Expression>, columns: &BTreeSet<SqlName>) -> bool {
-    texts.into_iter().any(|text| mentions_column(text.as_str(), columns))
+fn any_mentions<'a>(expressions: impl IntoIterator<Item = &'a Expression>, columns: &BTreeSet<SqlName>) -> bool {
+    expressions.into_iter().any(|expression| mentions_column(expression.as_str(), columns))
 }
 
 /// Returns whether one of the columns is in the set.
@@ -41,31 +41,31 @@ pub(super) fn dropped_parts(diff: &Diff, change: &TableChange) -> DroppedParts {
             && (!keeps_primary_key(name, old, new)
                 || (new.partition_by.is_some() && old.primary_key_storage != new.primary_key_storage)
                 || overlap(old.primary_key.iter().chain(&old.primary_key_include), regenerated)),
-        uniques: keys_where(&old.uniques, |key, unique| {
+        uniques: dropped_keys(&old.uniques, |key, unique| {
             let is_partitioned = new.partition_by.is_some();
             new.uniques.get(key).is_none_or(|new| !unique.is_same_key(new, is_partitioned))
                 || overlap(unique.columns.iter().chain(&unique.include), regenerated)
                 || is_added_late(diff, name, unique)
         }),
-        checks: keys_where(&old.checks, |key, check| {
+        checks: dropped_keys(&old.checks, |key, check| {
             new.checks.get(key).is_none_or(|new| new != check && !check.differs_only_in_validity(new))
                 || mentions_column(check.as_str(), &changed_columns)
                 || diff.recreated_parts.has_check(name, key)
                 || diff.affected.mentions_rebuilt(&check.expression)
         }),
-        excludes: keys_where(&old.excludes, |key, exclude| {
+        excludes: dropped_keys(&old.excludes, |key, exclude| {
             new.excludes.get(key) != Some(exclude)
                 || any_mentions(texts_of_exclude(exclude), &changed_columns)
                 || diff.recreated_parts.has_exclude(name, key)
                 || diff.affected.any_computes_differently(old, texts_of_exclude(exclude))
         }),
-        foreign_keys: keys_where(&old.foreign_keys, |key, foreign_key| {
+        foreign_keys: dropped_keys(&old.foreign_keys, |key, foreign_key| {
             new.foreign_keys.get(key).is_none_or(|new| new != foreign_key && !is_only_validated(diff, foreign_key, new))
                 || overlap(&foreign_key.columns, &changed_columns)
                 || target_changes(diff, foreign_key)
-                || is_in_circle_of_logging(diff, name, foreign_key)
+                || is_in_logging_cycle(diff, name, foreign_key)
         }),
-        indexes: keys_where(&old.indexes, |key, index| {
+        indexes: dropped_keys(&old.indexes, |key, index| {
             let is_partitioned = change.new.partition_by.is_some();
             new.indexes.get(key).is_none_or(|new| !same_index(index, new, is_partitioned))
                 || index_depends_on(index, &changed_columns, regenerated)
@@ -76,7 +76,8 @@ pub(super) fn dropped_parts(diff: &Diff, change: &TableChange) -> DroppedParts {
     }
 }
 
-fn keys_where<T>(parts: &BTreeMap<SqlName, T>, is_dropped: impl Fn(&SqlName, &T) -> bool) -> BTreeSet<SqlName> {
+/// Returns the names of those constraints or indexes of a table that `is_dropped` selects.
+fn dropped_keys<T>(parts: &BTreeMap<SqlName, T>, is_dropped: impl Fn(&SqlName, &T) -> bool) -> BTreeSet<SqlName> {
     parts.iter().filter(|(key, part)| is_dropped(key, part)).map(|(key, _)| key.clone()).collect()
 }
 
@@ -98,44 +99,49 @@ fn is_only_validated(diff: &Diff, old: &ForeignKey, new: &ForeignKey) -> bool {
     old.differs_only_in_validity(new) && target.is_some_and(|target| target.partition_by.is_none())
 }
 
-/// Returns whether a foreign key is part of a circle of tables that become logged or unlogged. No order of these changes
+/// Returns whether a foreign key is part of a cycle of tables that become logged or unlogged. No order of these changes
 /// would be right: a logged table cannot refer to an unlogged one.
-fn is_in_circle_of_logging(diff: &Diff, name: &ObjectName, key: &ForeignKey) -> bool {
-    let changes = |name: &ObjectName| match (diff.old.tables.get(name), diff.new.tables.get(name)) {
+fn is_in_logging_cycle(diff: &Diff, name: &ObjectName, key: &ForeignKey) -> bool {
+    let changes_logging = |name: &ObjectName| match (diff.old.tables.get(name), diff.new.tables.get(name)) {
         (Some(old), Some(new)) => old.unlogged != new.unlogged,
         _ => false,
     };
     let target = &key.references.table;
-    if target == name || !changes(name) || !changes(target) {
+    if target == name || !changes_logging(name) || !changes_logging(target) {
         return false;
     }
-    let (mut reached, mut waiting) = (BTreeSet::from([target]), vec![target]);
-    while let Some(table) = waiting.pop() {
+    // The key is part of a cycle if the foreign keys of its target lead back to its table.
+    let (mut reached, mut unvisited) = (BTreeSet::from([target]), vec![target]);
+    while let Some(table) = unvisited.pop() {
         let keys = diff.old.tables.get(table).into_iter().flat_map(|table| table.foreign_keys.values());
-        waiting.extend(keys.map(|key| &key.references.table).filter(|other| reached.insert(other)));
+        unvisited.extend(keys.map(|key| &key.references.table).filter(|other| reached.insert(other)));
     }
     reached.contains(name)
 }
 
-/// Returns whether the server would use an index of a partition for an index of the partitioned table that the change
-/// creates, or to which it attaches the partition again.
+/// Returns whether an index of a partition must be built after the indexes of its partitioned table. Otherwise the server
+/// would use it as a part of an equal index of the partitioned table that the change creates, or to which it attaches the
+/// partition again.
 pub(super) fn is_built_late(diff: &Diff, name: &ObjectName, index: &Index) -> bool {
     would_be_used(diff, name, index, false)
 }
 
-/// Returns whether the server would use a constraint of a partition for a constraint or index of the partitioned table.
+/// Returns whether a unique constraint of a partition must be added after the constraints and indexes of its partitioned
+/// table, for the same reason as in [`is_built_late`].
 pub(super) fn is_added_late(diff: &Diff, name: &ObjectName, unique: &Unique) -> bool {
     let index = ddl::unique_index(&unique.columns, &unique.include, unique.nulls_not_distinct);
     would_be_used(diff, name, &index, true)
 }
 
+/// Returns whether the server would use an index of a partition for a part of the partitioned table. `has_constraint`
+/// tells whether the index belongs to a constraint.
 fn would_be_used(diff: &Diff, name: &ObjectName, index: &Index, has_constraint: bool) -> bool {
     let bound = |schema: &Schema| Some(schema.tables.get(name)?.partition_of.as_ref()?.bound.clone());
     let ancestors = diff.new.table_and_ancestors(name);
     let is_attached_again = bound(diff.old).is_some_and(|old| Some(old) != bound(diff.new));
     ancestors.into_iter().skip(1).any(|(ancestor, table)| {
         let equal = equal_parts(table, index, has_constraint);
-        !equal.is_empty() && (is_attached_again || gets_any(diff, ancestor, table, &equal))
+        !equal.is_empty() && (is_attached_again || creates_any(diff, ancestor, table, &equal))
     })
 }
 
@@ -155,9 +161,11 @@ fn equal_parts<'a>(table: &'a Table, index: &Index, has_constraint: bool) -> Vec
         let is_equal = |columns: &[SqlName], include: &[SqlName], nulls_not_distinct| {
             may_serve_as(index, &ddl::unique_index(columns, include, nulls_not_distinct))
         };
-        let uniques = table.uniques.iter();
-        let uniques = uniques.filter(|(_, it)| is_equal(&it.columns, &it.include, it.nulls_not_distinct));
-        parts.extend(uniques.map(|(key, _)| PartWithIndex::Unique(key)));
+        let equal_uniques = table
+            .uniques
+            .iter()
+            .filter(|(_, unique)| is_equal(&unique.columns, &unique.include, unique.nulls_not_distinct));
+        parts.extend(equal_uniques.map(|(key, _)| PartWithIndex::Unique(key)));
         let has_equal_key = is_equal(&table.primary_key, &table.primary_key_include, false);
         parts.extend(has_equal_key.then_some(PartWithIndex::PrimaryKey));
     }
@@ -165,7 +173,7 @@ fn equal_parts<'a>(table: &'a Table, index: &Index, has_constraint: bool) -> Vec
 }
 
 /// Returns whether the change creates one of these parts of a partitioned table.
-fn gets_any(diff: &Diff, name: &ObjectName, new: &Table, parts: &[PartWithIndex]) -> bool {
+fn creates_any(diff: &Diff, name: &ObjectName, new: &Table, parts: &[PartWithIndex]) -> bool {
     let Some(old) = diff.old.tables.get(name) else { return true };
     let path = &FieldPath::root();
     let dropped = dropped_parts(diff, &TableChange { kind: TableChangeKind::Alter, name, old, new, path });

@@ -28,12 +28,12 @@ pub(super) fn drop_table(planner: &mut Planner, diff: &Diff, change: &TableChang
     // The name of a dropped table must be free before a new object with this name is created. A partition is dropped
     // before new partitions are created, since their bounds may cover its rows.
     let is_name_taken = is_name_of_table_taken(diff.old, &diff.new_names, name);
-    if is_name_taken && let Some(user) = user_of_name(diff, name) {
+    if is_name_taken && let Some(name_user) = user_of_name(diff, name) {
         planner.refuse(
             Code::ChangeRefused,
             path.clone(),
             format!(
-                "a different object takes the name of the table {name}, but {user} uses it until the table is dropped"
+                "a different object takes the name of the table {name}, but {name_user} uses it until the table is dropped"
             ),
             "drop the table in one migration, and add the other object in the next one",
         );
@@ -61,7 +61,7 @@ pub(super) fn drop_table(planner: &mut Planner, diff: &Diff, change: &TableChang
 }
 
 /// Returns what makes it impossible to drop a table before a different object takes its name: a column, attribute or
-/// domain whose type is a row of the table, or an object that is renamed to its name.
+/// domain whose type is a row of the table, or an object that is renamed to its name. `None` if the table can be dropped.
 fn user_of_name(diff: &Diff, name: &ObjectName) -> Option<String> {
     let is_row = |kind: &TypeName| kind.object().as_ref() == Some(name);
     let mut tables = diff.old.tables.iter().filter(|(table, _)| *table != name);
@@ -69,17 +69,18 @@ fn user_of_name(diff: &Diff, name: &ObjectName) -> Option<String> {
         let (column, _) = definition.columns.iter().find(|(_, column)| is_row(&column.kind))?;
         Some(format!("{table}.{column}"))
     });
-    let kind = || {
-        diff.old.types.iter().find(|(_, kind)| match kind {
+    let find_type = || {
+        diff.old.types.iter().find(|(_, definition)| match definition {
             UserType::Domain(domain) => is_row(&domain.base),
-            UserType::Composite(kind) => kind.attributes.iter().any(|attribute| is_row(&attribute.kind)),
+            UserType::Composite(composite) => composite.attributes.iter().any(|attribute| is_row(&attribute.kind)),
             UserType::Enum(_) | UserType::Range(_) => false,
         })
     };
-    let is_renamed = diff.old.types.contains_key(name) || diff.old.sequences.contains_key(name);
+    // `diff.old` has the new names: an object of another kind with the table's name was renamed.
+    let is_name_of_renamed = diff.old.types.contains_key(name) || diff.old.sequences.contains_key(name);
     column
-        .or_else(|| kind().map(|(kind, _)| kind.to_string()))
-        .or_else(|| is_renamed.then(|| "the rename of that object".to_owned()))
+        .or_else(|| find_type().map(|(type_name, _)| type_name.to_string()))
+        .or_else(|| is_name_of_renamed.then(|| "the rename of that object".to_owned()))
 }
 
 /// Returns a finding if a new table has the columns of the dropped table, unless `allow` permits the loss of its rows.

@@ -65,14 +65,14 @@ fn rebuild(planner: &mut Planner, diff: &Diff, change: &TypeChange<Enumeration>)
     );
 }
 
-/// Returns a domain, composite type or function that depends on the enumeration, and would keep the old type. Functions
-/// are created again, except for those that a column, check, index or domain uses.
+/// Returns the name of an object that depends on the enumeration and would keep the old type: a domain, composite type or
+/// range, or a function that a column, check, index or domain uses. All other functions are created again.
 fn dependent_object<'a>(diff: &Diff<'a>, name: &ObjectName) -> Option<&'a ObjectName> {
     let old = diff.old;
     let is_of_type = |kind: &TypeName| kind.object().as_ref() == Some(name);
-    let types = old.types.iter().filter(|(_, kind)| match kind {
+    let types = old.types.iter().filter(|(_, definition)| match definition {
         UserType::Domain(domain) => is_of_type(&domain.base),
-        UserType::Composite(kind) => kind.attributes.iter().any(|attribute| is_of_type(&attribute.kind)),
+        UserType::Composite(composite) => composite.attributes.iter().any(|attribute| is_of_type(&attribute.kind)),
         UserType::Range(range) => is_of_type(&range.subtype),
         UserType::Enum(_) => false,
     });
@@ -84,12 +84,13 @@ fn dependent_object<'a>(diff: &Diff<'a>, name: &ObjectName) -> Option<&'a Object
 }
 
 /// Returns the statements that convert all columns of the old type to the new one, with their defaults. The conversion of
-/// a partitioned table includes its partitions, whose defaults are their own.
+/// a partitioned table includes its partitions, but not their defaults.
 fn conversions(diff: &Diff, name: &ObjectName) -> Vec<String> {
+    // The defaults in `before` and `after` are dropped before and set after all conversions.
     let (mut before, mut sql, mut after) = (Vec::new(), Vec::new(), Vec::new());
     for (table_name, table) in &diff.old.tables {
         let new_table = diff.new.tables.get(table_name);
-        // Generated columns are dropped before, unless they keep their values.
+        // A generated column is not converted if an earlier step drops it.
         let is_dropped = |key: &SqlName, column: &Column| {
             column.generated.is_some()
                 && (diff.affected.regenerated_columns(table_name).contains(key)
@@ -116,7 +117,7 @@ fn conversions(diff: &Diff, name: &ObjectName) -> Vec<String> {
         }
         for (column_name, column) in table.columns.iter().filter(|(key, column)| is_converted(key, column)) {
             let alter =
-                |only: &str| format!("ALTER TABLE {only}{} ALTER COLUMN {}", table_name.sql(), quoted(column_name));
+                |scope: &str| format!("ALTER TABLE {scope}{} ALTER COLUMN {}", table_name.sql(), quoted(column_name));
             let array = if column.kind.is_array() { "[]" } else { "" };
             let kind = column.kind.sql();
             let drop_default = column.default.is_some().then(|| format!("{} DROP DEFAULT;", alter(only)));

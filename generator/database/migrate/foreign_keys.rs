@@ -30,7 +30,7 @@ pub fn add(planner: &mut Planner, diff: &Diff, change: &TableChange) {
                 // The keys of the phase come first, at 0.
                 .order_in_phase(10)
                 .up(match table_exists && involves_partitions {
-                    true => seeing_all_rows(diff.new, change.name, foreign_key, &add),
+                    true => sql_that_sees_all_rows(diff.new, change.name, foreign_key, &add),
                     false => add,
                 })
                 .down(drop_constraint_sql(change.name, key))
@@ -43,9 +43,9 @@ pub fn add(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     }
 }
 
-/// Returns the SQL of a statement that checks a foreign key for stored rows. The server does so by a query of the
-/// tables' owner, from whom forced row security hides rows.
-pub fn seeing_all_rows(schema: &Schema, table: &ObjectName, foreign_key: &ForeignKey, sql: &str) -> String {
+/// Returns `sql`, a statement that checks a foreign key for stored rows, with statements around it that switch off forced
+/// row security of the two tables. The server checks the key by a query of the tables' owner, from whom it would hide rows.
+pub fn sql_that_sees_all_rows(schema: &Schema, table: &ObjectName, foreign_key: &ForeignKey, sql: &str) -> String {
     let tables = [table, &foreign_key.references.table].map(|name| (name, schema.tables.get(name)));
     security::without_forced_row_security(tables, sql)
 }
@@ -53,6 +53,6 @@ pub fn seeing_all_rows(schema: &Schema, table: &ObjectName, foreign_key: &Foreig
 /// Returns the step that checks a foreign key for stored rows.
 pub fn validation(diff: &Diff, change: &TableChange, key: &SqlName, foreign_key: &ForeignKey) -> MigrationStep {
     let step = validation_step(change, Phase::ValidateKeys, ("foreign_keys", key));
-    let sql = seeing_all_rows(diff.new, change.name, foreign_key, &step.up);
+    let sql = sql_that_sees_all_rows(diff.new, change.name, foreign_key, &step.up);
     step.up(sql)
 }

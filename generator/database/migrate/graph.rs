@@ -29,6 +29,7 @@ impl<'a> Graph<'a> {
     /// Objects that need each other in a cycle.
     pub fn new(schema: &'a Schema, old_names: &BTreeMap<ObjectName, ObjectName>) -> Result<Self, Vec<ObjectNode<'a>>> {
         let nodes: Vec<ObjectNode> = all_objects(schema).collect();
+        // The name by which SQL mentions each node, at the index of the node.
         let names: Vec<Cow<str>> = nodes.iter().map(|node| mentioned_as(schema, node)).collect();
         let mut nodes_by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (index, name) in names.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
@@ -46,7 +47,7 @@ impl<'a> Graph<'a> {
                 nodes_by_name.entry(name.name()).or_default().push(index);
             }
         }
-        // In `depends_on`, objects kept as their SQL and overloaded functions have their keys.
+        // `depends_on` names objects kept as their SQL and overloaded functions by their keys.
         for (index, node) in nodes.iter().enumerate() {
             let has_key = matches!(node.0, ObjectKind::Foundation | ObjectKind::Object | ObjectKind::Function);
             if has_key && names[index] != node.1.name() {
@@ -57,17 +58,19 @@ impl<'a> Graph<'a> {
         // Like `needs`, and also the nodes that must exist only when the node is created.
         let mut needs_at_creation = needs.clone();
         for (index, node) in nodes.iter().enumerate() {
+            // `always` tells whether the node needs the name as long as it exists, not only when it is created.
             for_each_needed_name(schema, node, &mut |word, always| {
-                let others = nodes_by_name.get(word).into_iter().flatten().copied();
+                let candidates = nodes_by_name.get(word).into_iter().flatten().copied();
                 // The statement of an overload mentions the name that all overloads share, but needs none of them.
                 // An entry of `depends_on` is the key of one of them.
-                let has_overloads = matches!(node.0, ObjectKind::Object | ObjectKind::Function);
-                let is_other = |other: &usize| {
+                let can_have_overloads = matches!(node.0, ObjectKind::Object | ObjectKind::Function);
+                let is_needed = |other: &usize| {
                     *other != index
-                        && (!has_overloads || names[*other] != names[index] || word != names[index])
+                        && (!can_have_overloads || names[*other] != names[index] || word != names[index])
                         && (node.0 != ObjectKind::Foundation || nodes[*other].0 == ObjectKind::Foundation)
                 };
-                for other in others.filter(|other| is_other(other) && !column_hides(schema, node, &nodes[*other])) {
+                let needed = candidates.filter(|other| is_needed(other) && !column_hides(schema, node, &nodes[*other]));
+                for other in needed {
                     needs_at_creation[index].insert(other);
                     if always {
                         needs[index].insert(other);
@@ -90,6 +93,7 @@ impl<'a> Graph<'a> {
         }
     }
 
+    /// Returns the index of an object in `nodes`; `None` if the schema does not have it.
     fn index_of(&self, kind: ObjectKind, name: &ObjectName) -> Option<usize> {
         self.nodes.binary_search(&ObjectNode(kind, name)).ok()
     }
@@ -166,8 +170,8 @@ pub fn object_kind(object: &SqlObject) -> ObjectKind {
 fn topological_positions(needs: &[BTreeSet<usize>]) -> Result<Vec<usize>, Vec<usize>> {
     let mut missing_count: Vec<usize> = needs.iter().map(BTreeSet::len).collect();
     let mut needed_by: Vec<Vec<usize>> = vec![Vec::new(); needs.len()];
-    for (index, needs) in needs.iter().enumerate() {
-        needs.iter().for_each(|need| needed_by[*need].push(index));
+    for (index, needed) in needs.iter().enumerate() {
+        needed.iter().for_each(|other| needed_by[*other].push(index));
     }
     let mut ready: BTreeSet<usize> = (0..needs.len()).filter(|index| missing_count[*index] == 0).collect();
     let mut positions = vec![0; needs.len()];

@@ -35,10 +35,10 @@ pub fn change_settings(
     for (key, index) in new {
         let (object, name, path) = (name.in_same_schema(key).sql(), format!("{name}.{key}"), path.key(key.as_str()));
         // The statement that creates a new index also sets its storage parameters.
-        let created_index = Index { storage: index.storage.clone(), ..Index::default() };
-        let old = old.get(key).unwrap_or(&created_index);
+        let index_as_created = Index { storage: index.storage.clone(), ..Index::default() };
+        let old = old.get(key).unwrap_or(&index_as_created);
         // These steps come after the step that adds the index, which may also be in an earlier phase.
-        let annotated = AnnotatedObject {
+        let annotated_index = AnnotatedObject {
             phase: Phase::Keys,
             order_in_phase: 9,
             kind: "INDEX",
@@ -46,24 +46,26 @@ pub fn change_settings(
             name: &name,
             path: &path,
         };
-        annotated.plan_comment(planner, old.comment.as_ref(), index.comment.as_ref());
-        annotated.plan_storage(planner, &old.storage, &index.storage);
+        annotated_index.plan_comment(planner, old.comment.as_ref(), index.comment.as_ref());
+        annotated_index.plan_storage(planner, &old.storage, &index.storage);
         let statistics = ddl::index_statistics(&object, old, index);
         if !statistics.is_empty() {
             let column_pairs = old.columns.iter().zip(&index.columns);
-            let restored = Index {
+            // The new index with the old statistics of its columns: what `down` restores.
+            let restored_index = Index {
                 columns: column_pairs
                     .map(|(old, new)| IndexColumn { statistics: old.statistics, ..new.clone() })
                     .collect(),
                 ..Index::default()
             };
-            let step = annotated.step("statistics").up(statistics.join("\n"));
-            planner.push(step.down(ddl::index_statistics(&object, index, &restored).join("\n")));
+            let step = annotated_index.step("statistics").up(statistics.join("\n"));
+            planner.push(step.down(ddl::index_statistics(&object, index, &restored_index).join("\n")));
         }
     }
 }
 
-/// Plans changes of the indexes of a new table or a view, which are not built concurrently.
+/// Plans changes of the indexes of a new table or a view, which are not built concurrently. `name` and `path` are those of
+/// the table or view.
 pub fn plan(
     planner: &mut Planner,
     diff: &Diff,

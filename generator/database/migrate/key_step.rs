@@ -24,9 +24,9 @@ pub fn key_step(change: &TableChange, phase: Phase, (field, key): (&str, &SqlNam
 }
 
 /// Returns the step that checks a constraint for stored rows.
-pub fn validation_step(change: &TableChange, phase: Phase, key: (&str, &SqlName)) -> MigrationStep {
-    key_step(change, phase, key, "is checked for stored rows")
-        .up(format!("ALTER TABLE {} VALIDATE CONSTRAINT {};", change.name.sql(), quoted(key.1)))
+pub fn validation_step(change: &TableChange, phase: Phase, (field, key): (&str, &SqlName)) -> MigrationStep {
+    key_step(change, phase, (field, key), "is checked for stored rows")
+        .up(format!("ALTER TABLE {} VALIDATE CONSTRAINT {};", change.name.sql(), quoted(key)))
         .hazard(Hazard::MayFail)
 }
 

@@ -15,8 +15,8 @@ use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
 
-/// Position of dropped keys and indexes in their phase: after the foreign keys that need them, which are first, but
-/// before dropped tables.
+/// Position of dropped keys and indexes in the phase `DropConstraints`: after the foreign keys that need them, which are
+/// first, but before dropped tables, which are last.
 const AFTER_FOREIGN_KEYS: usize = usize::MAX / 2;
 
 /// Position of dropped generated columns in their phase: after the keys and indexes that contain them.
@@ -34,7 +34,7 @@ pub fn drop_changed(planner: &mut Planner, diff: &Diff, change: &TableChange) {
         let is_gone = !new.foreign_keys.contains_key(key);
         let foreign_key = &old.foreign_keys[key];
         let add = add_constraint_sql(name, &ddl::foreign_key(key, foreign_key));
-        let add = foreign_keys::seeing_all_rows(diff.old, name, foreign_key, &add);
+        let add = foreign_keys::sql_that_sees_all_rows(diff.old, name, foreign_key, &add);
         planner.push(drop_constraint(change, key, add, is_gone).order_in_phase(0));
     }
     if change.kind == TableChangeKind::Drop {
@@ -70,20 +70,21 @@ pub fn drop_changed(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     }
 }
 
-/// Returns the step, before the steps that drop functions if it drops a part that calls one of them.
-fn before_function(step: MigrationStep, calls_dropped: bool) -> MigrationStep {
-    match calls_dropped {
+/// Returns a step that drops a part of a table. If the part calls a function that is dropped, the step is moved before
+/// the steps that drop functions.
+fn before_function(step: MigrationStep, calls_dropped_function: bool) -> MigrationStep {
+    match calls_dropped_function {
         true => MigrationStep { phase: Phase::DropDependents, order_in_phase: 0, ..step },
         false => step,
     }
 }
 
-/// Returns the step that drops a constraint; `add` is the SQL that restores it.
+/// Returns the step that drops a constraint; `add` is the SQL that restores it. `is_gone` is false if a later step adds
+/// the constraint again.
 fn drop_constraint(change: &TableChange, key: &SqlName, add: String, is_gone: bool) -> MigrationStep {
-    let add = with_comment(change, key, add);
     drop_step(change, key, is_gone)
         .up(drop_constraint_sql(change.name, key))
-        .down(add)
+        .down(with_comment(change, key, add))
         .hazards((is_gone && change.kind != TableChangeKind::Drop).then_some(Hazard::DropsConstraint))
 }
 
@@ -95,6 +96,7 @@ fn with_comment(change: &TableChange, key: &SqlName, add: String) -> String {
     }
 }
 
+/// Returns the step that drops an index.
 fn drop_index(change: &TableChange, key: &SqlName) -> MigrationStep {
     let TableChange { name, old, new, .. } = *change;
     let index = &old.indexes[key];
@@ -147,31 +149,33 @@ pub fn comment_constraints(planner: &mut Planner, change: &TableChange, is_new: 
         let is_new = is_new(key) || !exists(old, key);
         let old_text = old.constraint_comments.get(key);
         let new_text = new.constraint_comments.get(key);
-        if if is_new { new_text.is_none() } else { old_text == new_text } {
+        let has_right_comment = if is_new { new_text.is_none() } else { old_text == new_text };
+        if has_right_comment {
             continue;
         }
         let set = |text| ddl::constraint_comment(name, key, text);
         let step = key_step(change, Phase::Keys, ("constraint_comments", key), "comment");
-        // After the foreign keys of the phase.
+        // The foreign keys of the phase come before, at 10.
         let step = step.order_in_phase(20).up(set(new_text));
         planner.push(if is_new { step } else { step.down(set(old_text)) });
     }
 }
 
-/// Plans changes of the storage parameters of keys that remain.
+/// Plans changes of the storage parameters of the primary key and the unique constraints that remain.
 fn change_key_storage(planner: &mut Planner, change: &TableChange, dropped: &DroppedParts) {
     let TableChange { name, old, new, .. } = *change;
-    let mut changed = Vec::new();
+    // Field of the table, name of the key, and its old and new storage parameters.
+    let mut remaining = Vec::new();
     for (key, unique) in old.uniques.iter().filter(|(key, _)| !dropped.uniques.contains(*key)) {
         if let Some(new) = new.uniques.get(key) {
-            changed.push(("uniques", key.clone(), &unique.storage, &new.storage));
+            remaining.push(("uniques", key.clone(), &unique.storage, &new.storage));
         }
     }
     if !dropped.primary_key && !new.primary_key.is_empty() {
         let key = ddl::primary_key_name(name, new);
-        changed.push(("primary_key", key, &old.primary_key_storage, &new.primary_key_storage));
+        remaining.push(("primary_key", key, &old.primary_key_storage, &new.primary_key_storage));
     }
-    for (field, key, old, new) in changed.into_iter().filter(|(_, _, old, new)| old != new) {
+    for (field, key, old, new) in remaining.into_iter().filter(|(_, _, old, new)| old != new) {
         let object = name.in_same_schema(&key).sql();
         let alter = |from, to| ddl::alter_storage_parameters("INDEX", &object, from, to).join("\n");
         let step = key_step(change, Phase::Attach, (field, &key), "storage parameters");
@@ -179,6 +183,7 @@ fn change_key_storage(planner: &mut Planner, change: &TableChange, dropped: &Dro
     }
 }
 
+/// Plans new checks: a check is added as NOT VALID, and then validated while others can write rows.
 fn add_checks(planner: &mut Planner, change: &TableChange, dropped: &DroppedParts) {
     for (key, check) in added_entries(&change.new.checks, &change.old.checks, &dropped.checks) {
         planner.push(
@@ -283,7 +288,7 @@ fn add_uniques(planner: &mut Planner, diff: &Diff, change: &TableChange, dropped
 
 /// Plans a step that builds the index of a key while others can write rows, and a step that adds the key with this
 /// index. A partitioned table cannot use such an index, so its key is added in one step; so is a key that must come after
-/// that of a partitioned table.
+/// that of a partitioned table (`is_late`).
 fn add_key(planner: &mut Planner, diff: &Diff, change: &TableChange, key: &AddedKey, is_late: bool) {
     let table = change.name.sql();
     let step = |phase, what| key_step(change, phase, (key.field, key.name), what);
@@ -302,6 +307,7 @@ fn add_key(planner: &mut Planner, diff: &Diff, change: &TableChange, key: &Added
     planner.push(add_step.up(format!("ALTER TABLE {table} ADD CONSTRAINT {} {};", quoted(key.name), key.using_index)));
 }
 
+/// Plans new and recreated indexes, and changes of the settings of those that remain.
 fn add_indexes(planner: &mut Planner, diff: &Diff, change: &TableChange, dropped: &DroppedParts) {
     let TableChange { name, old, new, path, .. } = *change;
     let remaining: BTreeMap<SqlName, Index> = old

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use crate::database::model::Label;
 
-/// Returns the new labels of an enumeration, each with the old label before which it is added (`None` at the end).
-/// Returns `None` if an old label is missing or the old labels change their order.
+/// Returns the new labels of an enumeration, each with the old label before which it is added (`None` at the end): for
+/// the old labels `b d` and the new labels `a b d e`, these are `a` before `b`, and `e` at the end. Returns `None` if an
+/// old label is missing or the old labels change their order.
 pub fn added_labels<'a>(old: &[Label], new: &'a [Label]) -> Option<Vec<(&'a Label, Option<&'a Label>)>> {
     let old_labels: BTreeSet<&Label> = old.iter().collect();
     let mut remaining_old = old.iter().rev().peekable();
     let mut added = Vec::new();
-    // From the end, so that the old label after a new label is known.
+    // The labels are read from the end, so that the old label that follows a new label is known.
     let mut next_old = None;
     for label in new.iter().rev() {
         if remaining_old.peek() == Some(&label) {

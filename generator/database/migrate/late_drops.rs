@@ -9,10 +9,11 @@ use super::recreated_parts::RecreatedParts;
 use crate::database::identifiers::{mentioned_names, mentioned_operators};
 use crate::database::model::*;
 
-/// The dropped and recreated functions and objects that are used so, directly or by another such object.
+/// The dropped and recreated functions and objects that a column, check, index or domain uses, directly or through a
+/// different dropped function or object.
 #[derive(Default)]
 pub struct LateDrops<'a> {
-    /// The name of a column, check, index or domain that uses the function or object.
+    /// Maps a function or object to the name of a column, check, index or domain that uses it.
     pub users: BTreeMap<ObjectNode<'a>, String>,
     /// Recreated functions that generated columns use, which are dropped and added again.
     pub after_columns: BTreeSet<ObjectNode<'a>>,
@@ -36,18 +37,18 @@ pub fn late_drops<'a>(
         .filter(|(key, _)| affected.drops_object(new, key.node()))
         .map(|(key, object)| ObjectNode(object_kind(object), key.node()));
     let dropped: Vec<ObjectNode> = functions.chain(objects).collect();
-    // Parts that are dropped before a function is created again do not use it.
+    // Parts of tables that are dropped before a recreated function do not use it when it is dropped.
     let no_parts = RecreatedParts::default();
     let is_recreated = |node: &ObjectNode| node.0 == ObjectKind::Function && new.functions.contains_key(node.1);
     let mut unchecked: Vec<(ObjectNode, String)> = dropped
         .iter()
         .filter_map(|node| {
-            let unused = if is_recreated(node) { recreated_parts } else { &no_parts };
-            Some((*node, user_of(old, node, unused)?))
+            let ignored_parts = if is_recreated(node) { recreated_parts } else { &no_parts };
+            Some((*node, user_of(old, node, ignored_parts)?))
         })
         .collect();
     let mut late = LateDrops::default();
-    // What an object needs must remain as long as the object.
+    // The objects that an object needs must remain as long as it does, so they are dropped late, too.
     let needed_by = |node: &ObjectNode<'a>| graph.needs(node.0, node.1).filter(|other| dropped.contains(other));
     let mut used_by_columns = used_by_generated_columns(old, recreated_parts, &dropped);
     while let Some((node, user)) = used_by_columns.pop() {
@@ -67,7 +68,7 @@ pub fn late_drops<'a>(
     late
 }
 
-/// Returns the dropped functions that generated columns call which are dropped, too, with the names of the columns.
+/// Returns the dropped functions that dropped generated columns call, each with the name of such a column.
 fn used_by_generated_columns<'a>(
     old: &'a Schema,
     recreated_parts: &RecreatedParts,
@@ -83,15 +84,15 @@ fn used_by_generated_columns<'a>(
     used
 }
 
-/// Returns the name of a column, check, index or domain that uses a function or an object. `unused` are the parts of tables
-/// that do not use it any more.
-fn user_of(schema: &Schema, node: &ObjectNode, unused: &RecreatedParts) -> Option<String> {
+/// Returns the name of a column, check, index or domain that uses a function or an object, such as `orders.total`. The
+/// parts of tables in `ignored_parts` do not count.
+fn user_of(schema: &Schema, node: &ObjectNode, ignored_parts: &RecreatedParts) -> Option<String> {
     let identity = match node.0 {
         ObjectKind::Foundation | ObjectKind::Object => Some(schema.objects.get(node.1)?.identity()?),
         _ => None,
     };
-    if let Some(name) = identity.as_ref().filter(|identity| identity.class.words == "COLLATION")
-        && let Some(user) = name.name.as_ref().and_then(|name| column_with_collation(schema, name))
+    if let Some(collation) = identity.as_ref().filter(|identity| identity.class.words == "COLLATION")
+        && let Some(user) = collation.name.as_ref().and_then(|name| column_with_collation(schema, name))
     {
         return Some(user);
     }
@@ -101,40 +102,47 @@ fn user_of(schema: &Schema, node: &ObjectNode, unused: &RecreatedParts) -> Optio
     }
     match identity.is_some_and(|identity| identity.is_operator()) {
         true => exclusion_with(schema, &mention).or_else(|| {
-            user_whose_text(schema, unused, &|text| {
+            user_whose_text(schema, ignored_parts, &|text| {
                 mentioned_operators(text.as_str()).iter().any(|signs| *signs == mention)
             })
         }),
-        false => user_whose_text(schema, unused, &|text| mentioned_names(text.as_str()).any(|word| word == mention)),
+        false => {
+            user_whose_text(schema, ignored_parts, &|text| mentioned_names(text.as_str()).any(|word| word == mention))
+        }
     }
 }
 
-/// Returns the name of a column, check, exclusion constraint, index or domain whose SQL mentions something.
-fn user_whose_text(schema: &Schema, unused: &RecreatedParts, mentions: &dyn Fn(&Expression) -> bool) -> Option<String> {
+/// Returns the name of a part of a table, partitioned table, domain or range type with an expression for which `mentions`
+/// is true. The parts of tables in `ignored_parts` do not count.
+fn user_whose_text(
+    schema: &Schema,
+    ignored_parts: &RecreatedParts,
+    mentions: &dyn Fn(&Expression) -> bool,
+) -> Option<String> {
     for (name, table) in &schema.tables {
         let mut columns = table.columns.iter();
         let column = columns.find(|(column, definition)| {
             let default = definition.default.as_ref();
-            let default = default.filter(|_| !unused.has_default(name, column));
-            let generated = definition.generated.as_ref().filter(|_| !unused.has_generated(name, column));
+            let default = default.filter(|_| !ignored_parts.has_default(name, column));
+            let generated = definition.generated.as_ref().filter(|_| !ignored_parts.has_generated(name, column));
             default.into_iter().chain(generated).any(mentions)
         });
         let mut checks = table.checks.iter();
         let check = || {
             checks
-                .find(|(key, check)| !unused.has_check(name, key) && mentions(&check.expression))
+                .find(|(key, check)| !ignored_parts.has_check(name, key) && mentions(&check.expression))
                 .map(|(check, _)| check)
         };
         let mut indexes = table.indexes.iter();
         let index = || {
             indexes
-                .find(|(key, index)| !unused.has_index(name, key) && texts_of_index(index).any(mentions))
+                .find(|(key, index)| !ignored_parts.has_index(name, key) && texts_of_index(index).any(mentions))
                 .map(|(index, _)| index)
         };
         let mut excludes = table.excludes.iter();
         let exclude = || {
             excludes
-                .find(|(key, exclude)| !unused.has_exclude(name, key) && texts_of_exclude(exclude).any(mentions))
+                .find(|(key, exclude)| !ignored_parts.has_exclude(name, key) && texts_of_exclude(exclude).any(mentions))
                 .map(|(exclude, _)| exclude)
         };
         if table.partition_by.iter().flat_map(PartitionBy::expressions).any(mentions) {
@@ -157,7 +165,7 @@ fn user_whose_text(schema: &Schema, unused: &RecreatedParts, mentions: &dyn Fn(&
     })
 }
 
-/// Returns the name of an exclusion constraint that compares with an operator.
+/// Returns the name of an exclusion constraint that compares with an operator, such as `&&`.
 fn exclusion_with(schema: &Schema, signs: &str) -> Option<String> {
     schema.tables.iter().find_map(|(name, table)| {
         let compares = |exclude: &Exclude| exclude.elements.iter().any(|element| element.with.as_str() == signs);
@@ -166,9 +174,9 @@ fn exclusion_with(schema: &Schema, signs: &str) -> Option<String> {
     })
 }
 
-/// Returns the name of a column of a table or an index that has a collation.
+/// Returns the name of a column or index with a collation, or of a table whose partition key has it.
 fn column_with_collation(schema: &Schema, collation: &ObjectName) -> Option<String> {
-    let uses = |column: &Option<Collation>| column.as_ref().and_then(Collation::object).as_ref() == Some(collation);
+    let uses = |used: &Option<Collation>| used.as_ref().and_then(Collation::object).as_ref() == Some(collation);
     schema.tables.iter().find_map(|(name, table)| {
         let column = table.columns.iter().find(|(_, column)| uses(&column.collation)).map(|(column, _)| column);
         let has_collation = |index: &Index| index.columns.iter().any(|column| uses(&column.collation));

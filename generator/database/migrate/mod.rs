@@ -73,6 +73,7 @@ pub fn plan_with_all_hazards(old: &Schema, new: &Schema, root: &FieldPath) -> Re
     plan_with(Planner::with_all_hazards(root, &new), &overloads::rename_function_keys(old, &new))
 }
 
+/// Plans the migration from `old` to the new schema of the planner. The functions of both have the same keys.
 fn plan_with(mut planner: Planner, old: &Schema) -> Result<StepGroups, Vec<Diagnostic>> {
     let new = planner.new;
     let renamed = rename::apply(&mut planner, old);
@@ -103,6 +104,7 @@ fn plan_with(mut planner: Planner, old: &Schema) -> Result<StepGroups, Vec<Diagn
     Ok(group_steps(steps))
 }
 
+/// Returns the finding for objects that need each other in a cycle.
 fn cycle_finding(cycle: &[ObjectNode], root: &FieldPath) -> Diagnostic {
     let objects: Vec<String> = cycle.iter().map(ToString::to_string).collect();
     Diagnostic::error(Code::ObjectCycle, root.clone())
@@ -121,11 +123,12 @@ fn group_steps(steps: Vec<MigrationStep>) -> StepGroups {
     let mut groups: StepGroups = Vec::new();
     for step in steps {
         let joins_group = groups.last().and_then(|group| group.last()).is_some_and(|last| {
+            // Earlier steps may have added the constraints without a check of existing rows.
             let begins_validation =
                 matches!(step.phase, Phase::Validate | Phase::ValidateKeys) && last.phase < step.phase;
-            let same_kind = is_separate(last.phase) == is_separate(step.phase)
+            let has_same_needs = is_separate(last.phase) == is_separate(step.phase)
                 && (last.phase == Phase::Extensions) == (step.phase == Phase::Extensions);
-            same_kind && !begins_validation && step.phase != Phase::Concurrent
+            has_same_needs && !begins_validation && step.phase != Phase::Concurrent
         });
         match groups.last_mut() {
             Some(group) if joins_group => group.push(step),

@@ -46,8 +46,8 @@ fn report_type(kind: &UserType, report: &mut impl FnMut(&str, bool)) {
                 .chain(domain.checks.values())
                 .for_each(|text| report_names(text.as_str(), true, report));
         }
-        UserType::Composite(kind) => {
-            kind.attributes.iter().for_each(|part| report(&user_type_name(&part.kind), true));
+        UserType::Composite(composite) => {
+            composite.attributes.iter().for_each(|attribute| report(&user_type_name(&attribute.kind), true));
         }
         UserType::Range(range) => {
             report(&user_type_name(&range.subtype), true);
@@ -62,14 +62,14 @@ fn report_function(function: &Function, report: &mut impl FnMut(&str, bool)) {
     let defaults = function.arguments.iter().filter_map(|argument| argument.default.as_ref());
     defaults.for_each(|text| report_names(text.as_str(), true, report));
     function.returns.iter().for_each(|text| report_names(text.as_str(), true, report));
-    // The server records what a body of the SQL standard uses. It checks the body of another SQL function, but none in
-    // another language, when the function is created.
+    // The server records which objects a body of the SQL standard uses. A body that is a string of SQL is only checked
+    // when the function is created, and a body in a different language is not checked at all.
     let always = function.has_standard_body();
     if function.language == FunctionLanguage::Sql {
         // A body may use the operator that the function implements, so operators do not count.
-        let arguments = function.arguments.iter().filter_map(|argument| argument.name.as_ref());
-        let arguments = arguments.map(SqlName::as_str).collect();
-        mentioned_names_except(function.body.as_str(), &arguments).for_each(|word| report(&word, always));
+        let named_arguments = function.arguments.iter().filter_map(|argument| argument.name.as_ref());
+        let argument_names = named_arguments.map(SqlName::as_str).collect();
+        mentioned_names_except(function.body.as_str(), &argument_names).for_each(|word| report(&word, always));
     }
     function.depends_on.iter().for_each(|name| report(name.name(), always));
 }
@@ -82,13 +82,13 @@ fn report_table(table: &Table, report: &mut impl FnMut(&str, bool)) {
     let elements = table.excludes.values().flat_map(|exclude| &exclude.elements);
     let columns_of_indexes = table.indexes.values().flat_map(|index| &index.columns);
     let collations = table.columns.values().map(|column| &column.collation);
-    let keys = || table.partition_by.iter().flat_map(|by| &by.columns);
+    let partition_keys = || table.partition_by.iter().flat_map(|by| &by.columns);
     let collations = collations.chain(columns_of_indexes.map(|column| &column.collation));
-    let collations = collations.chain(keys().map(|key| &key.collation)).flatten();
+    let collations = collations.chain(partition_keys().map(|key| &key.collation)).flatten();
     collations.filter_map(Collation::object).for_each(|name| report(name.name(), true));
     let checks = table.checks.values().map(|check| &check.expression);
     let texts = checks.chain(elements.map(|element| &element.expression));
-    let texts = texts.chain(keys().filter_map(|key| key.expression.as_ref()));
+    let texts = texts.chain(partition_keys().filter_map(|key| key.expression.as_ref()));
     texts.for_each(|text| report_names(text.as_str(), true, report));
 }
 
@@ -102,7 +102,7 @@ pub fn texts_of_exclude(exclude: &Exclude) -> impl Iterator<Item = &Expression> 
     exclude.elements.iter().map(|element| &element.expression).chain(&exclude.predicate)
 }
 
-/// Calls `report` with each name in a text.
+/// Calls `report` with each name and operator in a text, and with `always`.
 fn report_names(text: &str, always: bool, report: &mut impl FnMut(&str, bool)) {
     mentioned_names_and_operators(text).for_each(|name| report(&name, always));
 }

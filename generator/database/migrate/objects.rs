@@ -10,7 +10,7 @@ use crate::database::ddl;
 use crate::database::model::*;
 use crate::diagnostic::Code;
 
-/// Plans changes of all such objects.
+/// Plans changes of all objects that the old or the new schema keeps as their SQL.
 pub fn plan(planner: &mut Planner, diff: &Diff) {
     for (key, old) in &diff.old.objects {
         let is_gone = !diff.new.objects.contains_key(key);
@@ -71,7 +71,7 @@ fn drop_object(planner: &mut Planner, diff: &Diff, (key, old): (&ObjectKey, &Sql
         );
         return;
     }
-    // An object that a column, check, index or domain uses can be dropped only after that object.
+    // An object that a column, check, index or domain uses can be dropped only after its user.
     let phase = if dependent.is_some() { Phase::DropData } else { Phase::DropDependents };
     // Steps of the phase `DropDependents` run before renames.
     let before_renames = diff.before_renames.objects.get(key).filter(|_| phase == Phase::DropDependents);
@@ -87,14 +87,15 @@ fn drop_object(planner: &mut Planner, diff: &Diff, (key, old): (&ObjectKey, &Sql
 /// Returns whether a type had this name only before the renames.
 fn is_old_name(diff: &Diff, kind: &TypeName) -> bool {
     let Some(name) = kind.object() else { return false };
-    let has = |schema: &Schema| schema.types.contains_key(&name) || schema.tables.contains_key(&name);
-    has(diff.before_renames) && !has(diff.old)
+    // Each table is also the type of its rows.
+    let has_type = |schema: &Schema| schema.types.contains_key(&name) || schema.tables.contains_key(&name);
+    has_type(diff.before_renames) && !has_type(diff.old)
 }
 
 fn change_comment(planner: &mut Planner, key: &ObjectKey, old: &SqlObject, new: &SqlObject) {
     let Some(identity) = new.identity() else { return };
     let path = planner.path(&["objects", key.as_str()]);
-    let annotated = AnnotatedObject {
+    let annotated_object = AnnotatedObject {
         phase: Phase::Attach,
         order_in_phase: usize::MAX,
         kind: identity.class.words,
@@ -102,5 +103,5 @@ fn change_comment(planner: &mut Planner, key: &ObjectKey, old: &SqlObject, new: 
         name: key.as_str(),
         path: &path,
     };
-    annotated.plan_comment(planner, old.comment.as_ref(), new.comment.as_ref());
+    annotated_object.plan_comment(planner, old.comment.as_ref(), new.comment.as_ref());
 }

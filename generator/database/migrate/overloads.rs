@@ -1,4 +1,4 @@
-//! Functions of one name with different arguments. Their keys are names that the definition chose, so the old schema
+//! Functions that have the same name but different arguments. A definition chooses their keys freely, so the old schema
 //! gets the keys of the new one before the two are compared.
 
 use std::borrow::Cow;
@@ -14,19 +14,19 @@ pub fn rename_function_keys<'a>(old: Cow<'a, Schema>, new: &Schema) -> Cow<'a, S
     }
     let mut schema = old.into_owned();
     let mut functions: BTreeMap<ObjectName, Function> = BTreeMap::new();
-    let mut rest = Vec::new();
+    let mut removed_functions = Vec::new();
     for (key, mut function) in std::mem::take(&mut schema.functions) {
-        let same = new.functions.iter().find(|(other_key, other)| function.is_same_routine(&key, other, other_key));
-        match same {
+        let mut new_functions = new.functions.iter();
+        match new_functions.find(|(new_key, new)| function.is_same_routine(&key, new, new_key)) {
             Some((new_key, new)) => {
                 function.name.clone_from(&new.name);
                 functions.insert(new_key.clone(), function);
             }
-            None => rest.push((key, function)),
+            None => removed_functions.push((key, function)),
         }
     }
-    for (key, mut function) in rest {
-        // Another function has the key now, so this one is gone and any free key does.
+    for (key, mut function) in removed_functions {
+        // If a different function has the key now, any free key will do, since this function is dropped.
         let name = function.name_in_sql(&key);
         let mut keys = numbered_names(&key, key.name(), ' ');
         let free_key = keys.find(|key| !functions.contains_key(key)).unwrap_or_else(|| key.clone());

@@ -11,8 +11,8 @@ use crate::database::hazard::Hazard;
 use crate::database::model::*;
 use crate::diagnostic::{Code, FieldPath};
 
-/// Returns the name of a table in `allow` and in messages. A listed partition is named as a part of its table:
-/// `orders.orders_2024`.
+/// Returns the name of a table in `allow` and in messages. A listed partition, which is an entry of `partitions` of its
+/// table, is named as a part of this table: `orders.orders_2024`.
 pub fn object_name(name: &ObjectName, table: &Table) -> String {
     match &table.partition_of {
         Some(partition) if partition.is_listed => format!("{}.{}", partition.table, name.name()),
@@ -39,6 +39,7 @@ pub fn table_path(planner: &Planner, name: &ObjectName, table: &Table) -> FieldP
 pub struct Refused;
 
 /// Plans the change of a partition's bound, after other partitions have been dropped and before new ones are created.
+/// A table that is not a partition is left unchanged.
 ///
 /// # Errors
 /// [`Refused`] if the change cannot be planned.
@@ -95,6 +96,7 @@ struct PartitionColumn<'a> {
 }
 
 impl<'a> PartitionColumn<'a> {
+    /// Returns these properties of a column.
     fn of_column(column: &'a Column) -> Self {
         PartitionColumn { default: column.default.as_ref(), nullable: column.nullable }
     }
@@ -109,9 +111,10 @@ pub fn change_columns(planner: &mut Planner, diff: &Diff, table: &TableChange) {
     for (column, new) in &table.new.columns {
         let Some(inherited) = partitioned.columns.get(column) else { continue };
         let change = ColumnChange { table, column, order_in_phase };
+        // The old column of the partition, and that of the partitioned table.
         let old_pair =
             table.old.columns.get(column).zip(old_partitioned.and_then(|partitioned| partitioned.columns.get(column)));
-        let (inherited_state, is_retyped) = match old_pair {
+        let (state_before, is_retyped) = match old_pair {
             None => (PartitionColumn::of_column(inherited), false),
             Some((old, old_inherited)) => state_after_inheritance(diff, (old, old_inherited), inherited),
         };
@@ -122,7 +125,7 @@ pub fn change_columns(planner: &mut Planner, diff: &Diff, table: &TableChange) {
             let step = change.step(Phase::DropConstraints, "default", "has no default while its type changes");
             planner.push(step.up(change.set_default(None)).down(change.set_default(old.default.as_ref())));
         }
-        change_column(planner, &change, inherited_state, PartitionColumn::of_column(new));
+        change_column(planner, &change, state_before, PartitionColumn::of_column(new));
     }
 }
 

@@ -1,6 +1,6 @@
-//! Indexes of single partitions that are like an index of the partitioned table. When the server creates an index of a
-//! partitioned table, it uses such an index of a partition instead of building one, so the partition would lack its own.
-//! Therefore the partition's own index is built after that of the partitioned table.
+//! Indexes of single partitions that equal an index of the partitioned table. When the server creates an index of a
+//! partitioned table, it uses an equal index of a partition instead of building one, so the partition would have one index
+//! instead of two. Therefore the separate index of the partition is built after that of the partitioned table.
 
 use super::diff::Diff;
 use super::step::{MigrationStep, Phase};
@@ -26,7 +26,7 @@ pub(super) fn depth(schema: &Schema, name: &ObjectName) -> usize {
 
 /// Returns the step that builds an index of a partition, after the indexes of the tables above it.
 pub(super) fn after_ancestors(diff: &Diff, name: &ObjectName, step: MigrationStep) -> MigrationStep {
-    // The foreign keys of the phase come at 10.
+    // The settings of indexes come later in the phase, at 9, and the foreign keys at 10.
     let step = MigrationStep { phase: Phase::Keys, ..step };
     step.order_in_phase(depth(diff.new, name).min(8))
 }

@@ -15,7 +15,7 @@ pub struct Planner<'a> {
     pub new: &'a Schema,
     pub steps: Vec<MigrationStep>,
     pub findings: Vec<Diagnostic>,
-    /// Hazards that the definition allows; `None` allows all.
+    /// For each object, the hazards that the definition allows, with the user's reasons; `None` allows all.
     allow: Option<&'a BTreeMap<String, BTreeMap<Hazard, Text>>>,
 }
 
@@ -30,7 +30,8 @@ impl<'a> Planner<'a> {
         Planner { root, new, steps: Vec::new(), findings: Vec::new(), allow: None }
     }
 
-    /// Returns the path of a field of the database, such as `tables`, `orders`.
+    /// Returns the path of a field of the database in the stack. `keys` are those below the database, such as `tables` and
+    /// `orders`.
     pub fn path(&self, keys: &[&str]) -> FieldPath {
         keys.iter().fold(self.root.clone(), |path, key| path.key(*key))
     }

@@ -15,9 +15,9 @@ type PartsByTable = BTreeMap<ObjectName, BTreeSet<SqlName>>;
 /// The parts of tables that call a function which is created again.
 #[derive(Default)]
 pub struct RecreatedParts {
-    /// Columns whose defaults are dropped. Defaults that another step sets are left out.
+    /// Columns whose defaults are dropped. A column that is retyped is left out, since a different step sets its default.
     pub defaults: PartsByTable,
-    /// Checks that are dropped. Checks that renames change are left out.
+    /// Checks that are dropped. Checks with a column or name that is renamed are left out.
     checks: PartsByTable,
     /// Exclusion constraints that are dropped.
     excludes: PartsByTable,
@@ -28,26 +28,26 @@ pub struct RecreatedParts {
 }
 
 impl RecreatedParts {
-    /// Returns the parts of tables, except those of partitioned tables and partitions, which share them. All tables have
-    /// generated columns.
+    /// Returns the parts of all tables that call a recreated function. Of partitioned tables and partitions, which share
+    /// their other parts, only generated columns are included.
     pub fn of(before_renames: &Schema, old: &Schema, new: &Schema, affected: &Affected) -> Self {
         let mut parts = RecreatedParts::default();
         let is_recreated =
             |name: &&ObjectName| affected.recreated_routines.contains(*name) && new.functions.contains_key(*name);
         let recreated = old.functions.keys().filter(is_recreated);
-        let functions: BTreeSet<_> =
+        let function_names: BTreeSet<_> =
             recreated.map(|name| mentioned_as(old, &ObjectNode(ObjectKind::Function, name))).collect();
-        if functions.is_empty() {
+        if function_names.is_empty() {
             return parts;
         }
-        let calls = |text: &str| mentioned_names(text).any(|word| functions.contains(&word));
+        let calls = |text: &str| mentioned_names(text).any(|word| function_names.contains(&word));
         for (name, table) in &old.tables {
             let generated = affected.regenerated_columns(name).iter().filter(|key| {
                 let generated = table.columns.get(*key).and_then(|column| column.generated.as_ref());
                 generated.is_some_and(|generated| calls(generated.as_str()))
             });
             add(&mut parts.generated, name, generated);
-            // Defaults and checks are dropped before columns and tables get other names.
+            // The other parts are dropped before the renames, so parts that a rename changes are left out.
             let Some(before) = before_renames.tables.get(name) else { continue };
             if table.partition_by.is_some() || table.partition_of.is_some() {
                 continue;
@@ -75,6 +75,7 @@ impl RecreatedParts {
         parts
     }
 
+    /// Returns whether the default of a column is dropped. The methods below return the same for other parts.
     pub fn has_default(&self, table: &ObjectName, column: &SqlName) -> bool {
         has_part(&self.defaults, table, column)
     }

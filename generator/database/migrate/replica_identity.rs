@@ -25,6 +25,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     if is_index(from) {
         planner.push(step(Phase::DropConstraints).up(set(&default_identity)).down(set(from)));
     }
+    // The identity after the first step, if there is one.
     let identity_between = if is_index(from) { &default_identity } else { from };
     if to != identity_between {
         // The keys of the phase come first, at position 0, then the foreign keys, at 10.
@@ -32,7 +33,8 @@ pub fn plan(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     }
 }
 
-/// Returns whether the index of an identity is dropped, even if it is built again afterwards.
+/// Returns whether the index of an identity is dropped, even if it is built again afterwards; false for an identity
+/// without an index.
 fn index_is_dropped(diff: &Diff, change: &TableChange, identity: &ReplicaIdentity) -> bool {
     let ReplicaIdentity::Index(index) = identity else { return false };
     let dropped = dropped_parts(diff, change);

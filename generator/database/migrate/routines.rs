@@ -31,7 +31,7 @@ fn create_functions(planner: &mut Planner, diff: &Diff) {
         if let Some(old) = old
             && !diff.affected.recreated_routines.contains(name)
         {
-            function_definition(planner, diff, name, (old, new));
+            change_function(planner, diff, name, (old, new));
             continue;
         }
         let path = planner.path(&["functions", name.as_str()]);
@@ -46,7 +46,7 @@ fn create_functions(planner: &mut Planner, diff: &Diff) {
 }
 
 /// Plans the change of a function in place, with its grants and comment.
-fn function_definition(planner: &mut Planner, diff: &Diff, name: &ObjectName, (old, new): (&Function, &Function)) {
+fn change_function(planner: &mut Planner, diff: &Diff, name: &ObjectName, (old, new): (&Function, &Function)) {
     let path = planner.path(&["functions", name.as_str()]);
     let order_in_phase = diff.new_graph.position(ObjectKind::Function, name);
     let replace = |function: &Function| ddl::function_definition(name, function, "CREATE OR REPLACE");
@@ -59,7 +59,7 @@ fn function_definition(planner: &mut Planner, diff: &Diff, name: &ObjectName, (o
         );
     }
     let (kind, object) = (ddl::function_kind(new), ddl::function_signature(name, new));
-    let annotated = AnnotatedObject {
+    let annotated_object = AnnotatedObject {
         phase: Phase::Create,
         order_in_phase,
         kind,
@@ -69,8 +69,8 @@ fn function_definition(planner: &mut Planner, diff: &Diff, name: &ObjectName, (o
     };
     let (old_grants, new_grants) = (old.effective_grants(), new.effective_grants());
     let new_rights = Rights::new(&new_grants, &new.grant_options);
-    annotated.plan_grants(planner, Rights::new(&old_grants, &old.grant_options), new_rights);
-    annotated.plan_comment(planner, old.comment.as_ref(), new.comment.as_ref());
+    annotated_object.plan_grants(planner, Rights::new(&old_grants, &old.grant_options), new_rights);
+    annotated_object.plan_comment(planner, old.comment.as_ref(), new.comment.as_ref());
 }
 
 /// Plans the removal of functions that the definition no longer has, and of those that are recreated.
@@ -93,7 +93,7 @@ fn drop_functions(planner: &mut Planner, diff: &Diff) {
             );
             continue;
         }
-        // A function that a column, check, index or domain uses can be dropped only after that object.
+        // A function that a column, check, index or domain uses can be dropped only after its user.
         let (phase, path) = match (is_gone, dependent) {
             (true, Some(_)) => (Phase::DropData, planner.path(&["functions"])),
             (true, None) => (Phase::DropDependents, planner.path(&["functions"])),
@@ -106,10 +106,10 @@ fn drop_functions(planner: &mut Planner, diff: &Diff) {
         // Steps of the phase `DropDependents` run before renames, so they use the old names of types.
         let old =
             if phase == Phase::DropDependents { diff.before_renames.functions.get(name).unwrap_or(old) } else { old };
-        let first = if phase == Phase::DropConstraints { keys::AFTER_GENERATED_COLUMNS } else { 1 };
+        let first_position = if phase == Phase::DropConstraints { keys::AFTER_GENERATED_COLUMNS } else { 1 };
         planner.push(
             MigrationStep::new(phase, name.as_str(), path, format!("the function {name} {why}"))
-                .order_in_phase(first + diff.old_graph.reverse_position(ObjectKind::Function, name))
+                .order_in_phase(first_position + diff.old_graph.reverse_position(ObjectKind::Function, name))
                 .up(format!("DROP {};", ddl::function_identity(name, old)))
                 .down(ddl::create_function(name, old)),
         );
@@ -153,7 +153,7 @@ fn create_views(planner: &mut Planner, diff: &Diff) {
             continue;
         };
         indexes::plan(planner, diff, name, &old.indexes, &new.indexes, &path);
-        let annotated = AnnotatedObject {
+        let annotated_object = AnnotatedObject {
             phase: Phase::Attach,
             order_in_phase,
             kind,
@@ -161,23 +161,28 @@ fn create_views(planner: &mut Planner, diff: &Diff) {
             name: name.as_str(),
             path: &path,
         };
-        let change = |from: &View, to: &View| ddl::change_view_grants(name, Some(from), to);
-        annotated.push_grants(planner, change(old, new), change(new, old));
-        annotated.plan_comment(planner, old.comment.as_ref(), new.comment.as_ref());
-        plan_columns_of_view(planner, &annotated, name, (old, new));
+        let statements = |from: &View, to: &View| ddl::change_view_grants(name, Some(from), to);
+        annotated_object.push_grants(planner, statements(old, new), statements(new, old));
+        annotated_object.plan_comment(planner, old.comment.as_ref(), new.comment.as_ref());
+        plan_columns_of_view(planner, &annotated_object, name, (old, new));
     }
 }
 
 /// Plans changes of the defaults and comments of a view's columns.
-fn plan_columns_of_view(planner: &mut Planner, view: &AnnotatedObject, name: &ObjectName, (old, new): (&View, &View)) {
+fn plan_columns_of_view(
+    planner: &mut Planner,
+    annotated_view: &AnnotatedObject,
+    name: &ObjectName,
+    (old, new): (&View, &View),
+) {
     for column in changed_keys(&old.column_defaults, &new.column_defaults) {
         let set_default = |view: &View| ddl::view_column_default(name, column, view.column_defaults.get(column));
-        planner.push(view.step("column_defaults").up(set_default(new)).down(set_default(old)));
+        planner.push(annotated_view.step("column_defaults").up(set_default(new)).down(set_default(old)));
     }
     let (old, new) = (&old.column_comments, &new.column_comments);
     for column in changed_keys(old, new) {
         let set_comment = |text| ddl::view_column_comment(name, column, text);
-        let step = view.step("column_comments").up(set_comment(new.get(column)));
+        let step = annotated_view.step("column_comments").up(set_comment(new.get(column)));
         planner.push(step.down(set_comment(old.get(column))));
     }
 }

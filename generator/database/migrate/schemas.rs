@@ -18,6 +18,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
     for (name, new) in &diff.new.schemas {
         let path = planner.path(&["schemas", name.as_str()]);
         let old = diff.old.schemas.get(name);
+        // Every database has the schema `public`.
         if old.is_none() && name.as_str() != PUBLIC_SCHEMA {
             let step =
                 MigrationStep::new(Phase::Create, name.as_str(), path.clone(), format!("the schema {name} is new"));
@@ -44,7 +45,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
         if old.comment.is_some() {
             down.push(ddl::comment("SCHEMA", &object, old.comment.as_ref()));
         }
-        // The last position: the schema is empty only after all its objects are gone.
+        // This step has the last position, since the schema is empty only after all its objects have been dropped.
         planner.push(step.order_in_phase(usize::MAX).up(format!("DROP SCHEMA {object};")).down(down.join("\n")));
     }
     let (old, new) = (&diff.old.default_privileges, &diff.new.default_privileges);
@@ -57,26 +58,29 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
     plan_extensions(planner, diff);
 }
 
+/// Returns a schema as an object with a comment and grants. `object` is its name in SQL.
 fn annotated_schema<'a>(phase: Phase, name: &'a SqlName, object: &'a str, path: &'a FieldPath) -> AnnotatedObject<'a> {
     AnnotatedObject { phase, order_in_phase: SCHEMA_POSITION, kind: "SCHEMA", object, name: name.as_str(), path }
 }
 
 /// Plans changes of the comment, the grants and the default privileges of a schema.
-fn plan_schema(planner: &mut Planner, annotated: &AnnotatedObject, old: &Namespace, new: &Namespace) {
-    annotated.plan_comment(planner, old.comment.as_ref(), new.comment.as_ref());
-    let (old_grants, new_grants) = (old.effective_grants(annotated.name), new.effective_grants(annotated.name));
+fn plan_schema(planner: &mut Planner, annotated_object: &AnnotatedObject, old: &Namespace, new: &Namespace) {
+    annotated_object.plan_comment(planner, old.comment.as_ref(), new.comment.as_ref());
+    let name = annotated_object.name;
+    let (old_grants, new_grants) = (old.effective_grants(name), new.effective_grants(name));
     let old_rights = Rights::new(&old_grants, &old.grant_options);
-    annotated.plan_grants(planner, old_rights, Rights::new(&new_grants, &new.grant_options));
+    annotated_object.plan_grants(planner, old_rights, Rights::new(&new_grants, &new.grant_options));
     let (old, new) = (&old.default_privileges, &new.default_privileges);
     if old != new {
-        let change = |from, to| ddl::change_default_privileges(Some(annotated.object), from, to).join("\n");
-        let (name, path) = (annotated.name, annotated.path.key("default_privileges"));
-        let step = MigrationStep::new(annotated.phase, name, path, format!("{name}: default privileges"));
+        let change = |from, to| ddl::change_default_privileges(Some(annotated_object.object), from, to).join("\n");
+        let path = annotated_object.path.key("default_privileges");
+        let step = MigrationStep::new(annotated_object.phase, name, path, format!("{name}: default privileges"));
         planner.push(step.up(change(old, new)).down(change(new, old)).hazard(Hazard::AuthzUpdate));
     }
 }
 
-/// Plans changes of extensions. They are removed in a separate phase, since this needs other rights.
+/// Plans changes of extensions. They are removed in a separate phase, since only the role that created an extension, or a
+/// superuser, can remove it.
 fn plan_extensions(planner: &mut Planner, diff: &Diff) {
     let path = planner.path(&["extensions"]);
     for name in diff.new.extensions.difference(&diff.old.extensions) {

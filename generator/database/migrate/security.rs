@@ -11,17 +11,17 @@ use crate::database::hazard::Hazard;
 use crate::database::identifiers::mentioned_names_and_operators;
 use crate::database::model::*;
 
-/// Returns the SQL of a statement that must see all rows of the tables. The owner of the tables runs the migrations;
-/// forced row security, which also applies to the owner, is switched off during the statement.
+/// Returns `sql`, a statement that must see all rows of the tables, with statements around it that switch off forced row
+/// security. The owner of the tables runs the migrations, and only forced row security applies to the owner.
 pub fn without_forced_row_security<'a>(
     tables: impl IntoIterator<Item = (&'a ObjectName, Option<&'a Table>)>,
     sql: &str,
 ) -> String {
     let is_forced = |table: Option<&Table>| table.is_some_and(|table| table.row_security == RowSecurity::Forced);
-    let forced: BTreeSet<&ObjectName> =
+    let forced_tables: BTreeSet<&ObjectName> =
         tables.into_iter().filter(|(_, table)| is_forced(*table)).map(|(name, _)| name).collect();
     let alter = |action: &'static str| {
-        forced.iter().map(move |name| format!("ALTER TABLE {} {action} ROW LEVEL SECURITY;", name.sql()))
+        forced_tables.iter().map(move |name| format!("ALTER TABLE {} {action} ROW LEVEL SECURITY;", name.sql()))
     };
     alter("NO FORCE").chain([sql.to_owned()]).chain(alter("FORCE")).collect::<Vec<_>>().join("\n")
 }
@@ -35,13 +35,14 @@ fn depends_on_change(diff: &Diff, table: &ObjectName, policy: &Policy) -> bool {
     names.any(|name| {
         let name = name.as_ref();
         let mut recreated = diff.recreated.get(name).into_iter().flatten();
+        // For the table of the policy, only the columns below matter.
         recreated.any(|node| *node != ObjectNode(ObjectKind::Table, table))
             || retyped.contains(name)
             || regenerated.contains(name)
     })
 }
 
-/// Returns whether an old policy can remain, so that it is not dropped.
+/// Returns whether an old policy remains: the new policy has the same rules, and the old one depends on no change.
 fn policy_remains(diff: &Diff, change: &TableChange, key: &SqlName, old: &Policy) -> bool {
     let has_same_rules = change.new.policies.get(key).is_some_and(|new| new.has_rules_of(old));
     has_same_rules && !depends_on_change(diff, change.name, old)
@@ -91,9 +92,9 @@ fn change_row_security(planner: &mut Planner, change: &TableChange) {
     let object =
         new.partition_of.as_ref().filter(|partition| partition.is_listed).map_or(name, |partition| &partition.table);
     let change_sql = |from: RowSecurity, to: RowSecurity| ddl::row_security(&name.sql(), from, to).join("\n");
-    let is_lost =
+    let loses_property =
         |has_property: fn(RowSecurity) -> bool| has_property(old.row_security) && !has_property(new.row_security);
-    let is_weaker = is_lost(RowSecurity::is_on) || is_lost(RowSecurity::is_forced);
+    let is_weaker = loses_property(RowSecurity::is_on) || loses_property(RowSecurity::is_forced);
     let why = format!("{name}: row-level security");
     planner.push(
         MigrationStep::new(Phase::Attach, object.as_str(), path.key("row_security"), why)
@@ -104,7 +105,7 @@ fn change_row_security(planner: &mut Planner, change: &TableChange) {
     );
 }
 
-/// Plans new policies and those that were dropped for a change.
+/// Plans new policies, those that were dropped for a change, and changes of the comments of those that remain.
 fn add_policies(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let TableChange { kind, name, old, new, path } = *change;
     for (key, policy) in &new.policies {

@@ -55,7 +55,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
         let old = old.unwrap_or(&no_sequence);
         change_owner(planner, name, (old.owned_by.as_ref(), new.owned_by.as_ref()), &path);
         let (kind, object) = ("SEQUENCE", name.sql());
-        let annotated = AnnotatedObject {
+        let annotated_object = AnnotatedObject {
             phase: Phase::Create,
             order_in_phase,
             kind,
@@ -63,8 +63,8 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
             name: name.as_str(),
             path: &path,
         };
-        annotated.plan_grants(planner, old.rights(), new.rights());
-        annotated.plan_comment(planner, old.comment.as_ref(), new.comment.as_ref());
+        annotated_object.plan_grants(planner, old.rights(), new.rights());
+        annotated_object.plan_comment(planner, old.comment.as_ref(), new.comment.as_ref());
     }
     for (name, old) in diff.old.sequences.iter().filter(|(name, _)| !diff.new.sequences.contains_key(*name)) {
         if old.owned_by.as_ref().is_some_and(|owner| becomes_identity(diff, owner)) {
@@ -87,31 +87,33 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
 /// Returns the identity column of the old schema whose numbers a new sequence continues.
 fn identity_of_new_sequence<'a>(diff: &Diff, name: &ObjectName, new: &'a Sequence) -> Option<&'a ColumnOf> {
     let owner = new.owned_by.as_ref().filter(|_| !diff.old.sequences.contains_key(name))?;
-    changes_identity(diff, owner, |old, new| old && !new).then_some(owner)
+    changes_identity(diff, owner, |was_identity, is_identity| was_identity && !is_identity).then_some(owner)
 }
 
 /// Returns whether a column that a sequence numbers becomes an identity column.
 fn becomes_identity(diff: &Diff, owner: &ColumnOf) -> bool {
-    changes_identity(diff, owner, |old, new| !old && new)
+    changes_identity(diff, owner, |was_identity, is_identity| !was_identity && is_identity)
 }
 
-/// Returns whether both sides have a column, and a condition is true for whether it is an identity column in each.
+/// Returns whether both sides have a column, and `condition` is true. Its arguments are whether the column is an identity
+/// column in the old schema, and in the new one. Columns of partitioned tables are left out.
 fn changes_identity(diff: &Diff, owner: &ColumnOf, condition: impl Fn(bool, bool) -> bool) -> bool {
-    let column = |schema: &Schema| {
+    let is_identity = |schema: &Schema| {
         let table = schema.tables.get(&owner.table).filter(|table| table.partition_by.is_none())?;
         Some(table.columns.get(&owner.column)?.identity.is_some())
     };
-    column(diff.old).zip(column(diff.new)).is_some_and(|(old, new)| condition(old, new))
+    is_identity(diff.old).zip(is_identity(diff.new)).is_some_and(|(old, new)| condition(old, new))
 }
 
-/// Returns the sequence that numbered the rows of a column before it becomes an identity column. One of several
-/// sequences of the column numbers its rows.
+/// Returns the sequence that numbered the rows of a column before it becomes an identity column; `None` if it does not
+/// become one. If the column owns several sequences, the first by name is returned.
 pub fn sequence_before_identity<'a>(diff: &Diff<'a>, owner: &ColumnOf) -> Option<(&'a ObjectName, &'a Sequence)> {
-    let mut gone = diff.old.sequences.iter().filter(|(name, _)| !diff.new.sequences.contains_key(*name));
-    gone.find(|(_, sequence)| sequence.owned_by.as_ref() == Some(owner)).filter(|_| becomes_identity(diff, owner))
+    let mut removed_sequences = diff.old.sequences.iter().filter(|(name, _)| !diff.new.sequences.contains_key(*name));
+    let owned_sequence = removed_sequences.find(|(_, sequence)| sequence.owned_by.as_ref() == Some(owner));
+    owned_sequence.filter(|_| becomes_identity(diff, owner))
 }
 
-/// Returns whether a new sequence continues the numbers of an identity column.
+/// Returns whether a new sequence continues the numbers of a column that was an identity column.
 pub fn sequence_follows_identity(diff: &Diff, owner: &ColumnOf) -> bool {
     let mut sequences = diff.new.sequences.iter();
     sequences.any(|(name, sequence)| identity_of_new_sequence(diff, name, sequence) == Some(owner))

@@ -48,7 +48,7 @@ pub enum Phase {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Down {
     Sql(String),
-    /// Nothing needs to be done.
+    /// Nothing needs to be done, for example because the `down` of an earlier step drops the object.
     Nothing,
     /// The step cannot be reverted, for this reason.
     Irreversible(&'static str),
@@ -83,6 +83,7 @@ pub struct MigrationStep {
 }
 
 impl MigrationStep {
+    /// Returns a step without SQL, at the first position of its phase.
     pub fn new(phase: Phase, object: impl Into<String>, source: FieldPath, why: impl Into<String>) -> Self {
         MigrationStep {
             phase,
@@ -133,6 +134,7 @@ impl MigrationStep {
         self
     }
 
+    /// Makes the step a concurrent build of an index.
     #[must_use]
     pub fn index(mut self, name: ObjectName) -> Self {
         self.mode = StepMode::Index(name);

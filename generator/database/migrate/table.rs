@@ -108,8 +108,9 @@ fn alter_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
 /// Returns the position of a step that changes whether a table is logged: a logged table cannot refer to an unlogged one,
 /// so a referring table becomes unlogged before the other table, and logged after it.
 fn logging_position(diff: &Diff, name: &ObjectName, unlogged: bool) -> usize {
-    // The number of keys in the longest chain that begins at the table. Keys in a circle end at the number of tables.
+    // The number of foreign keys in the longest chain that begins at the table. For a cycle of keys, the number of tables.
     let mut depth = 0;
+    // The tables at this depth.
     let mut reached = BTreeSet::from([name]);
     while depth < diff.old.tables.len() {
         let tables = reached.into_iter().filter_map(|table| Some((table, diff.old.tables.get(table)?)));
@@ -180,14 +181,14 @@ fn change_settings(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     // A column that is dropped and added again is left out: the step that adds it also grants its privileges. The
     // `down` of the step that drops a column also restores its privileges, so `down` here leaves out columns that only
     // one side has.
-    let is_kept = |column: &SqlName| !diff.affected.regenerated_columns(name).contains(column);
-    let is_kept_in_both =
-        |column: &SqlName| is_kept(column) && old.columns.contains_key(column) && new.columns.contains_key(column);
-    let down = ddl::change_table_grants(&table_sql, new, old, is_kept_in_both);
-    annotated_table.push_grants(planner, ddl::change_table_grants(&table_sql, old, new, is_kept), down);
+    let keeps_grants = |column: &SqlName| !diff.affected.regenerated_columns(name).contains(column);
+    let keeps_grants_in_both =
+        |column: &SqlName| keeps_grants(column) && old.columns.contains_key(column) && new.columns.contains_key(column);
+    let down = ddl::change_table_grants(&table_sql, new, old, keeps_grants_in_both);
+    annotated_table.push_grants(planner, ddl::change_table_grants(&table_sql, old, new, keeps_grants), down);
 }
 
-/// Plans a change of the privileges on the sequence that numbers the rows.
+/// Plans a change of the privileges on the sequence of an identity column.
 fn plan_identity_grants(
     planner: &mut Planner,
     table: &ObjectName,
@@ -198,15 +199,16 @@ fn plan_identity_grants(
         return;
     }
     let none = Grants::new();
-    let has_identity = old.is_some_and(|old| old.identity.is_some());
-    let old_rights = old.filter(|_| has_identity).map_or(Rights::new(&none, &none), Column::identity_rights);
+    let had_identity = old.is_some_and(|old| old.identity.is_some());
+    let old_rights = old.filter(|_| had_identity).map_or(Rights::new(&none, &none), Column::identity_rights);
     let change = |from, to| ddl::change_identity_grants(table, column, from, to);
     let Some(up) = change(old_rights, new.identity_rights()) else { return };
     let mut step = annotated_column.step("identity_grants").up(up).hazard(Hazard::AuthzUpdate);
-    if has_identity {
+    if had_identity {
         step = step.down(change(new.identity_rights(), old_rights).unwrap_or_default());
     } else {
-        // A sequence that is new is dropped as a whole. It exists only after the column has become NOT NULL.
+        // The `down` of the step that creates the sequence drops it with its privileges. The sequence exists only after the
+        // column has become NOT NULL.
         let is_late = old.is_some_and(|old| old.nullable && !new.nullable);
         step = MigrationStep { phase: if is_late { Phase::Validate } else { step.phase }, ..step };
         step = step.order_in_phase(usize::MAX);
@@ -232,6 +234,7 @@ fn plan_column_storage(
     if old.storage == new.storage && old.compression == new.compression {
         return;
     }
+    // Without a known default, the step cannot name the storage that it must restore.
     let is_default_known = new.kind.default_storage().is_some();
     if new.storage.is_none() && old.storage.is_some() && !is_default_known {
         planner.refuse(

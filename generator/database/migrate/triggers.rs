@@ -23,7 +23,8 @@ struct TriggerOwner<'a> {
     new: &'a Triggers,
     /// Whether the table or view is recreated, with all its triggers.
     is_recreated: bool,
-    /// Whether the server cannot replace its triggers, since it copied them to or from other tables.
+    /// Whether the table is partitioned or a partition. The server copies triggers to partitions, and cannot replace a
+    /// trigger with copies.
     has_copies: bool,
     path: &'a FieldPath,
 }
@@ -51,17 +52,17 @@ pub fn add_to_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
 
 /// Plans changes of the triggers of all views.
 pub fn plan_views(planner: &mut Planner, diff: &Diff) {
-    let none = Triggers::new();
-    let new_only = diff.new.views.keys().filter(|name| !diff.old.views.contains_key(*name));
-    for name in diff.old.views.keys().chain(new_only) {
+    let no_triggers = Triggers::new();
+    let new_views = diff.new.views.keys().filter(|name| !diff.old.views.contains_key(*name));
+    for name in diff.old.views.keys().chain(new_views) {
         let (old, new) = (diff.old.views.get(name), diff.new.views.get(name));
-        let old = old.map_or(&none, |view| &view.triggers);
+        let old = old.map_or(&no_triggers, |view| &view.triggers);
         let path = if new.is_some() { planner.path(&["views", name.as_str()]) } else { planner.path(&["views"]) };
         let owner = TriggerOwner {
             name,
             before_renames: (name, old),
             old,
-            new: new.map_or(&none, |view| &view.triggers),
+            new: new.map_or(&no_triggers, |view| &view.triggers),
             is_recreated: diff.affected.recreated_routines.contains(name),
             has_copies: false,
             path: &path,
@@ -103,7 +104,7 @@ impl<'a> TriggerOwner<'a> {
         let columns_change =
             !affected.retyped_columns(self.name).is_empty() || !affected.regenerated_columns(self.name).is_empty();
         let mentions_columns = old.condition.is_some() || !old.update_of.is_empty();
-        // The functions of servers and extensions are in no schema.
+        // Functions of the server and of extensions are not in the old schema, but they do not change.
         let is_declared = diff.old.functions.contains_key(&old.function);
         let loses_function = is_declared && affected.drops_function(diff.new, &old.function);
         let depends_on_change = loses_function || (columns_change && mentions_columns);
@@ -174,8 +175,8 @@ impl<'a> TriggerOwner<'a> {
 
     /// Returns the SQL that replaces a trigger. The server then enables it, and keeps its comment.
     fn replace_sql(&self, key: &SqlName, from: &Trigger, to: &Trigger) -> String {
-        let enabled = Trigger { enabled: TriggerState::default(), ..from.clone() };
-        let replaced = ddl::replace_trigger(self.name, key, to);
-        [replaced, self.settings_sql(key, &enabled, to)].join("\n").trim_end().to_owned()
+        let trigger_after_replacement = Trigger { enabled: TriggerState::default(), ..from.clone() };
+        let replacement = ddl::replace_trigger(self.name, key, to);
+        [replacement, self.settings_sql(key, &trigger_after_replacement, to)].join("\n").trim_end().to_owned()
     }
 }

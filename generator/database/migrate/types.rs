@@ -51,6 +51,7 @@ fn change_type(planner: &mut Planner, diff: &Diff, change: &TypeChange<UserType>
         (UserType::Domain(old), UserType::Domain(new)) => change_domain(planner, diff, &change.with(old, new)),
         (UserType::Composite(old), UserType::Composite(new)) => change_composite(planner, diff, &change.with(old, new)),
         (UserType::Range(old), UserType::Range(new)) => {
+            // The other properties, grants and the comment, are changed below.
             let structure = |range: &RangeType| {
                 let RangeType { subtype, collation, opclass, subtype_diff, .. } = range.clone();
                 (subtype, collation, opclass, subtype_diff, range.multirange_name(name))
@@ -74,14 +75,15 @@ fn change_type(planner: &mut Planner, diff: &Diff, change: &TypeChange<UserType>
     // A recreated enumeration is created with its comment.
     if !diff.affected.rebuilt_enumerations.contains(name) {
         let (kind, object) = (ddl::type_kind(new), name.sql());
-        let annotated =
+        let annotated_object =
             AnnotatedObject { phase: Phase::Create, order_in_phase, kind, object: &object, name: name.as_str(), path };
-        let change = |from: &UserType, to: &UserType| ddl::change_type_grants(name, Some(from), to);
-        annotated.push_grants(planner, change(old, new), change(new, old));
-        annotated.plan_comment(planner, old.comment(), new.comment());
+        let statements = |from: &UserType, to: &UserType| ddl::change_type_grants(name, Some(from), to);
+        annotated_object.push_grants(planner, statements(old, new), statements(new, old));
+        annotated_object.plan_comment(planner, old.comment(), new.comment());
     }
 }
 
+/// Plans the change of a domain: of its default, its checks and NOT NULL.
 fn change_domain(planner: &mut Planner, diff: &Diff, change: &TypeChange<Domain>) {
     let TypeChange { name, old, new, order_in_phase, path } = *change;
     let alter = format!("ALTER DOMAIN {}", name.sql());
@@ -106,8 +108,8 @@ fn change_domain(planner: &mut Planner, diff: &Diff, change: &TypeChange<Domain>
     }
     let is_stricter =
         (new.not_null && !old.not_null) || new.checks.iter().any(|(check, new)| old.checks.get(check) != Some(new));
-    let column = || column_with_inner_values(diff.old, name).or_else(|| column_with_inner_values(diff.new, name));
-    if is_stricter && let Some(column) = column() {
+    let find_column = || column_with_inner_values(diff.old, name).or_else(|| column_with_inner_values(diff.new, name));
+    if is_stricter && let Some(column) = find_column() {
         planner.refuse(
             Code::ChangeRefused,
             path.clone(),
@@ -134,14 +136,16 @@ fn change_domain(planner: &mut Planner, diff: &Diff, change: &TypeChange<Domain>
     }
 }
 
-/// Returns the name of a column whose values contain values of a domain, as those of arrays and composite types do.
+/// Returns the name of a column whose values contain values of a domain, such as the elements of an array or the attributes
+/// of a composite type. `None` if there is no such column.
 fn column_with_inner_values(schema: &Schema, domain: &ObjectName) -> Option<String> {
-    // Domains over the domain, and types whose values contain values of it.
+    // `equal_types` are the domain and the domains over it. The values of `outer_types` contain values of the domain.
     let mut equal_types = BTreeSet::from([domain.clone()]);
     let mut outer_types = BTreeSet::new();
     let contains = |equal: &BTreeSet<ObjectName>, outer: &BTreeSet<ObjectName>, kind: &TypeName| {
         kind.object().is_some_and(|object| outer.contains(&object) || (kind.is_array() && equal.contains(&object)))
     };
+    // A type may use a type that comes later in the loop, so repeat until no type is added.
     loop {
         let count = equal_types.len() + outer_types.len();
         for (name, kind) in &schema.types {
@@ -151,7 +155,9 @@ fn column_with_inner_values(schema: &Schema, domain: &ObjectName) -> Option<Stri
             let (is_equal, is_outer) = match kind {
                 UserType::Domain(domain) if contains(&equal_types, &outer_types, &domain.base) => (false, true),
                 UserType::Domain(domain) => (mentions(&domain.base), false),
-                UserType::Composite(kind) => (false, kind.attributes.iter().any(|part| mentions(&part.kind))),
+                UserType::Composite(composite) => {
+                    (false, composite.attributes.iter().any(|attribute| mentions(&attribute.kind)))
+                }
                 UserType::Range(range) => (false, mentions(&range.subtype)),
                 UserType::Enum(_) => (false, false),
             };
@@ -173,6 +179,7 @@ fn column_with_inner_values(schema: &Schema, domain: &ObjectName) -> Option<Stri
     })
 }
 
+/// Plans changes of the checks of a domain. Stored values are checked in a later migration.
 fn change_domain_checks(planner: &mut Planner, change: &TypeChange<Domain>) {
     let TypeChange { name, old, new, order_in_phase, path } = *change;
     let alter = format!("ALTER DOMAIN {}", name.sql());
@@ -201,6 +208,7 @@ fn change_domain_checks(planner: &mut Planner, change: &TypeChange<Domain>) {
     }
 }
 
+/// Plans changes of the attributes of a composite type.
 fn change_composite(planner: &mut Planner, diff: &Diff, change: &TypeChange<Composite>) {
     let TypeChange { name, old, new, order_in_phase, path } = *change;
     let path = path.key("attributes");

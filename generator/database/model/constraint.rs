@@ -38,8 +38,8 @@ pub struct Unique {
 }
 
 impl Unique {
-    /// Returns whether another constraint differs at most in the storage parameters, which change in place unless the
-    /// table is partitioned.
+    /// Returns whether this constraint can become `other` in place: the two are equal or, unless the table is
+    /// partitioned, differ only in storage parameters.
     pub fn is_same_key(&self, other: &Unique, is_partitioned: bool) -> bool {
         self == other || (!is_partitioned && *self == Unique { storage: self.storage.clone(), ..other.clone() })
     }
@@ -96,6 +96,7 @@ pub enum Action {
 }
 
 impl Action {
+    /// Returns the words after ON DELETE and ON UPDATE.
     pub fn sql(self) -> &'static str {
         match self {
             Action::NoAction => "NO ACTION",
@@ -117,7 +118,7 @@ pub struct CheckConstraint {
 }
 
 impl CheckConstraint {
-    /// Returns the condition as text.
+    /// Returns the SQL of the condition.
     pub fn as_str(&self) -> &str {
         self.expression.as_str()
     }

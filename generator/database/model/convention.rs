@@ -3,11 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Column that names the application of a row.
+/// Column that holds the application to which a row belongs.
 pub const APP_COLUMN: &str = "source_account_id";
-/// Column that names the tenant of a row.
+/// Column that holds the tenant to which a row belongs.
 pub const TENANT_COLUMN: &str = "tenant_id";
-/// Server setting that names the tenant of a session.
+/// Server setting that holds the tenant of a session.
 pub const TENANT_SETTING: &str = "app.tenant_id";
 /// Restrictive policy that limits access to rows of the session's tenant; no other policy can widen it.
 pub const TENANT_POLICY: &str = "tenant_isolation";

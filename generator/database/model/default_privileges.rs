@@ -41,9 +41,9 @@ impl DefaultPrivileges {
     }
 }
 
-/// Adds privileges to the grants of an object.
-fn add_all<P: Privilege>(grants: &mut Grants<P>, added: &Grants<P>) {
-    for (role, privileges) in added {
+/// Adds default privileges to the grants of an object.
+fn add_grants<P: Privilege>(grants: &mut Grants<P>, default_grants: &Grants<P>) {
+    for (role, privileges) in default_grants {
         grants.entry(role.clone()).or_default().extend(privileges.iter().copied());
     }
 }
@@ -52,54 +52,56 @@ impl Schema {
     /// Adds default privileges to the grants of all objects, since the server applies them only to objects that are
     /// created later.
     pub fn apply_default_privileges(&mut self) {
-        let in_database = self.default_privileges.clone();
-        for namespace in self.schemas.iter_mut().filter(|(name, _)| name.as_str() != PUBLIC_SCHEMA).map(|(_, it)| it) {
-            add_all(&mut namespace.grants, &in_database.schemas);
+        let database_defaults = self.default_privileges.clone();
+        for (_, namespace) in self.schemas.iter_mut().filter(|(name, _)| name.as_str() != PUBLIC_SCHEMA) {
+            add_grants(&mut namespace.grants, &database_defaults.schemas);
         }
-        self.make_private(&in_database);
-        let in_schemas = self.schemas.iter().map(|(name, namespace)| (name.to_string(), &namespace.default_privileges));
-        let in_schemas: Vec<(String, DefaultPrivileges)> = in_schemas.map(|(name, it)| (name, it.clone())).collect();
-        self.grant_defaults(None, &in_database);
-        for (schema, privileges) in &in_schemas {
+        self.apply_private_defaults(&database_defaults);
+        let schemas = self.schemas.iter();
+        let schema_defaults: Vec<(String, DefaultPrivileges)> =
+            schemas.map(|(name, namespace)| (name.to_string(), namespace.default_privileges.clone())).collect();
+        self.grant_defaults(None, &database_defaults);
+        for (schema, privileges) in &schema_defaults {
             self.grant_defaults(Some(schema), privileges);
         }
     }
 
-    /// Takes the rights that everyone has on functions and types by default.
-    fn make_private(&mut self, privileges: &DefaultPrivileges) {
+    /// Makes functions and types private if the database takes the right to use them from everyone.
+    fn apply_private_defaults(&mut self, privileges: &DefaultPrivileges) {
         if privileges.private_functions {
             self.functions.values_mut().for_each(|function| function.private |= function.is_callable_by_everyone());
         }
         if privileges.private_types {
-            self.types.values_mut().for_each(|kind| kind.set_private(true));
+            self.types.values_mut().for_each(|user_type| user_type.set_private(true));
         }
     }
 
-    /// Adds default privileges in a schema, or in all schemas.
+    /// Adds default privileges to the grants of the objects in a schema; `None` means all schemas.
     fn grant_defaults(&mut self, schema: Option<&str>, privileges: &DefaultPrivileges) {
         let is_included = |name: &ObjectName| schema.is_none_or(|schema| name.schema() == schema);
         for (_, table) in self.tables.iter_mut().filter(|(name, _)| is_included(name)) {
-            add_all(&mut table.grants, &privileges.tables);
+            add_grants(&mut table.grants, &privileges.tables);
             for column in table.columns.values_mut().filter(|column| column.identity.is_some()) {
-                add_all(&mut column.identity_grants, &privileges.sequences);
+                add_grants(&mut column.identity_grants, &privileges.sequences);
             }
         }
         for (_, view) in self.views.iter_mut().filter(|(name, _)| is_included(name)) {
-            add_all(&mut view.grants, &privileges.tables);
+            add_grants(&mut view.grants, &privileges.tables);
         }
         for (_, sequence) in self.sequences.iter_mut().filter(|(name, _)| is_included(name)) {
-            add_all(&mut sequence.grants, &privileges.sequences);
+            add_grants(&mut sequence.grants, &privileges.sequences);
         }
-        for (_, kind) in self.types.iter_mut().filter(|(name, _)| is_included(name)) {
-            add_all(kind.rights_mut().0, &privileges.types);
+        for (_, user_type) in self.types.iter_mut().filter(|(name, _)| is_included(name)) {
+            let (grants, _) = user_type.rights_mut();
+            add_grants(grants, &privileges.types);
         }
         if privileges.functions.is_empty() {
             return;
         }
         for (_, function) in self.functions.iter_mut().filter(|(name, _)| is_included(name)) {
-            // Grants alone would take the right from everyone else.
+            // The first grant ends the right of everyone to call a function, so this right becomes a grant, too.
             function.grants = function.effective_grants();
-            add_all(&mut function.grants, &privileges.functions);
+            add_grants(&mut function.grants, &privileges.functions);
         }
     }
 
@@ -107,7 +109,7 @@ impl Schema {
     pub fn default_table_grants(&self, schema: &str) -> Grants<TablePrivilege> {
         let mut grants = self.default_privileges.tables.clone();
         if let Some((_, namespace)) = self.schemas.iter().find(|(name, _)| name.as_str() == schema) {
-            add_all(&mut grants, &namespace.default_privileges.tables);
+            add_grants(&mut grants, &namespace.default_privileges.tables);
         }
         grants
     }

@@ -13,6 +13,7 @@ pub type Grants<P> = BTreeMap<SqlIdent, BTreeSet<P>>;
 /// The privileges of roles on an object, and the privileges that the roles may grant to others.
 pub struct Rights<'a, P> {
     pub grants: &'a Grants<P>,
+    /// Privileges in `grants` that the roles may grant to others.
     pub options: &'a Grants<P>,
 }
 
@@ -52,10 +53,12 @@ rights! {
     Sequence SequencePrivilege, Function FunctionPrivilege
 }
 
-/// Returns the privileges of `a` that `b` does not have.
-pub fn minus<P: Privilege>(a: &Grants<P>, b: &Grants<P>) -> Grants<P> {
+/// Returns the privileges of roles in `grants` that the roles do not have in `subtracted_grants`. Roles without such
+/// privileges are left out.
+pub fn minus<P: Privilege>(grants: &Grants<P>, subtracted_grants: &Grants<P>) -> Grants<P> {
     let none = BTreeSet::new();
-    let remaining = a.iter().map(|(role, privileges)| (role.clone(), privileges - b.get(role).unwrap_or(&none)));
+    let subtracted = |role: &SqlIdent| subtracted_grants.get(role).unwrap_or(&none);
+    let remaining = grants.iter().map(|(role, privileges)| (role.clone(), privileges - subtracted(role)));
     remaining.filter(|(_, privileges)| !privileges.is_empty()).collect()
 }
 
@@ -68,6 +71,7 @@ pub trait Privilege: Copy + Ord + 'static {
     fn sql(self) -> &'static str;
 }
 
+/// Declares a kind of privilege: an enumeration whose variants have their SQL keywords.
 macro_rules! privileges {
     ($(#[$doc:meta])* $name:ident: $($variant:ident $sql:literal),*) => {
         $(#[$doc])*

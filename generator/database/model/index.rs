@@ -61,7 +61,7 @@ pub struct Index {
 }
 
 impl Index {
-    /// Returns the columns; `None` if a part of the index is an expression.
+    /// Returns the names of the columns; `None` if a part of the index is an expression.
     pub fn column_names(&self) -> Option<Vec<SqlName>> {
         self.columns.iter().map(|column| column.column.clone()).collect()
     }

@@ -52,6 +52,7 @@ pub use trigger::*;
 pub use type_name::*;
 pub use types::*;
 
+/// Returns whether a field has the default value of its type, and is left out where the definition is written.
 pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
@@ -104,14 +105,16 @@ pub struct Schema {
 }
 
 impl Schema {
-    /// Returns the functions with a schema and name, with their keys.
+    /// Returns the functions with this schema and name, each with its key. Functions that share a name have different
+    /// keys.
     pub fn functions_named(&self, name: &ObjectName) -> impl Iterator<Item = (&ObjectName, &Function)> {
         self.functions.iter().filter(move |(key, function)| function.has_name(key, name))
     }
 
-    /// Returns the functions with a name in any schema.
+    /// Returns the functions of all schemas that have this name.
     pub fn functions_in_any_schema<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Function> {
-        self.functions.iter().filter(move |(key, function)| function.unqualified_name(key) == name).map(|(_, it)| it)
+        let functions = self.functions.iter().filter(move |(key, function)| function.unqualified_name(key) == name);
+        functions.map(|(_, function)| function)
     }
 
     /// Copies to `other` what a server does not store: hints, allowances, scopes and explicit dependencies of objects
@@ -182,7 +185,7 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// Returns the grants, and for the schema `public` also the privilege that everyone has by default.
+    /// Returns the grants of the schema `name`; those of `public` include the privilege that everyone has by default.
     pub fn effective_grants(&self, name: &str) -> Grants<SchemaPrivilege> {
         let mut grants = self.grants.clone();
         if name == PUBLIC_SCHEMA && !self.private {

@@ -88,18 +88,20 @@ impl ObjectName {
         }
     }
 
-    /// Returns another name in the same schema.
+    /// Returns the name of another object in the same schema: `audit.log` for the name `log` and the object
+    /// `audit.orders`.
     pub fn in_same_schema(&self, name: &SqlName) -> ObjectName {
         ObjectName::new_in(self.schema(), name.as_str())
     }
 
-    /// Returns the name in SQL, with quotes only where they are needed and without the schema `public`.
+    /// Returns the name in SQL, with quotes only where they are needed and without the schema `public`: `orders`, or
+    /// `audit."createdAt"`.
     pub fn spelled(&self) -> String {
         let name = quoted_if_needed(self.name());
         if self.schema() == PUBLIC_SCHEMA { name } else { format!("{}.{name}", quoted_if_needed(self.schema())) }
     }
 
-    /// Returns the name in SQL, quoted and with its schema.
+    /// Returns the name in SQL, quoted and with its schema: `"public"."orders"`.
     pub fn sql(&self) -> String {
         format!("{}.{}", quoted(self.schema()), quoted(self.name()))
     }
@@ -121,9 +123,9 @@ impl Checked for ObjectName {
         };
         let refusal = SqlName::refusal(&schema).or_else(|| SqlName::refusal(&name));
         refusal.or_else(|| {
-            let written = ObjectName::new_in(&schema, &name);
-            (written.text != text)
-                .then(|| format!("it must be written `{written}`, since only names with `.` or `\"` need quotes"))
+            let canonical = ObjectName::new_in(&schema, &name);
+            (canonical.text != text)
+                .then(|| format!("it must be written `{canonical}`, since only names with `.` or `\"` need quotes"))
         })
     }
 
@@ -161,22 +163,23 @@ pub fn quoted_path_part(name: &str) -> String {
     if name.contains(['.', '"']) { quoted(name) } else { name.to_owned() }
 }
 
-/// Splits a path at its dots, and removes double quotes around its parts; `None` for quotes inside of a part.
+/// Splits a path at its dots, and removes double quotes around its parts: `audit."a.b"` gives `audit` and `a.b`.
+/// Returns `None` for quotes inside of a part.
 pub fn path_parts(text: &str) -> Option<Vec<String>> {
     let mut parts = Vec::new();
-    let mut rest = text;
+    let mut remaining = text;
     loop {
-        let (part, after) = if rest.starts_with('"') {
-            let end = lexer::end_of_quoted(rest)?;
-            (lexer::unquoted_name(&rest[..end]).into_owned(), &rest[end..])
+        let (part, after_part) = if remaining.starts_with('"') {
+            let end = lexer::end_of_quoted(remaining)?;
+            (lexer::unquoted_name(&remaining[..end]).into_owned(), &remaining[end..])
         } else {
-            let end = rest.find('.').unwrap_or(rest.len());
-            (rest[..end].to_owned(), &rest[end..])
+            let end = remaining.find('.').unwrap_or(remaining.len());
+            (remaining[..end].to_owned(), &remaining[end..])
         };
         parts.push(part);
-        match after.strip_prefix('.') {
-            Some(next) => rest = next,
-            None => return after.is_empty().then_some(parts),
+        match after_part.strip_prefix('.') {
+            Some(after_dot) => remaining = after_dot,
+            None => return after_part.is_empty().then_some(parts),
         }
     }
 }
@@ -256,18 +259,20 @@ enum StandardBody<'a> {
     Atomic(&'a str),
 }
 
-/// Returns the parts of a body in the form of the SQL standard; `None` for any other body.
+/// Returns a body in the form of the SQL standard, such as `RETURN a + 1`; `None` for any other body.
 fn standard_body(text: &str) -> Option<StandardBody<'_>> {
     let word_length = |text: &str| text.bytes().take_while(|byte| lexer::starts_word(*byte)).count();
-    let (first, rest) = text.trim_start().split_at(word_length(text.trim_start()));
-    if first.eq_ignore_ascii_case("return") {
-        return Some(StandardBody::Return(rest));
+    let (first_word, after_first) = text.trim_start().split_at(word_length(text.trim_start()));
+    if first_word.eq_ignore_ascii_case("return") {
+        return Some(StandardBody::Return(after_first));
     }
-    let second = &rest.trim_start()[..word_length(rest.trim_start())];
-    (first.eq_ignore_ascii_case("begin") && second.eq_ignore_ascii_case("atomic")).then_some(StandardBody::Atomic(text))
+    let second_word = &after_first.trim_start()[..word_length(after_first.trim_start())];
+    let is_atomic = first_word.eq_ignore_ascii_case("begin") && second_word.eq_ignore_ascii_case("atomic");
+    is_atomic.then_some(StandardBody::Atomic(text))
 }
 
 impl StandardBody<'_> {
+    /// Returns the reason why the SQL of the body is refused, with the code of the finding.
     fn refusal(&self) -> Option<(Code, String)> {
         match self {
             StandardBody::Return(expression) => parse::refusal(Slot::Expression, expression),
@@ -310,7 +315,7 @@ fn statements_refusal(text: &str) -> Option<(Code, String)> {
 }
 
 impl Expression {
-    /// Returns a single word of an expression that was accepted before, as an expression.
+    /// Returns one word of an accepted expression as an expression, without a check.
     pub(crate) fn from_word(word: &str) -> Self {
         Expression(word.to_owned())
     }

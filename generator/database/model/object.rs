@@ -24,6 +24,7 @@ const LONGEST_KEY: usize = 1024;
 
 /// What follows DROP for an object: its kind and name, such as `statistics orders_place`. Operators and aggregates also
 /// have the types of their arguments, and a rule has its table.
+// The key is the name of an object in `public`, so that the names of all nodes of the dependency graph have one type.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ObjectKey(ObjectName);
 
@@ -37,7 +38,7 @@ impl ObjectKey {
         self.0.name()
     }
 
-    /// Returns the key as the name of a node among all objects.
+    /// Returns the key as the name of the object's node in the dependency graph.
     pub fn node(&self) -> &ObjectName {
         &self.0
     }
@@ -105,7 +106,7 @@ impl SqlObject {
         ObjectIdentity::of_statement(self.create.as_str())
     }
 
-    /// Returns whether the server has to create the object again to turn it into the other.
+    /// Returns whether the object has to be dropped and created again to become `other`.
     pub fn differs_from(&self, other: &SqlObject) -> bool {
         self.create != other.create || self.mappings != other.mappings
     }

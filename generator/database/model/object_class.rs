@@ -38,7 +38,7 @@ pub struct ObjectClass {
     /// The words after CREATE, DROP and COMMENT ON.
     pub words: &'static str,
     pub stage: ObjectStage,
-    /// Nodes of the statements CREATE, DROP and COMMENT ON, and of the statements that change the object.
+    /// Kinds of the syntax nodes of CREATE, DROP and COMMENT ON, and of ALTER unless the object has none.
     pub create: SyntaxKind,
     pub drop: SyntaxKind,
     pub comment: SyntaxKind,
@@ -80,14 +80,15 @@ impl ObjectClass {
         OBJECT_CLASSES.iter().find(|class| cursor.has_words(&format!("CREATE {}", class.words)))
     }
 
-    /// Returns the kind whose statement, one of CREATE, DROP and COMMENT ON, has a node of this kind.
+    /// Returns the kind of object that has a statement, CREATE, DROP, COMMENT ON or ALTER, whose syntax node has the
+    /// kind `kind`.
     pub fn of_node(kind: SyntaxKind) -> Option<&'static ObjectClass> {
         OBJECT_CLASSES
             .iter()
             .find(|class| [class.create, class.drop, class.comment].contains(&kind) || class.alter == Some(kind))
     }
 
-    /// Returns the words in lower case, for messages.
+    /// Returns the words in lower case, for messages and for keys of objects.
     pub fn title(&self) -> String {
         self.words.to_ascii_lowercase()
     }
@@ -103,9 +104,10 @@ pub struct ObjectIdentity {
     pub relation: Option<ObjectName>,
     /// The types that identify it, without pseudo-types such as `anyelement`.
     pub types: Vec<TypeName>,
-    /// The text after DROP, in lower case where it is not a name: the key of the object in a definition.
+    /// The text after DROP, in lower case where it is not a name, such as `operator ===(mood, integer)`: the key of the
+    /// object in a definition.
     pub key: String,
-    /// The same for a statement: its names are quoted and have their schemas.
+    /// The text after DROP as statements have it: `OPERATOR "public".===("public"."mood", integer)`.
     pub sql: String,
 }
 
@@ -119,7 +121,8 @@ impl ObjectIdentity {
         Self::read(class, &mut cursor, true)
     }
 
-    /// Reads the names of an object from the text that follows its kind in DROP and COMMENT ON.
+    /// Reads the names of an object from the text that follows its kind in DROP and COMMENT ON, such as
+    /// `===(mood, integer)`.
     pub fn of_reference(class: &'static ObjectClass, text: &str) -> Option<ObjectIdentity> {
         Self::read(class, &mut Cursor::new(text), false)
     }
@@ -141,8 +144,10 @@ impl ObjectIdentity {
         self.class.form == SignatureForm::Operands
     }
 
+    /// Reads the names that follow the words of the kind. In CREATE, the operands of an operator are options, and a
+    /// rule has AS ON and an event before its table.
     fn read(class: &'static ObjectClass, cursor: &mut Cursor, is_create: bool) -> Option<ObjectIdentity> {
-        let of_parts = |name: Option<ObjectName>, relation, key: String, sql: String| ObjectIdentity {
+        let new_identity = |name: Option<ObjectName>, relation, key: String, sql: String| ObjectIdentity {
             class,
             name,
             relation,
@@ -153,16 +158,16 @@ impl ObjectIdentity {
         let identity = match class.form {
             SignatureForm::Nothing => {
                 let name = cursor.path()?;
-                of_parts(Some(name.clone()), None, name.spelled(), name.sql())
+                new_identity(Some(name.clone()), None, name.spelled(), name.sql())
             }
             SignatureForm::NoSchema => {
                 let name = cursor.name()?;
-                of_parts(None, None, quoted_if_needed(&name), quoted(&name))
+                new_identity(None, None, quoted_if_needed(&name), quoted(&name))
             }
             SignatureForm::Arguments => {
                 let name = cursor.path()?;
                 let (key, sql) = cursor.arguments()?;
-                of_parts(Some(name.clone()), None, name.spelled() + &key, name.sql() + &sql)
+                new_identity(Some(name.clone()), None, name.spelled() + &key, name.sql() + &sql)
             }
             SignatureForm::Operands => {
                 let name = cursor.operator()?;
@@ -173,11 +178,11 @@ impl ObjectIdentity {
                 };
                 let signs = name.name();
                 let (key, sql) = (format!("{schema}{signs}{key}"), format!("{}.{signs}{sql}", quoted(name.schema())));
-                of_parts(Some(name), None, key, sql)
+                new_identity(Some(name), None, key, sql)
             }
             SignatureForm::Types => {
-                let (from, to) = cursor.cast()?;
-                of_parts(None, None, format!("({} as {})", from.0, to.0), format!("({} AS {})", from.1, to.1))
+                let ((from_key, from_sql), (to_key, to_sql)) = cursor.cast()?;
+                new_identity(None, None, format!("({from_key} as {to_key})"), format!("({from_sql} AS {to_sql})"))
             }
             SignatureForm::Relation => {
                 let name = cursor.name()?;
@@ -190,7 +195,7 @@ impl ObjectIdentity {
                 let relation = cursor.path()?;
                 let key = format!("{} on {}", quoted_if_needed(&name), relation.spelled());
                 let sql = format!("{} ON {}", quoted(&name), relation.sql());
-                of_parts(None, Some(relation), key, sql)
+                new_identity(None, Some(relation), key, sql)
             }
         };
         Some(ObjectIdentity { types: std::mem::take(&mut cursor.types), ..identity })
@@ -200,17 +205,18 @@ impl ObjectIdentity {
 /// Returns the value of an option in the brackets at the end of a statement, such as `STYPE = integer`.
 pub fn option_of_statement<'a>(text: &'a str, option: &str) -> Option<&'a str> {
     let mut cursor = Cursor::new(text);
-    let mut found = None;
+    let mut option_value = None;
     // An aggregate has two lists: its arguments and its options.
     while cursor.skip_to("(") {
         let options = cursor.options().unwrap_or_default();
-        found =
-            options.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(option)).map(|(_, value)| value).or(found);
+        let same_name = options.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(option));
+        option_value = same_name.map(|(_, value)| value).or(option_value);
     }
-    found
+    option_value
 }
 
-/// Returns the name of a table at the beginning of a text, without ONLY before it.
+/// Returns the name of a table at the beginning of a text, without ONLY and a bracket before it: `orders` for
+/// `ONLY (orders)`.
 pub fn leading_name(text: &str) -> Option<ObjectName> {
     let mut cursor = Cursor::new(text);
     cursor.skip_words("ONLY");

@@ -6,13 +6,15 @@ use super::*;
 use crate::database::lexer::{self, Token, TokenKind};
 use crate::values::Checked;
 
-/// The spelling of a part of an object's identity: in the key of the object in a definition, and in SQL.
+/// The two spellings of a part of an object's identity: in the key of the object in a definition, such as `mood`, and
+/// in SQL, such as `"public"."mood"`.
 type KeyAndSql = (String, String);
 
 /// A place between the tokens of a statement.
 pub struct Cursor<'a> {
     text: &'a str,
     tokens: Vec<Token<'a>>,
+    /// Index of the token after the place.
     next: usize,
     /// The types that were read, without pseudo-types such as `anyelement`.
     pub types: Vec<TypeName>,
@@ -23,13 +25,14 @@ impl<'a> Cursor<'a> {
         Cursor { text, tokens: lexer::tokens(text).unwrap_or_default(), next: 0, types: Vec::new() }
     }
 
-    /// Returns whether these words follow.
+    /// Returns whether these words, which are separated by spaces, follow.
     pub fn has_words(&self, words: &str) -> bool {
         let mut following = self.tokens.iter().skip(self.next);
         words.split(' ').all(|word| following.next().is_some_and(|token| token.text.eq_ignore_ascii_case(word)))
     }
 
-    /// Skips the given words until one does not follow; returns whether all of them follow.
+    /// Skips these words, and returns whether all of them follow. The words before the first that does not follow
+    /// remain skipped.
     pub fn skip_words(&mut self, words: &str) -> bool {
         words.split(' ').all(|word| {
             let follows = self.tokens.get(self.next).is_some_and(|token| token.text.eq_ignore_ascii_case(word));
@@ -40,8 +43,8 @@ impl<'a> Cursor<'a> {
 
     /// Skips the tokens before the next one with this text; returns whether there is one.
     pub fn skip_to(&mut self, text: &str) -> bool {
-        let rest = self.tokens.iter().skip(self.next);
-        let skipped = rest.take_while(|token| token.text != text).count();
+        let following = self.tokens.iter().skip(self.next);
+        let skipped = following.take_while(|token| token.text != text).count();
         self.next += skipped;
         self.next < self.tokens.len()
     }
@@ -53,7 +56,7 @@ impl<'a> Cursor<'a> {
         Some(token.text)
     }
 
-    /// Takes a name, as the server stores it.
+    /// Takes a name and returns it as the server stores it; `None` if no name follows, or a reserved word.
     pub fn name(&mut self) -> Option<String> {
         let token = self.tokens.get(self.next)?;
         let name = match token.kind {
@@ -66,7 +69,7 @@ impl<'a> Cursor<'a> {
         SqlName::new(&name).ok().map(|name| name.to_string())
     }
 
-    /// Takes a name with its schema, if that is given.
+    /// Takes a name, or a schema and a name with a dot between them.
     pub fn path(&mut self) -> Option<ObjectName> {
         let first = self.name()?;
         let name = match self.skip_words(".") {
@@ -76,7 +79,7 @@ impl<'a> Cursor<'a> {
         ObjectName::new(name.as_str()).ok()
     }
 
-    /// Takes the signs of an operator, with its schema if that is given.
+    /// Takes the signs of an operator, or a schema and the signs with a dot between them: `===`, or `shop.===`.
     pub fn operator(&mut self) -> Option<ObjectName> {
         let schema = match self.name() {
             Some(schema) => self.skip_words(".").then_some(schema)?,
@@ -86,7 +89,7 @@ impl<'a> Cursor<'a> {
         Operator::new(signs).ok().map(|signs| ObjectName::new_in(&schema, signs.as_str()))
     }
 
-    /// Takes the text up to one of these tokens outside of brackets, or up to the end.
+    /// Takes the text before the first of these tokens outside of brackets, or up to the end of the statement.
     fn until(&mut self, ends: &[&str]) -> &'a str {
         let start = self.tokens.get(self.next).map_or(self.text.len(), |token| token.at);
         let (mut depth, mut end) = (0_usize, start);
@@ -105,7 +108,8 @@ impl<'a> Cursor<'a> {
         &self.text[start..end]
     }
 
-    /// Takes the types of arguments in brackets. The arguments of an aggregate may have ORDER BY.
+    /// Takes the types of arguments in brackets: `(integer, text)`, `(*)` or, for an aggregate,
+    /// `(integer ORDER BY text)`.
     pub fn arguments(&mut self) -> Option<KeyAndSql> {
         self.skip_words("(").then_some(())?;
         if self.skip_words("*") {
@@ -117,15 +121,15 @@ impl<'a> Cursor<'a> {
         }
         if self.skip_words("ORDER") {
             self.skip_words("BY").then_some(())?;
-            let ordered = self.argument_list()?;
+            let (ordered_key, ordered_sql) = self.argument_list()?;
             let separator = if key.is_empty() { "" } else { " " };
-            (key, sql) =
-                (format!("{key}{separator}order by {}", ordered.0), format!("{sql}{separator}ORDER BY {}", ordered.1));
+            key = format!("{key}{separator}order by {ordered_key}");
+            sql = format!("{sql}{separator}ORDER BY {ordered_sql}");
         }
         self.skip_words(")").then(|| (format!("({key})"), format!("({sql})")))
     }
 
-    /// Takes a list of types that are separated by commas.
+    /// Takes a list of arguments that are separated by commas, and returns their types.
     fn argument_list(&mut self) -> Option<KeyAndSql> {
         let (mut keys, mut sql) = (Vec::new(), Vec::new());
         loop {
@@ -146,11 +150,13 @@ impl<'a> Cursor<'a> {
             Some((_, value)) => self.type_spelling(value),
             None => Some(("none".to_owned(), "NONE".to_owned())),
         };
-        let (left, right) = (operand("leftarg")?, operand("rightarg")?);
-        Some((format!("({}, {})", left.0, right.0), format!("({}, {})", left.1, right.1)))
+        let (left_key, left_sql) = operand("leftarg")?;
+        let (right_key, right_sql) = operand("rightarg")?;
+        Some((format!("({left_key}, {right_key})"), format!("({left_sql}, {right_sql})")))
     }
 
-    /// Takes a list of options in brackets: names and values.
+    /// Takes a list of options in brackets, and returns their names and values. An option without `=` has an empty
+    /// value.
     pub fn options(&mut self) -> Option<Vec<(&'a str, &'a str)>> {
         self.skip_words("(").then_some(())?;
         let mut options = Vec::new();
@@ -165,7 +171,7 @@ impl<'a> Cursor<'a> {
         self.skip_words(")").then_some(options)
     }
 
-    /// Takes the two types of a cast.
+    /// Takes the two types of a cast, such as `(text AS mood)`.
     pub fn cast(&mut self) -> Option<(KeyAndSql, KeyAndSql)> {
         self.skip_words("(").then_some(())?;
         let from = self.until(&["AS"]);
@@ -176,32 +182,34 @@ impl<'a> Cursor<'a> {
         self.skip_words(")").then_some((from, to))
     }
 
-    /// Returns the type of an argument, without its mode and name.
+    /// Returns the spelling of an argument's type, without the mode and name of the argument: `text` for `IN note
+    /// text`.
     fn argument_type(&mut self, text: &str) -> Option<KeyAndSql> {
-        let mut rest = text;
+        let mut remaining = text;
         loop {
-            if let Some(spelling) = self.type_spelling(rest) {
+            if let Some(spelling) = self.type_spelling(remaining) {
                 return Some(spelling);
             }
-            let first = lexer::tokens(rest).ok()?.first().map(|token| token.text.len())?;
-            rest = rest[first..].trim_start();
-            if rest.is_empty() {
+            let word_length = lexer::tokens(remaining).ok()?.first().map(|token| token.text.len())?;
+            remaining = remaining[word_length..].trim_start();
+            if remaining.is_empty() {
                 return None;
             }
         }
     }
 
-    /// Returns the spelling of a type without modifiers, which the server ignores; `None` if the text is not a type.
+    /// Returns the spelling of a type without modifiers, which the server ignores, and adds the type to `types`.
+    /// Returns `None` if the text is not a type.
     fn type_spelling(&mut self, text: &str) -> Option<KeyAndSql> {
         let text = text.trim();
         let without_schema =
             ["pg_catalog.", "public."].iter().find_map(|schema| text.strip_prefix(schema)).unwrap_or(text);
-        let word = without_schema.to_ascii_lowercase();
+        let lower_case = without_schema.to_ascii_lowercase();
         // Pseudo-types cannot be types of columns, so `types` does not contain them.
-        let is_pseudo =
-            word.starts_with("any") || ["\"any\"", "record", "internal", "cstring"].contains(&word.as_str());
-        if is_pseudo && !word.contains(' ') {
-            return Some((word.clone(), word));
+        let is_pseudo_type = lower_case.starts_with("any")
+            || ["\"any\"", "record", "internal", "cstring"].contains(&lower_case.as_str());
+        if is_pseudo_type && !lower_case.contains(' ') {
+            return Some((lower_case.clone(), lower_case));
         }
         let kind = TypeName::new(without_schema).ok()?.without_modifiers();
         let spelling = (kind.to_string(), kind.sql());

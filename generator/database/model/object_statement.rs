@@ -23,6 +23,7 @@ pub fn refusal(text: &str) -> Option<(Code, String)> {
     parse::with_enough_stack(text, || tree_refusal(text))
 }
 
+/// Does the part of [`refusal`] that needs the syntax tree of the text.
 fn tree_refusal(text: &str) -> Option<(Code, String)> {
     let parsed = SourceFile::parse(&format!("{text};"));
     let errors = parsed.errors();
@@ -53,7 +54,7 @@ fn class_refusal(class: &ObjectClass, statement: &SyntaxNode, text: &str) -> Opt
     if has(SyntaxKind::OR_REPLACE) || has(SyntaxKind::IF_NOT_EXISTS) {
         return Some("`OR REPLACE` and `IF NOT EXISTS` have no effect here; leave them out".to_owned());
     }
-    let needs_superuser = match class.create {
+    let superuser_object = match class.create {
         SyntaxKind::CREATE_PUBLICATION => {
             publishes_more_than_tables(statement).then_some("a publication of all tables or of a schema")
         }
@@ -67,14 +68,12 @@ fn class_refusal(class: &ObjectClass, statement: &SyntaxNode, text: &str) -> Opt
             .then_some("an aggregate whose state is `internal`"),
         _ => None,
     };
-    if let Some(what) = needs_superuser {
-        return Some(format!("{what} {NEEDS_SUPERUSER}"));
+    if let Some(object) = superuser_object {
+        return Some(format!("{object} {NEEDS_SUPERUSER}"));
     }
-    let has_pseudo_operand = class.create == SyntaxKind::CREATE_OPERATOR
-        && ["LEFTARG", "RIGHTARG"]
-            .iter()
-            .any(|side| option_of_statement(text, side).is_some_and(stands_for_several_types));
-    if has_pseudo_operand {
+    let has_polymorphic_operand = class.create == SyntaxKind::CREATE_OPERATOR
+        && ["LEFTARG", "RIGHTARG"].iter().any(|side| option_of_statement(text, side).is_some_and(is_polymorphic));
+    if has_polymorphic_operand {
         return Some(
             "nself cannot represent functions over types that stand for several types, or operators of them".to_owned(),
         );
@@ -94,11 +93,11 @@ fn class_refusal(class: &ObjectClass, statement: &SyntaxNode, text: &str) -> Opt
 }
 
 /// Returns whether a type, such as `anyelement`, means several types.
-fn stands_for_several_types(kind: &str) -> bool {
+fn is_polymorphic(kind: &str) -> bool {
     bare_name(kind).starts_with("any")
 }
 
-/// Returns the name of a type in lower case, without its schema and quotes.
+/// Returns the name of a type in lower case, without its schema and quotes: `internal` for `pg_catalog."internal"`.
 fn bare_name(kind: &str) -> String {
     kind.rsplit('.').next().unwrap_or(kind).trim().trim_matches('"').to_ascii_lowercase()
 }
@@ -121,19 +120,24 @@ const FUNCTION_OPTIONS: [&str; 10] = [
 /// functions may be those of the server.
 pub fn functions_with_schemas(text: &str) -> Vec<ObjectName> {
     let tokens = lexer::tokens(text).unwrap_or_default();
-    let is = |index: usize, word: &str| tokens.get(index).is_some_and(|token| token.text.eq_ignore_ascii_case(word));
-    let starts = (1..tokens.len()).filter(|i| FUNCTION_OPTIONS.iter().any(|option| is(*i, option))).filter_map(|i| {
-        let name_index = if is(i + 1, "=") { i + 2 } else { i + 1 };
-        let names_function = is(i + 1, "=") || is(i - 1, "with");
-        (names_function && is(name_index + 1, ".")).then(|| tokens[name_index].at)
+    let is_word = |i: usize, word: &str| tokens.get(i).is_some_and(|token| token.text.eq_ignore_ascii_case(word));
+    let options = (1..tokens.len()).filter(|i| FUNCTION_OPTIONS.iter().any(|option| is_word(*i, option)));
+    let name_starts = options.filter_map(|i| {
+        // An option has `=` before the name of the function; a cast has WITH FUNCTION.
+        let has_equals_sign = is_word(i + 1, "=");
+        let name_index = if has_equals_sign { i + 2 } else { i + 1 };
+        let names_function = has_equals_sign || is_word(i - 1, "with");
+        (names_function && is_word(name_index + 1, ".")).then(|| tokens[name_index].at)
     });
-    starts.filter_map(|at| leading_name(&text[at..])).collect()
+    name_starts.filter_map(|start| leading_name(&text[start..])).collect()
 }
 
-/// Returns the tables and views to which the object belongs.
+/// Returns the tables and views to which the object of a statement belongs: those of statistics, a publication or a
+/// rule.
 pub fn relations(text: &str) -> Vec<ObjectName> {
     parse::with_enough_stack(text, || {
         let tree = SourceFile::parse(&format!("{text};")).syntax_node();
+        // The text of such a node begins with the word.
         let name_after = |node: SyntaxNode, word: &str| {
             let text = node.text().to_string();
             leading_name(text.get(word.len()..).unwrap_or_default())
@@ -148,7 +152,7 @@ pub fn relations(text: &str) -> Vec<ObjectName> {
     })
 }
 
-/// Returns each two adjacent tokens in lower case.
+/// Returns all pairs of adjacent tokens, in lower case.
 fn adjacent_words(text: &str) -> impl Iterator<Item = [String; 2]> {
     let words: Vec<String> =
         lexer::tokens(text).unwrap_or_default().iter().map(|token| token.text.to_ascii_lowercase()).collect();

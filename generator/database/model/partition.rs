@@ -66,19 +66,20 @@ impl Schema {
         iter::successors(self.tables.get_key_value(name), parent).take(self.tables.len() + 1).collect()
     }
 
-    /// Returns the table that lists a partition with this name in `partitions`.
+    /// Returns the name of the table that lists a partition with this name in `partitions`.
     pub fn table_of_partition(&self, name: &ObjectName) -> Option<&ObjectName> {
-        let lists = |table: &ObjectName, definition: &Table| {
+        let lists_partition = |table: &ObjectName, definition: &Table| {
             table.schema() == name.schema()
                 && definition.partitions.keys().any(|partition| partition.as_str() == name.name())
         };
-        self.tables.iter().find(|(table, definition)| lists(table, definition)).map(|(table, _)| table)
+        self.tables.iter().find(|(table, definition)| lists_partition(table, definition)).map(|(table, _)| table)
     }
 
     /// Returns all columns of a table. A partition has the columns of its table, except those that it declares itself.
     pub fn columns_of(&self, name: &ObjectName) -> BTreeMap<SqlName, Column> {
         let mut columns: BTreeMap<SqlName, Column> = BTreeMap::new();
         for (_, table) in self.table_and_ancestors(name).into_iter().rev() {
+            // At this point, `columns` holds those of the partitioned table.
             columns.values_mut().for_each(|column| *column = column.as_in_partition());
             columns.extend(table.columns.clone());
         }

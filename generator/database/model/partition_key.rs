@@ -109,8 +109,8 @@ mod tests {
             let key: PartitionKey = serde_json::from_value(value.clone()).unwrap();
             assert_eq!(serde_json::to_value(&key).unwrap(), value);
         }
-        let long = json!({ "column": "day" });
-        let key: PartitionKey = serde_json::from_value(long).unwrap();
+        let record = json!({ "column": "day" });
+        let key: PartitionKey = serde_json::from_value(record).unwrap();
         assert_eq!(serde_json::to_value(&key).unwrap(), json!("day"));
         assert!(serde_json::from_value::<PartitionKey>(json!({ "columns": "day" })).is_err());
     }

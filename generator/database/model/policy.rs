@@ -21,7 +21,7 @@ pub enum RowSecurity {
 }
 
 impl RowSecurity {
-    /// Returns the state with these two properties.
+    /// Returns the state of a table by the two switches that PostgreSQL has for it.
     pub fn new(is_on: bool, is_forced: bool) -> Self {
         match (is_on, is_forced) {
             (false, false) => RowSecurity::Off,

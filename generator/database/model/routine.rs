@@ -65,7 +65,7 @@ impl View {
         Rights::new(grants, self.column_grant_options.get(column).unwrap_or(&NONE))
     }
 
-    /// Removes the columns without privileges.
+    /// Removes the entries of columns on which no role has privileges.
     pub fn forget_empty_column_grants(&mut self) {
         self.column_grants.retain(|_, grants| !grants.is_empty());
         self.column_grant_options.retain(|_, grants| !grants.is_empty());
@@ -144,8 +144,8 @@ pub struct Function {
     pub comment: Option<Text>,
 }
 
-/// Returns names in the schema of a key: the text, and then the text with each of the endings 2, 3 … after a separator. A name
-/// that is too long is shortened before its ending.
+/// Returns candidates for a name in the schema of a key: `total`, `total_2`, `total_3` … for the text `total` and the
+/// separator `_`. A name that is too long is shortened before its ending.
 pub fn numbered_names(key: &ObjectName, text: &str, separator: char) -> impl Iterator<Item = ObjectName> {
     (1_usize..).map(move |number| {
         let ending = if number == 1 { String::new() } else { format!("{separator}{number}") };
@@ -165,11 +165,11 @@ impl Function {
         self.name.as_ref().map_or_else(|| key.name(), SqlName::as_str)
     }
 
-    /// Returns whether the function with this key has a schema and name.
+    /// Returns whether the function with the key `key` has the schema and name `name`.
     pub(super) fn has_name(&self, key: &ObjectName, name: &ObjectName) -> bool {
         match &self.name {
             None => key == name,
-            Some(own) => own.as_str() == name.name() && key.schema() == name.schema(),
+            Some(unqualified) => unqualified.as_str() == name.name() && key.schema() == name.schema(),
         }
     }
 
@@ -178,7 +178,7 @@ impl Function {
         self.name_in_sql(key) == other.name_in_sql(other_key) && self.has_input_types(other.input_types())
     }
 
-    /// Returns whether a call gives arguments of these types. The server ignores the modifiers of the types.
+    /// Returns whether the arguments that a call gives have these types. The server ignores the modifiers of the types.
     pub fn has_input_types<'a>(&self, types: impl Iterator<Item = &'a TypeName>) -> bool {
         self.input_types().map(TypeName::without_modifiers).eq(types.map(TypeName::without_modifiers))
     }
@@ -189,7 +189,7 @@ impl Function {
         self.language == FunctionLanguage::Sql && self.body.is_standard()
     }
 
-    /// Returns the grants with the privilege that everyone has by default.
+    /// Returns the grants or, if everyone may call the function without a grant, the privilege of everyone to do so.
     pub fn effective_grants(&self) -> Grants<FunctionPrivilege> {
         match self.is_callable_by_everyone() {
             true => Grants::from([(SqlIdent::wrap(PUBLIC_ROLE.into()), [FunctionPrivilege::Execute].into())]),
@@ -208,24 +208,25 @@ impl Function {
         self.arguments.iter().any(Argument::is_returned)
     }
 
-    /// Returns whether everyone may call it without a grant.
+    /// Returns whether everyone may call the function without a grant.
     pub fn is_callable_by_everyone(&self) -> bool {
         self.grants.is_empty() && !self.security_definer && !self.private
     }
 }
 
 impl Schema {
-    /// Returns the names of functions in PL/pgSQL of which no variant is immutable, so that their results can change. The
-    /// server replaces a call of a function in SQL by its body, and judges the body.
+    /// Returns the names of functions in PL/pgSQL whose results can change: those of which no variant is immutable or
+    /// written in SQL. The server replaces a call of a function in SQL by its body, and judges the body.
     pub fn changing_functions(&self) -> BTreeSet<String> {
         let is_changing = |function: &Function| {
             function.language == FunctionLanguage::Plpgsql && function.volatility != Volatility::Immutable
         };
-        let names = |changing: bool| {
-            let functions = self.functions.iter().filter(move |(_, function)| is_changing(function) == changing);
-            functions.map(|(key, function)| function.name_in_sql(key).name().to_owned()).collect::<BTreeSet<_>>()
+        let (changing, unchanging): (Vec<_>, Vec<_>) =
+            self.functions.iter().partition(|(_, function)| is_changing(function));
+        let names = |functions: Vec<(&ObjectName, &Function)>| -> BTreeSet<String> {
+            functions.into_iter().map(|(key, function)| function.unqualified_name(key).to_owned()).collect()
         };
-        &names(true) - &names(false)
+        &names(changing) - &names(unchanging)
     }
 }
 

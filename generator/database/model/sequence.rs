@@ -48,7 +48,7 @@ pub struct ColumnOf {
 }
 
 impl ColumnOf {
-    /// Returns the column in SQL, as after OWNED BY.
+    /// Returns the column in SQL, as after OWNED BY: `"public"."orders"."id"`.
     pub fn sql(&self) -> String {
         format!("{}.{}", self.table.sql(), quoted(&self.column))
     }
@@ -70,16 +70,16 @@ impl Sequence {
         self.increment.unwrap_or(1) < 0
     }
 
-    /// Returns the smallest and the largest value.
+    /// Returns the smallest and the largest number that the sequence can give.
     pub fn bounds(&self) -> (i64, i64) {
         let (smallest, largest) = self.kind.bounds();
-        let (min, max) = if self.is_descending() { (smallest, -1) } else { (1, largest) };
-        (self.min.unwrap_or(min), self.max.unwrap_or(max))
+        let (default_min, default_max) = if self.is_descending() { (smallest, -1) } else { (1, largest) };
+        (self.min.unwrap_or(default_min), self.max.unwrap_or(default_max))
     }
 
-    /// Returns the first value of a sequence whose `start` is not given.
+    /// Returns the first number of the sequence if `start` is not given.
     pub fn default_start(&self) -> i64 {
-        if self.increment.unwrap_or(1) < 0 { self.max.unwrap_or(-1) } else { self.min.unwrap_or(1) }
+        if self.is_descending() { self.max.unwrap_or(-1) } else { self.min.unwrap_or(1) }
     }
 }
 

@@ -20,13 +20,14 @@ checked! {
 checked! {
     /// The value of a storage parameter, as the server stores it.
     ParameterValue, expected: "a number or a word", example: "70",
-    refusal: |t| alphabet_refusal(t, 64, "letters, digits, `.`, `_`, `+` and `-`", is_value, is_value)
+    refusal: |t| alphabet_refusal(t, 64, "letters, digits, `.`, `_`, `+` and `-`", is_value_character, is_value_character)
 }
 
-/// Namespace of the parameters for long values.
+/// Prefix of the names of parameters for the long values of a table.
 const TOAST: &str = "toast.";
 
-fn is_value(c: char) -> bool {
+/// Returns whether the value of a parameter may contain a character.
+fn is_value_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || "._+-".contains(c)
 }
 
@@ -76,7 +77,7 @@ impl ColumnCompression {
 }
 
 impl ParameterName {
-    /// Returns the name in SQL.
+    /// Returns the name in SQL: `"fillfactor"`, or `toast."autovacuum_enabled"`.
     pub fn sql(&self) -> String {
         match self.as_str().strip_prefix(TOAST) {
             Some(name) => format!("{TOAST}\"{name}\""),

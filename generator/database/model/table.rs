@@ -95,22 +95,22 @@ impl Table {
     }
 
     /// Returns whether a unique constraint has the columns and options of the primary key, or of an earlier unique
-    /// constraint. PostgreSQL makes one constraint of them in CREATE TABLE.
+    /// constraint. For two such keys in CREATE TABLE, PostgreSQL creates only one constraint.
     pub fn is_repeated_key(&self, name: &SqlName) -> bool {
         let Some(unique) = self.uniques.get(name) else { return false };
         let without_storage = |unique: &Unique| Unique { storage: StorageParameters::new(), ..unique.clone() };
-        let of_primary_key = Unique {
+        let primary_key_as_unique = Unique {
             columns: self.primary_key.clone(),
             include: self.primary_key_include.clone(),
             deferrable: self.primary_key_deferrable,
             ..Unique::default()
         };
         let mut earlier = self.uniques.iter().take_while(|(other, _)| *other != name);
-        without_storage(unique) == of_primary_key
+        without_storage(unique) == primary_key_as_unique
             || earlier.any(|(_, other)| without_storage(other) == without_storage(unique))
     }
 
-    /// Gives the comment of a renamed constraint its new name.
+    /// Moves the comment of a renamed constraint from the old name of the constraint to the new one.
     pub fn rename_constraint_comment(&mut self, from: &SqlName, to: &SqlName) {
         if let Some(comment) = self.constraint_comments.remove(from) {
             self.constraint_comments.insert(to.clone(), comment);
@@ -250,7 +250,8 @@ impl Column {
         Column { storage: None, compression: None, ..self.clone() }
     }
 
-    /// Returns the column as `LIKE` copies it. `includes` tells which properties are copied, such as `defaults`.
+    /// Returns the copy of the column that `LIKE` in CREATE TABLE makes. `includes` returns whether a property is
+    /// copied: it gets `defaults` for `INCLUDING DEFAULTS`.
     #[must_use]
     pub fn as_copied(&self, includes: impl Fn(&str) -> bool) -> Column {
         let mut copy =
@@ -343,7 +344,8 @@ checked! {
     refusal: |t| if is_collation_of_server(t) { None } else { ObjectName::refusal(t) }, BadName
 }
 
-/// Returns whether servers have a collation without a definition. All official images have those of ICU.
+/// Returns whether every server has a collation, so that no definition declares it. All official images of PostgreSQL
+/// have the collations of ICU.
 fn is_collation_of_server(name: &str) -> bool {
     let is_of_icu = name.strip_suffix("-x-icu").is_some_and(|tag| {
         (2..=40).contains(&tag.len()) && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')

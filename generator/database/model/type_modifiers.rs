@@ -20,9 +20,9 @@ const MODIFIERS: &[(&str, &[RangeInclusive<i64>])] = &[
     ("varchar", &[1..=10_485_760]),
 ];
 
-/// Returns the reason why a built-in type cannot have these modifiers, which are in brackets.
+/// Returns the reason why a built-in type cannot have these modifiers, such as `(12,2)`.
 pub fn refusal(name: &str, modifiers: &str) -> Option<String> {
-    let Some((_, ranges)) = MODIFIERS.iter().find(|(other, _)| *other == name) else {
+    let Some((_, ranges)) = MODIFIERS.iter().find(|(type_name, _)| *type_name == name) else {
         return Some(format!("`{name}` takes no number in brackets; write `{name}`"));
     };
     let values: Vec<&str> = modifiers.trim_matches(['(', ')']).split(',').collect();
@@ -31,10 +31,10 @@ pub fn refusal(name: &str, modifiers: &str) -> Option<String> {
             if ranges.len() == 1 { "one number".to_owned() } else { format!("at most {} numbers", ranges.len()) };
         return Some(format!("`{name}` takes {count} in brackets"));
     }
-    let is_inside = |(value, range): &(&&str, &RangeInclusive<i64>)| {
+    let is_in_range = |(value, range): &(&&str, &RangeInclusive<i64>)| {
         value.parse::<i64>().is_ok_and(|number| range.contains(&number))
     };
-    let (value, range) = values.iter().zip(*ranges).find(|pair| !is_inside(pair))?;
+    let (value, range) = values.iter().zip(*ranges).find(|pair| !is_in_range(pair))?;
     Some(format!(
         "`{value}` in the brackets of `{name}` is not a whole number from {} to {}",
         range.start(),

@@ -47,7 +47,7 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("bit varying", "varbit"),
 ];
 
-/// The type of one byte, which is not `char`.
+/// The type of one byte. Without the double quotes, `char` is a type of texts.
 const SINGLE_BYTE: &str = "\"char\"";
 
 /// The types of whole numbers, each smaller than the next.
@@ -161,7 +161,8 @@ const POLYMORPHIC_TYPES: &[&str] = &[
     "record",
 ];
 
-/// Splits a type into its name, its modifiers with brackets, and its number of dimensions.
+/// Splits a type into its name in lower case, its modifiers with brackets, and its number of dimensions:
+/// `Varchar (20)[]` gives `varchar`, `(20)` and 1.
 fn split_type(text: &str) -> Result<(String, String, usize), String> {
     let mut remaining = text.trim();
     let mut dimensions = 0;
@@ -188,7 +189,8 @@ fn split_type(text: &str) -> Result<(String, String, usize), String> {
     Ok((name.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_lowercase(), modifiers, dimensions))
 }
 
-/// Returns the end of the name that a type begins with: its first bracket outside of double quotes.
+/// Returns the byte position at which the name in a type ends: that of the first bracket outside of double quotes, such
+/// as 7 in `varchar(20)[]`.
 fn end_of_name(text: &str) -> usize {
     let mut is_quoted = false;
     let end = text.bytes().position(|byte| {
@@ -202,6 +204,7 @@ fn end_of_name(text: &str) -> usize {
 fn canonical_of_quoted(text: &str) -> Result<String, String> {
     let (name, suffix) = text.split_at(end_of_name(text));
     let parts = path_parts(&lower_case_path(name.trim())).ok_or("the double quotes of the type do not match")?;
+    // The name is replaced by `x`, since `split_type` does not handle double quotes.
     let (placeholder, modifiers, dimensions) = self::split_type(&format!("x{suffix}"))?;
     if placeholder != "x" {
         return Err("after its name, a type has modifiers in `()` and `[]` for an array".into());
@@ -237,7 +240,7 @@ fn spelled_object(object: &ObjectName) -> Result<String, String> {
     match object.schema() {
         PUBLIC_SCHEMA
             if BUILT_IN_TYPES.binary_search(&object.name()).is_ok()
-                || SPELLINGS.iter().any(|(other, _)| *other == name) =>
+                || SPELLINGS.iter().any(|(alternative, _)| *alternative == name) =>
         {
             Err(format!("`{name}` is a built-in type; write it without quotes"))
         }
@@ -257,14 +260,15 @@ fn canonical(text: &str) -> Result<String, String> {
     if ["serial", "bigserial", "smallserial", "serial4", "serial8", "serial2"].contains(&name.as_str()) {
         return Err("a serial is not a type; use an integer with `identity = 'always`".into());
     }
-    // The number of bits of a float chooses one of two types.
+    // The number of bits of a float chooses one of two types: `float(24)` is `real`.
     let bits = modifiers.trim_matches(['(', ')']).parse::<u8>().ok().filter(|_| name == "float");
     let (name, modifiers) = match bits {
         Some(bits) if !(1..=53).contains(&bits) => return Err("a float has 1 to 53 bits".into()),
         Some(bits) => (if bits <= 24 { "real" } else { "double precision" }.to_owned(), String::new()),
         None => (name, modifiers),
     };
-    let name = SPELLINGS.iter().find(|(other, _)| *other == name).map_or(name.as_str(), |(_, canonical)| *canonical);
+    let spelling = SPELLINGS.iter().find(|(alternative, _)| *alternative == name);
+    let name = spelling.map_or(name.as_str(), |(_, canonical)| *canonical);
     if BUILT_IN_TYPES.binary_search(&name).is_err()
         && let Some(reason) = name.split('.').find_map(SqlIdent::refusal).or_else(|| ObjectName::refusal(name))
     {
@@ -276,15 +280,15 @@ fn canonical(text: &str) -> Result<String, String> {
     {
         return Err(reason);
     }
-    // The default scale and length are left out.
+    // The default scale of `numeric` and the default length of `char` are left out.
     let modifiers = if name == "numeric" { modifiers.replace(",0)", ")") } else { modifiers };
     let modifiers = if name == "char" && modifiers == "(1)" { String::new() } else { modifiers };
-    // PostgreSQL does not distinguish numbers of dimensions.
+    // For PostgreSQL, arrays with different numbers of dimensions have the same type.
     Ok(format!("{name}{modifiers}{}", if dimensions > 0 { "[]" } else { "" }))
 }
 
 impl TypeName {
-    /// Returns the name without modifiers and dimensions.
+    /// Returns the name without modifiers and dimensions: `varchar` for `varchar(20)[]`.
     pub fn base(&self) -> &str {
         let text = self.as_str();
         &text[..end_of_name(text)]
@@ -299,8 +303,10 @@ impl TypeName {
 
     /// Returns the numbers in brackets, such as 12 and 2 for `numeric(12,2)`.
     pub fn modifiers(&self) -> Vec<i64> {
-        let inner = self.as_str()[self.base().len()..].split_once('(').and_then(|(_, rest)| rest.split_once(')'));
-        inner.map(|(inner, _)| inner.split(',').filter_map(|n| n.parse().ok()).collect()).unwrap_or_default()
+        let suffix = &self.as_str()[self.base().len()..];
+        let brackets = suffix.split_once('(').and_then(|(_, after_opening)| after_opening.split_once(')'));
+        let numbers = brackets.map_or("", |(numbers, _)| numbers);
+        numbers.split(',').filter_map(|number| number.parse().ok()).collect()
     }
 
     pub fn is_array(&self) -> bool {
@@ -352,7 +358,8 @@ impl TypeName {
         POLYMORPHIC_TYPES.binary_search(&self.base()).is_ok()
     }
 
-    /// Returns the declared type or table; `None` for a built-in type.
+    /// Returns the name of a type that is declared or from an extension, or of a table as a type; `None` for a built-in
+    /// type and for one that only arguments can have.
     pub fn object(&self) -> Option<ObjectName> {
         if self.is_built_in() || self.is_polymorphic() {
             return None;
@@ -362,7 +369,8 @@ impl TypeName {
         Some(ObjectName::new_in(parts.pop().as_deref().unwrap_or(PUBLIC_SCHEMA), &name))
     }
 
-    /// Returns the type with the name of a declared type instead; modifiers and dimensions stay.
+    /// Returns the type with the name of another declared type; modifiers and dimensions stay: `audit.mood[]` for
+    /// `mood[]` and the object `audit.mood`.
     #[must_use]
     pub fn with_object(&self, object: &ObjectName) -> TypeName {
         let name = spelled_object(object).unwrap_or_else(|_| object.to_string());

@@ -134,13 +134,13 @@ pub struct RangeType {
 }
 
 impl RangeType {
-    /// Returns the name of the type of several ranges.
+    /// Returns the name of the type of several ranges. `name` is the name of this type.
     pub fn multirange_name(&self, name: &ObjectName) -> ObjectName {
         self.multirange.clone().unwrap_or_else(|| Self::default_multirange(name))
     }
 
-    /// Returns the name that the server gives the type of several ranges: the first `range` becomes `multirange`, and a
-    /// name without this word gets an ending.
+    /// Returns the name that the server gives the type of several ranges: the first `range` in the name becomes
+    /// `multirange`, and a name without `range` gets an ending, as in `span_multirange`.
     pub fn default_multirange(name: &ObjectName) -> ObjectName {
         let text = match name.name().split_once("range") {
             Some((before, after)) => format!("{before}multirange{after}"),
@@ -188,7 +188,7 @@ impl UserType {
         of_every_kind!(self, kind => kind.private = private);
     }
 
-    /// Returns the grants with the right to use the type that everyone has by default.
+    /// Returns the grants and, unless the type is private, the right to use it that everyone has by default.
     pub fn effective_grants(&self) -> Grants<TypePrivilege> {
         let mut grants = self.rights().grants.clone();
         if !self.is_private() {
@@ -197,7 +197,7 @@ impl UserType {
         grants
     }
 
-    /// Returns the old name; the server cannot rename all parts of a range.
+    /// Returns the old name of a renamed type; `None` for every range, since the server cannot rename all of its parts.
     pub fn renamed_from(&self) -> Option<&SqlName> {
         match self {
             UserType::Enum(kind) => kind.renamed_from.as_ref(),
@@ -209,7 +209,7 @@ impl UserType {
 }
 
 impl Schema {
-    /// Returns whether a type is declared; the name may be that of the multirange of a range.
+    /// Returns whether the definition declares a type with this name: in `types`, or as the multirange of a range.
     pub fn has_type(&self, name: &ObjectName) -> bool {
         self.types.contains_key(name) || self.multiranges().any(|(_, multirange)| multirange == *name)
     }

@@ -2,7 +2,7 @@
 //! pg_catalog, pg_temp`), and run no SQL of the project.
 
 /// Placeholders and the statements that replace them.
-const TEXTS: [(&str, &str); 2] = [
+const STATEMENTS: [(&str, &str); 2] = [
     // Begins a superuser session; also used after reconnecting.
     ("@SUPERUSER@", include_str!("session.sql")),
     // Creates the extension that the variable `nself_extension` names, unless it exists.
@@ -11,7 +11,7 @@ const TEXTS: [(&str, &str); 2] = [
 
 /// Replaces the placeholders in a text with the statements. No statement is built from names.
 pub fn replace_placeholders(text: &str) -> String {
-    TEXTS
+    STATEMENTS
         .iter()
         .fold(text.to_owned(), |text, (placeholder, statements)| text.replace(placeholder, statements.trim_end()))
 }

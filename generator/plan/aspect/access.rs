@@ -26,8 +26,8 @@ const LONGEST_LABEL: usize = 63;
 pub fn plan(inputs: Inputs, roster: &Roster, jobs: &BTreeSet<ServiceName>) -> Planned<Option<ServerAccess>> {
     let mut planned = Planned { value: None, wirings: wire(roster), findings: Vec::new() };
     let Some(server) = roster.get(&service_name(DATABASE)) else { return planned };
-    // The jobs connect as the superuser.
     let copying_services = replication_clients(roster);
+    // The jobs connect as the superuser.
     let (superuser_from, long_name) = peers(inputs, Network::Maintenance, jobs.iter().collect());
     let (replication_from, other_long_name) = peers(inputs, Network::Replication, copying_services.iter().collect());
     if let Some(name) = long_name.or(other_long_name) {
@@ -48,7 +48,8 @@ pub fn plan(inputs: Inputs, roster: &Roster, jobs: &BTreeSet<ServiceName>) -> Pl
     planned
 }
 
-/// Returns the addresses from which `clients` connect, and the first name that is too long for DNS.
+/// Returns the addresses from which `clients` connect, and the first name of a container (such as `shop-prod-hasura-1`) or
+/// network that is too long for DNS.
 fn peers(inputs: Inputs, network: Network, clients: BTreeSet<&ServiceName>) -> (Peers, Option<String>) {
     let Inputs { stack, environment, .. } = inputs;
     if clients.is_empty() {
@@ -59,12 +60,12 @@ fn peers(inputs: Inputs, network: Network, clients: BTreeSet<&ServiceName>) -> (
         return (Peers::All, None);
     }
     let host = network.host(&stack.project, environment);
-    let containers = clients.iter().map(|name| format!("{}-{environment}-{name}-1", stack.project));
-    let long_name = containers.chain([host.to_string()]).find(|name| name.len() > LONGEST_LABEL);
+    let container_names = clients.iter().map(|name| format!("{}-{environment}-{name}-1", stack.project));
+    let long_name = container_names.chain([host.to_string()]).find(|name| name.len() > LONGEST_LABEL);
     (Peers::Network(host), long_name)
 }
 
-/// Returns the superuser's name, which the image takes from a variable.
+/// Returns the superuser's name, which the image takes from a variable, and a finding if the name cannot be used.
 fn superuser(server: &PlannedService) -> (SqlIdent, Option<Diagnostic>) {
     let variable = VariableName::wrap("POSTGRES_USER".into());
     let default = SqlIdent::wrap("postgres".into());
@@ -91,9 +92,9 @@ fn wire(roster: &Roster) -> Vec<Wiring> {
         // The setup job makes the running server load changed rules; nothing does so for the replica.
         let reloads = name.as_str() == DATABASE;
         let config = ConfigMount { source: format!("postgres/{subfolder}"), target: folder(subfolder), reloads };
-        let rules = setting_argument(&format!("hba_file={}/pg_hba.conf", folder(subfolder)));
-        let start = (name.as_str() == DATABASE).then(|| script(subfolder, "start.sh"));
-        let additions = [rules, Addition::Config(config)].into_iter().chain(start);
+        let rules_argument = setting_argument(&format!("hba_file={}/pg_hba.conf", folder(subfolder)));
+        let start_script = (name.as_str() == DATABASE).then(|| script(subfolder, "start.sh"));
+        let additions = [rules_argument, Addition::Config(config)].into_iter().chain(start_script);
         Some(additions.map(|addition| Wiring::new(&name, addition, &member.path)).collect::<Vec<_>>())
     });
     servers.flatten().collect()

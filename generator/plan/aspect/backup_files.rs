@@ -52,8 +52,9 @@ pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses, declared: &D
     let mut planned = Planned::default();
     let stack = inputs.stack;
     planned.findings.extend(check_names(stack, roster));
-    planned.findings.extend(stored_in_own_store(stack, roster, addresses));
-    planned.findings.extend(several_users(stack, roster));
+    planned.findings.extend(check_own_store(stack, roster, addresses));
+    planned.findings.extend(check_volume_users(stack, roster));
+    // The volumes, each with the service that owns it, and the buckets.
     let (volumes, buckets) = (volumes(stack, roster), buckets(stack, roster));
     let volume_sources = volumes.keys().map(|volume| format!("volume-{volume}"));
     let sources: Vec<String> = volume_sources.chain(buckets.iter().map(|bucket| format!("bucket-{bucket}"))).collect();
@@ -66,22 +67,22 @@ pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses, declared: &D
     for (volume, owner) in &volumes {
         planned.wirings.extend(wire_volume(volume, owner, &roster[*owner]));
     }
-    let writers: Vec<String> = volumes
+    let writer_addresses: Vec<String> = volumes
         .iter()
         .flat_map(|(volume, owner)| {
-            let addresses = writers(roster, volume, owner).into_iter();
-            addresses.map(move |writer| format!("{volume}/{}", address(roster, &writer)))
+            let services = writers(roster, volume, owner).into_iter();
+            services.map(move |writer| format!("{volume}/{}", address(roster, &writer)))
         })
         .collect();
-    if !writers.is_empty() {
-        planned.wirings.push(variable_wiring(FILES_RESTORE, "NSELF_BACKUP_WRITERS", &writers.join(" ")));
+    if !writer_addresses.is_empty() {
+        planned.wirings.push(variable_wiring(FILES_RESTORE, "NSELF_BACKUP_WRITERS", &writer_addresses.join(" ")));
     }
     if let Some(store) = ObjectStore::in_environment(stack, roster).filter(|_| !buckets.is_empty()) {
-        let wired = wire_store(store, roster, declared);
-        planned.wirings.extend(wired.wirings);
-        planned.findings.extend(wired.findings);
+        let store_access = wire_store(store, roster, declared);
+        planned.wirings.extend(store_access.wirings);
+        planned.findings.extend(store_access.findings);
     }
-    // A wiring of a job that the stack disables would be one of no service.
+    // The stack may disable a job, and only services of the roster can have wirings.
     planned.wirings.retain(|wiring| roster.contains_key(&wiring.service));
     planned
 }
@@ -98,7 +99,8 @@ fn variable_wiring(service: &str, variable: &str, value: &str) -> Wiring {
     Wiring::new(&service_name(service), addition, &path!("backups"))
 }
 
-/// Returns the name of a service with its first port. A job connects to it to find out whether the service runs.
+/// Returns the name of a service with its first port, such as `orders:8080`. A job connects to it to find out whether the
+/// service runs.
 fn address(roster: &Roster, service: &ServiceName) -> String {
     match roster[service].service.all_ports().values().next() {
         Some(port) => format!("{service}:{port}"),
@@ -116,13 +118,13 @@ fn wire_volume(volume: &VolumeName, owner: &ServiceName, member: &PlannedService
         stopped_owner: None,
         running_owner: Some(owner.clone()),
     };
-    let writable =
+    let writable_mount =
         VolumeMount { read_only: false, stopped_owner: Some(owner.clone()), running_owner: None, ..mount.clone() };
-    [(FILES_BACKUP, mount), (FILES_RESTORE, writable)]
+    [(FILES_BACKUP, mount), (FILES_RESTORE, writable_mount)]
         .map(|(job, mount)| Wiring::new(&service_name(job), Addition::Volume(mount), &path!("backups", "volumes")))
 }
 
-/// Returns the wirings that let the jobs use the object store.
+/// Plans the wirings with which the jobs use the object store. Reports credentials that the stack does not declare.
 fn wire_store(store: &ObjectStore, roster: &Roster, declared: &DeclaredSecrets) -> Planned<()> {
     let mut planned = Planned::default();
     let ports = roster[&service_name(store.service)].service.all_ports();
@@ -135,14 +137,16 @@ fn wire_store(store: &ObjectStore, roster: &Roster, declared: &DeclaredSecrets) 
             ("RCLONE_CONFIG_STACK_ENDPOINT", format!("http://{}:{port}", store.service)),
         ];
         planned.wirings.extend(variables.map(|(variable, value)| variable_wiring(job, variable, &value)));
-        let key = [("NSELF_STORE_USER_FILE", store.access_key), ("NSELF_STORE_PASSWORD_FILE", store.secret_key)];
-        for (variable, secret) in key {
+        let credentials =
+            [("NSELF_STORE_USER_FILE", store.access_key), ("NSELF_STORE_PASSWORD_FILE", store.secret_key)];
+        for (variable, secret) in credentials {
             let secret = SecretName::wrap(secret.to_owned());
             match declared.require(&secret, NeededValue::Any, &field) {
                 Ok(()) => {
                     planned.wirings.push(variable_wiring(job, variable, &format!("/run/secrets/{secret}")));
                     planned.wirings.push(Wiring::new(&service_name(job), Addition::SecretFile(secret), &field));
                 }
+                // The jobs need the same secrets, so findings for one of the jobs are enough.
                 Err(finding) if job == FILES_BACKUP => planned.findings.push(finding),
                 Err(_) => {}
             }
@@ -161,7 +165,7 @@ fn check_volumes(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
     for (i, volume) in stack.backups.volumes.iter().enumerate() {
         let path = path!("backups", "volumes").index(i);
         if let Some((name, member)) = members.iter().find(|(_, member)| has_volume(member, volume)) {
-            findings.extend(live_database_files(volume, name, member, path));
+            findings.extend(check_live_database_files(volume, name, member, path));
         } else if let Some((name, member)) = backup_services.iter().find(|(_, member)| has_volume(member, volume)) {
             findings.push(
                 Diagnostic::error(Code::BackupSource, path)
@@ -185,8 +189,9 @@ fn unknown_volume(volume: &VolumeName, members: &[(&ServiceName, &PlannedService
     let volumes = members
         .iter()
         .flat_map(|(name, member)| member.service.volumes.keys().map(move |volume| (volume, *name, *member)));
+    // The message does not name volumes that would be refused, too.
     let is_refused = |(volume, owner, member): &(&VolumeName, &ServiceName, &PlannedService)| {
-        live_database_files(volume, owner, member, path.clone()).is_some_and(|finding| finding.is_error())
+        check_live_database_files(volume, owner, member, path.clone()).is_some_and(|finding| finding.is_error())
     };
     let names: Vec<&str> = volumes.filter(|volume| !is_refused(volume)).map(|(volume, ..)| volume.as_str()).collect();
     let near = words::nearest(volume.as_str(), names.iter().copied());
@@ -200,19 +205,20 @@ fn unknown_volume(volume: &VolumeName, members: &[(&ServiceName, &PlannedService
 }
 
 /// Refuses a volume with the live files of a database that has a better backup, and warns of live files of other databases.
-fn live_database_files(
+fn check_live_database_files(
     volume: &VolumeName,
     owner: &ServiceName,
     member: &PlannedService,
     path: FieldPath,
 ) -> Option<Diagnostic> {
     let image = member.service.image.as_ref().map(|image| ImageName::new(image).repository).unwrap_or_default();
-    // The last part of the name: `acme-postgres/files` is no PostgreSQL, and neither are exporters.
+    // Only the last part of the name counts: `acme-postgres/files` is not PostgreSQL. Exporters and other companions of an
+    // engine have no database files.
     let image = image.rsplit('/').next().unwrap_or_default();
     let is_companion = ["postgrest", "exporter", "backup"].iter().any(|word| image.contains(word));
-    let is_one_of = |words: &[&str]| !is_companion && words.iter().any(|word| image.contains(word));
-    let related = member.path.key("volumes").key(volume.as_str());
-    let finding = if is_one_of(&POSTGRES) {
+    let is_image_of = |words: &[&str]| !is_companion && words.iter().any(|word| image.contains(word));
+    let volume_field = member.path.key("volumes").key(volume.as_str());
+    let finding = if is_image_of(&POSTGRES) {
         Diagnostic::error(Code::LiveDatabaseFiles, path)
             .message(format!("`{volume}` has the live files of PostgreSQL: copies of files that change are no backup"))
             .hint("remove the name from `backups.volumes`: `backups.enabled = true` backs up the database server with base backups and its log")
@@ -220,7 +226,7 @@ fn live_database_files(
         Diagnostic::error(Code::LiveDatabaseFiles, path)
             .message(format!("`{volume}` has the live files of the object store, which only the store can read"))
             .hint("name its buckets instead: `backups.buckets = [\"…\"]`")
-    } else if is_one_of(&ENGINES) {
+    } else if is_image_of(&ENGINES) {
         Diagnostic::warning(Code::LiveDatabaseFiles, path)
             .message(format!(
                 "`{volume}` has the live files of the database `{owner}`: copies of files that change may be unusable"
@@ -229,7 +235,7 @@ fn live_database_files(
     } else {
         return None;
     };
-    Some(finding.related(related, "the volume"))
+    Some(finding.related(volume_field, "the volume"))
 }
 
 /// Refuses buckets without the object store. Its buckets are not part of a stack, so their names are not checked.
@@ -242,8 +248,9 @@ fn check_buckets(stack: &Stack) -> Option<Diagnostic> {
 }
 
 /// Warns of a target that is the object store of the stack.
-fn stored_in_own_store(stack: &Stack, roster: &Roster, addresses: &Addresses) -> Option<Diagnostic> {
+fn check_own_store(stack: &Stack, roster: &Roster, addresses: &Addresses) -> Option<Diagnostic> {
     let endpoint = stack.backups.target.s3.as_ref()?.endpoint.as_ref()?;
+    // The host of `https://minio:9000/path` is `minio`.
     let authority = endpoint.as_str().split("://").nth(1).unwrap_or_default();
     let host = authority.split(['/', ':', '?']).next().unwrap_or_default();
     let is_host_of = |store: &ServiceName, member: &PlannedService| {
@@ -261,10 +268,10 @@ fn stored_in_own_store(stack: &Stack, roster: &Roster, addresses: &Addresses) ->
 }
 
 /// Refuses volumes of several users on clusters, where one job reads all of them as their owner.
-fn several_users(stack: &Stack, roster: &Roster) -> Option<Diagnostic> {
-    let owners = volumes(stack, roster);
+fn check_volume_users(stack: &Stack, roster: &Roster) -> Option<Diagnostic> {
+    let owners_by_volume = volumes(stack, roster);
     let mut users: Vec<String> =
-        owners.values().filter_map(|owner| Some(roster[*owner].service.user.as_ref()?.to_string())).collect();
+        owners_by_volume.values().filter_map(|owner| Some(roster[*owner].service.user.as_ref()?.to_string())).collect();
     users.sort();
     users.dedup();
     (stack.kubernetes.enabled && users.len() > 1 && roster.contains_key(&service_name(FILES_VERIFY))).then(|| {

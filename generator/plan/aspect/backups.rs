@@ -18,6 +18,7 @@ use crate::values::{Checked, SecretName, SqlIdent, VariableName};
 
 /// The role with which backup services connect to the server, named after the service that receives the log.
 const ROLE: &str = "backup_wal";
+/// The secret with the password of this role.
 const PASSWORD: &str = "backup_wal_password";
 /// The secret with the key of the backups, unless the stack names a different secret.
 const KEY: &str = "backup_key";
@@ -44,8 +45,8 @@ pub fn plan(inputs: Inputs, roster: &Roster, declared: &DeclaredSecrets) -> Plan
     let job = service_name(setup::JOB);
     planned.wirings.push(Wiring::new(&job, Addition::SecretFile(password.clone()), &cause));
     // The job creates the role with which the receiver of the log connects to the server.
-    let log = service_name(WAL_RECEIVER);
-    planned.wirings.push(Wiring::new(&log, Addition::Dependency(job, Condition::Completed), &cause));
+    let log_receiver = service_name(WAL_RECEIVER);
+    planned.wirings.push(Wiring::new(&log_receiver, Addition::Dependency(job, Condition::Completed), &cause));
     let secrets = secret_files(inputs, declared);
     planned.findings.extend(secrets.findings);
     let scripts =
@@ -62,8 +63,8 @@ pub fn plan(inputs: Inputs, roster: &Roster, declared: &DeclaredSecrets) -> Plan
         }
     }
     let retention = &inputs.stack.backups.retention;
-    let services_that_prune = [WAL_RECEIVER, BACKUP, FILES_BACKUP];
-    for name in services_that_prune.into_iter().filter(|name| roster.contains_key(&service_name(name))) {
+    let pruning_services = [WAL_RECEIVER, BACKUP, FILES_BACKUP];
+    for name in pruning_services.into_iter().filter(|name| roster.contains_key(&service_name(name))) {
         let count = retention.count.map(|count| ("NSELF_BACKUP_KEEP_COUNT", count.to_string()));
         let age = retention.age.map(|age| ("NSELF_BACKUP_KEEP_SECONDS", age.seconds().to_string()));
         planned.wirings.extend(
@@ -114,8 +115,8 @@ fn target_variables(inputs: Inputs) -> Vec<(&'static str, String)> {
         ];
     };
     let S3Target { bucket, path, endpoint, region, .. } = s3;
-    let default = || format!("{}/{}", inputs.stack.project, inputs.environment);
-    let path = path.as_ref().map_or_else(default, ToString::to_string);
+    let default_path = || format!("{}/{}", inputs.stack.project, inputs.environment);
+    let path = path.as_ref().map_or_else(default_path, ToString::to_string);
     let provider = if endpoint.is_some() { "Other" } else { "AWS" };
     let mut variables = vec![
         ("NSELF_BACKUP_PLACE", format!("store:{bucket}/{path}")),
@@ -134,7 +135,7 @@ fn target_variables(inputs: Inputs) -> Vec<(&'static str, String)> {
 fn secret_files(inputs: Inputs, declared: &DeclaredSecrets) -> Planned<Vec<(&'static str, SecretName, FieldPath)>> {
     let mut planned = Planned::<Vec<_>>::default();
     let settings = &inputs.stack.backups;
-    let target = settings.target.secrets().map(|(field, reference)| {
+    let target_secrets = settings.target.secrets().map(|(field, reference)| {
         let variable = match field {
             "access_key" => "NSELF_BACKUP_ACCESS_KEY_FILE",
             "secret_key" => "NSELF_BACKUP_SECRET_KEY_FILE",
@@ -142,9 +143,9 @@ fn secret_files(inputs: Inputs, declared: &DeclaredSecrets) -> Planned<Vec<(&'st
         };
         (variable, NeededValue::Issued, reference.secret.clone(), path!("backups", "target", "s3", field))
     });
-    let key = settings.key.as_ref().map_or_else(|| SecretName::wrap(KEY.to_owned()), |key| key.secret.clone());
-    let key = ("NSELF_BACKUP_KEY_FILE", NeededValue::Any, key, path!("backups", "key"));
-    for (variable, needed, secret, path) in target.chain([key]) {
+    let key_name = settings.key.as_ref().map_or_else(|| SecretName::wrap(KEY.to_owned()), |key| key.secret.clone());
+    let key_secret = ("NSELF_BACKUP_KEY_FILE", NeededValue::Any, key_name, path!("backups", "key"));
+    for (variable, needed, secret, path) in target_secrets.chain([key_secret]) {
         match declared.require(&secret, needed, &path) {
             Ok(()) => planned.value.push((variable, secret, path)),
             Err(finding) => planned.findings.push(finding),
@@ -167,15 +168,16 @@ pub fn start_guard(roster: &Roster) -> Planned<()> {
     Planned { wirings: wirings.into(), ..Planned::default() }
 }
 
-/// Returns the wirings of the jobs that replay the log. Both jobs get the name of the superuser. The job that restores
+/// Plans the wirings of the jobs that replay the log. Both jobs get the name of the superuser. The job that restores
 /// also gets the path of the data and the server's volume. The data must be in a subfolder of the volume, so that the
 /// restore can create a second folder next to it and then swap the two.
 fn wire_recovery(server: &PlannedService) -> Planned<()> {
-    let variable = |name: &str| match server.service.env.get(&VariableName::wrap(name.to_owned())) {
+    let text_variable = |name: &str| match server.service.env.get(&VariableName::wrap(name.to_owned())) {
         Some(EnvValue::Text(text)) => Some(text.to_string()),
         _ => None,
     };
-    let data_folder = variable("PGDATA").unwrap_or_default();
+    // For the data folder `/var/lib/postgresql/data/pgdata`, a volume must contain `/var/lib/postgresql/data`.
+    let data_folder = text_variable("PGDATA").unwrap_or_default();
     let parent = data_folder.trim_end_matches('/').rsplit_once('/').map_or("", |(parent, _)| parent);
     let volume = server.service.volumes.iter().find(|(_, volume)| {
         let path_in_volume = parent.strip_prefix(volume.path.as_str());
@@ -198,7 +200,7 @@ fn wire_recovery(server: &PlannedService) -> Planned<()> {
         stopped_owner: Some(service_name(DATABASE)),
         running_owner: None,
     };
-    let superuser = variable("POSTGRES_USER").unwrap_or_else(|| "postgres".to_owned());
+    let superuser = text_variable("POSTGRES_USER").unwrap_or_else(|| "postgres".to_owned());
     let wirings = vec![
         Wiring::new(&service_name(BACKUP_RESTORE), Addition::Volume(mount), &path!("backups")),
         variable_wiring(BACKUP_RESTORE, "PGDATA", data_folder.trim_end_matches('/')),

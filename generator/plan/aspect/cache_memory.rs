@@ -14,23 +14,24 @@ const DATA_PERCENT: u64 = 60;
 
 /// Wires `--maxmemory` into every Redis whose command and configuration do not set it.
 pub fn plan(roster: &Roster) -> Planned<()> {
-    let caches = roster.iter().filter(|(_, planned)| {
-        planned.service.catalogue.as_ref().is_some_and(|name| name.as_str() == REDIS) && !sets_memory(planned)
+    let caches = roster.iter().filter(|(_, member)| {
+        member.service.catalogue.as_ref().is_some_and(|name| name.as_str() == REDIS) && !sets_memory(member)
     });
-    let wirings = caches.map(|(name, planned)| {
+    let wirings = caches.map(|(name, member)| {
         let text = |text: &str| Text::wrap(text.to_owned());
-        let bytes = memory_limit(&planned.service).0 / 100 * DATA_PERCENT;
+        let bytes = memory_limit(&member.service).0 / 100 * DATA_PERCENT;
         let arguments = vec![text("--maxmemory"), text(&bytes.to_string())];
         let addition = Addition::Arguments { program: Some(text("redis-server")), arguments };
-        Wiring::new(name, addition, &planned.path.key("limits").key("memory"))
+        Wiring::new(name, addition, &member.path.key("limits").key("memory"))
     });
     Planned { value: (), wirings: wirings.collect(), findings: Vec::new() }
 }
 
 /// Returns whether the command or a configuration in a secret sets `maxmemory`.
-fn sets_memory(planned: &PlannedService) -> bool {
-    let arguments = planned.service.entrypoint.iter().chain(&planned.service.command).flatten();
-    let templates = planned.service.secrets.values().filter_map(|secret| secret.template.as_ref());
+fn sets_memory(member: &PlannedService) -> bool {
+    // The setting is the argument `--maxmemory`, or the line `maxmemory …` of a configuration.
+    let arguments = member.service.entrypoint.iter().chain(&member.service.command).flatten();
+    let templates = member.service.secrets.values().filter_map(|secret| secret.template.as_ref());
     let texts = templates.flatten().filter_map(|part| part.text.as_ref());
     arguments
         .chain(texts)

@@ -31,17 +31,17 @@ struct HiddenClients {
 
 /// Returns the addresses at which the edge is published, each with its field.
 fn published_addresses(profile: Profile, roster: &Roster) -> Vec<(FieldPath, IpAddr)> {
-    let Some(edge) = roster.get(&service_name(PROXY_SERVICE)) else { return Vec::new() };
-    let field = |port: &str| edge.path.key("publish").key(port).key("address");
+    let Some(proxy) = roster.get(&service_name(PROXY_SERVICE)) else { return Vec::new() };
+    let field = |port: &str| proxy.path.key("publish").key(port).key("address");
     let is_proxy = true;
-    let ports = edge.service.publish.iter();
+    let ports = proxy.service.publish.iter();
     ports.map(|(port, publish)| (field(port.as_str()), published_address(is_proxy, profile, publish))).collect()
 }
 
 /// Returns whether every request through the published ports comes from this machine, and none through a proxy.
 pub fn from_this_machine(stack: &Stack, profile: Profile, roster: &Roster) -> bool {
-    let loopback = published_addresses(profile, roster).iter().all(|(_, address)| address.is_loopback());
-    profile == Profile::Local && tls_mode(stack, profile) != TlsMode::Proxy && loopback
+    let addresses_are_loopback = published_addresses(profile, roster).iter().all(|(_, address)| address.is_loopback());
+    profile == Profile::Local && tls_mode(stack, profile) != TlsMode::Proxy && addresses_are_loopback
 }
 
 /// Refuses internal routes if the edge does not see the client's address (NS605), and internal ranges that overlap ranges
@@ -49,29 +49,27 @@ pub fn from_this_machine(stack: &Stack, profile: Profile, roster: &Roster) -> bo
 pub fn check(inputs: Inputs, roster: &Roster, edge: &IngressPlan, internal: &[InternalRoute]) -> Vec<Diagnostic> {
     let Inputs { stack, profile, .. } = inputs;
     let mut findings = check_address_ranges(stack);
-    let range_finding_count = findings.len();
-    if let Some(hidden) = hidden_from_engine(stack, profile, roster) {
-        findings.push(hidden_finding(edge, hidden, internal));
-    }
-    if let Some(hidden) = stack.kubernetes.enabled.then(|| hidden_from_cluster(&stack.kubernetes)).flatten() {
-        findings.push(hidden_finding(edge, hidden, internal));
-    }
+    let on_cluster = stack.kubernetes.enabled.then(|| hidden_from_cluster(&stack.kubernetes)).flatten();
+    let hidden_clients: Vec<HiddenClients> =
+        hidden_from_engine(stack, profile, roster).into_iter().chain(on_cluster).collect();
+    let sees_clients = hidden_clients.is_empty();
+    findings.extend(hidden_clients.into_iter().map(|hidden| hidden_finding(edge, hidden, internal)));
+    // Requests from this machine reach the edge of the Compose project, but not that of a cluster.
     let only_cluster_lacks_callers = edge.this_machine_is_internal && stack.kubernetes.enabled;
-    // No request to a cluster comes from this machine.
     let internal_callers_exist = edge.this_machine_is_internal && !only_cluster_lacks_callers;
     if let Some(first) = internal.first()
         && edge.internal_addresses.is_empty()
         && !internal_callers_exist
-        && findings.len() == range_finding_count
+        && sees_clients
     {
         let hosts: Vec<String> = internal.iter().map(|route| format!("`{}`", route.host)).collect();
-        let (verb, place) = (
+        let (verb, cluster_note) = (
             if hosts.len() == 1 { "accepts" } else { "accept" },
             if only_cluster_lacks_callers { ", and requests to a cluster do not come from this machine" } else { "" },
         );
         let finding =
             Diagnostic::warning(Code::NoInternalAddress, first.path.clone())
-                .message(format!("{} {verb} only internal addresses, but `edge.internal_addresses` is empty{place}", hosts.join(", ")))
+                .message(format!("{} {verb} only internal addresses, but `edge.internal_addresses` is empty{cluster_note}", hosts.join(", ")))
                 .expected("the addresses of the callers, such as the address range of an office or a VPN")
                 .hint(if only_cluster_lacks_callers {
                     "set `edge.internal_addresses = [\"198.51.100.0/24\"]`; `kubectl port-forward` reaches a service without nginx"
@@ -107,20 +105,22 @@ fn check_address_ranges(stack: &Stack) -> Vec<Diagnostic> {
     let overlap = |first: &Cidr, other: &Cidr| {
         range(first).zip(range(other)).is_some_and(|(first, other)| first.overlaps(&other))
     };
+    // Without a list of proxies, the gateway's pods are trusted, whose addresses are in the private ranges.
     let gateway_pods_are_proxies =
         stack.kubernetes.enabled && stack.kubernetes.edge != ClusterEdge::NodePort && proxies.is_empty();
-    let pods: Vec<Cidr> = PRIVATE.into_iter().chain([PRIVATE_V6]).map(|pods| Cidr::wrap(pods.to_owned())).collect();
+    let pod_ranges: Vec<Cidr> =
+        PRIVATE.into_iter().chain([PRIVATE_V6]).map(|range| Cidr::wrap(range.to_owned())).collect();
     for (i, cidr) in internal.iter().enumerate() {
         let finding = Diagnostic::error(Code::AddressRange, field("internal_addresses", i));
-        if let Some((k, proxy)) = proxies.iter().enumerate().find(|(_, proxy)| overlap(cidr, proxy)) {
+        if let Some((proxy_index, proxy)) = proxies.iter().enumerate().find(|(_, proxy)| overlap(cidr, proxy)) {
             findings.push(
                 finding
                     .message(format!("the internal range `{cidr}` overlaps the range `{proxy}` of a proxy"))
                     .expected("ranges that do not overlap, since the address of a proxy would make external requests look internal")
                     .hint("narrow one of the two, for example to the proxy's own address")
-                    .related(field("trusted_proxies", k), "the range of the proxy"),
+                    .related(field("trusted_proxies", proxy_index), "the range of the proxy"),
             );
-        } else if gateway_pods_are_proxies && pods.iter().any(|pods| overlap(cidr, pods)) {
+        } else if gateway_pods_are_proxies && pod_ranges.iter().any(|pods| overlap(cidr, pods)) {
             findings.push(
                 finding
                     .message(format!("pods of the gateway may have addresses of the internal range `{cidr}`"))
@@ -135,13 +135,17 @@ fn check_address_ranges(stack: &Stack) -> Vec<Diagnostic> {
 /// Returns the finding for hidden client addresses: an error if a rule depends on them, otherwise a warning.
 fn hidden_finding(edge: &IngressPlan, hidden: HiddenClients, internal: &[InternalRoute]) -> Diagnostic {
     let mut locations = edge.sites.values().flat_map(|site| &site.locations);
-    let guarded = |location: &Location| !location.internal_paths.is_empty() || !location.internal_headers.is_empty();
-    let has_internal = !edge.internal_addresses.is_empty();
-    let rule_depends = locations.any(|location| location.internal || (has_internal && guarded(location)));
-    let finding = if rule_depends { Diagnostic::error } else { Diagnostic::warning };
-    let consequence =
-        if rule_depends { "routes cannot be limited to internal callers" } else { "all clients share one rate limit" };
-    let finding = finding(Code::HiddenClients, hidden.path)
+    let has_guard = |location: &Location| !location.internal_paths.is_empty() || !location.internal_headers.is_empty();
+    let has_internal_addresses = !edge.internal_addresses.is_empty();
+    let rule_needs_address =
+        locations.any(|location| location.internal || (has_internal_addresses && has_guard(location)));
+    let new_finding = if rule_needs_address { Diagnostic::error } else { Diagnostic::warning };
+    let consequence = if rule_needs_address {
+        "routes cannot be limited to internal callers"
+    } else {
+        "all clients share one rate limit"
+    };
+    let finding = new_finding(Code::HiddenClients, hidden.path)
         .message(format!("{consequence}, because {}", hidden.reason))
         .expected(hidden.expected)
         .hint(hidden.hint);

@@ -27,6 +27,7 @@ pub fn plan(roster: &Roster, wirings: &Wirings, ingress: &IngressPlan, mail: &Ma
         for to in member.service.depends_on.keys().chain(&member.service.connects_to).chain(wired_dependencies) {
             // `rules::sources` reports a service that does not exist.
             let Some(target) = roster.get(to) else { continue };
+            // A service without a main port is reached at all its ports.
             let main_port = port(&target.service, &None, &member.path).ok();
             let ports = main_port.map_or_else(|| target.service.all_ports().into_values().collect(), |port| vec![port]);
             connections.extend(ports.into_iter().map(|port| Connection { from: from.clone(), to: to.clone(), port }));
@@ -67,23 +68,24 @@ pub fn networks(
     connections: &BTreeSet<Connection>,
     maintenance: &BTreeSet<ServiceName>,
 ) -> Planned<()> {
-    let zone = |name: &ServiceName| match &roster[name].service {
+    let network_of_service = |name: &ServiceName| match &roster[name].service {
         service if service.fixed_address => Network::Fixed,
         service => Network::from(service.zone.unwrap_or(Zone::App)),
     };
     let copying_services = replication_clients(roster);
     let mut networks: BTreeMap<&ServiceName, BTreeSet<Network>> = BTreeMap::new();
     for name in roster.keys() {
-        let network = if maintenance.contains(name) { Network::Maintenance } else { zone(name) };
+        let network = if maintenance.contains(name) { Network::Maintenance } else { network_of_service(name) };
         networks.entry(name).or_default().insert(network);
     }
+    // Both services of a connection must be in one network, so one of them joins a network of the other.
     for Connection { from, to, .. } in connections {
         let (joining_service, network) = if from.as_str() == PROXY_SERVICE {
             (to, Network::Edge)
         } else if maintenance.contains(from) {
             (to, Network::Maintenance)
         } else {
-            (from, zone(to))
+            (from, network_of_service(to))
         };
         networks.entry(joining_service).or_default().insert(network);
         if copying_services.contains(from) && *to == service_name(DATABASE) {

@@ -31,6 +31,7 @@ pub fn plan(inputs: Inputs, member: &PlannedService) -> Planned<BTreeMap<Service
     planned
 }
 
+/// Returns a dashboard with its panels, or with the content of its file.
 fn dashboard(inputs: Inputs, declared: &stack::Dashboard, path: &FieldPath) -> Result<Dashboard, Vec<Diagnostic>> {
     match (&declared.title, &declared.file) {
         (Some(title), None) if !declared.panels.is_empty() => {
@@ -38,8 +39,8 @@ fn dashboard(inputs: Inputs, declared: &stack::Dashboard, path: &FieldPath) -> R
         }
         (None, Some(file)) if declared.panels.is_empty() => {
             let path = path.key("file");
-            let text = text(inputs, file, &path).map_err(|finding| vec![finding])?;
-            read(text, file, &path).map(Dashboard::File)
+            let text = file_text(inputs, file, &path).map_err(|finding| vec![finding])?;
+            dashboard_of_file(text, file, &path).map(Dashboard::File)
         }
         _ => Err(vec![
             refused(path, "a dashboard must have either a `title` with `panels` or a `file`".to_owned())
@@ -48,16 +49,17 @@ fn dashboard(inputs: Inputs, declared: &stack::Dashboard, path: &FieldPath) -> R
     }
 }
 
+/// Returns a finding about a dashboard.
 fn refused(path: &FieldPath, message: String) -> Diagnostic {
     Diagnostic::error(Code::DashboardFile, path.clone()).message(message)
 }
 
 /// Returns the text of a file of the project.
-fn text<'a>(inputs: Inputs<'a>, file: &ProjectPath, path: &FieldPath) -> Result<&'a str, Diagnostic> {
+fn file_text<'a>(inputs: Inputs<'a>, file: &ProjectPath, path: &FieldPath) -> Result<&'a str, Diagnostic> {
     let text = match inputs.files.service_files.get(file.as_str()) {
         Some(SourceFile::Text(text)) => text,
-        Some(SourceFile::Unusable(why)) => {
-            return Err(refused(path, format!("`{file}` cannot be used: {why}")).expected("a text file in UTF-8"));
+        Some(SourceFile::Unusable(reason)) => {
+            return Err(refused(path, format!("`{file}` cannot be used: {reason}")).expected("a text file in UTF-8"));
         }
         Some(SourceFile::Missing) | None => {
             return Err(refused(path, format!("`{file}` does not exist in the folder of the stack"))
@@ -69,8 +71,8 @@ fn text<'a>(inputs: Inputs<'a>, file: &ProjectPath, path: &FieldPath) -> Result<
             .expected(format!("at most {MAX_FILE_SIZE} bytes")));
     }
     match credential_formats::find(text) {
-        Some(what) => Err(Diagnostic::error(Code::PlainSecret, path.clone())
-            .message(format!("`{file}` contains {what}"))
+        Some(credential) => Err(Diagnostic::error(Code::PlainSecret, path.clone())
+            .message(format!("`{file}` contains {credential}"))
             .expected("a dashboard without secrets, since generated files are committed")
             .hint("remove the credential; Grafana keeps credentials in data sources, not in dashboards")),
         None => Ok(text),
@@ -78,7 +80,7 @@ fn text<'a>(inputs: Inputs<'a>, file: &ProjectPath, path: &FieldPath) -> Result<
 }
 
 /// Returns the dashboard of a file without its `id`, the number that the exporting Grafana gave it.
-fn read(text: &str, file: &ProjectPath, path: &FieldPath) -> Result<Value, Vec<Diagnostic>> {
+fn dashboard_of_file(text: &str, file: &ProjectPath, path: &FieldPath) -> Result<Value, Vec<Diagnostic>> {
     let export = "the JSON of a dashboard, as Grafana exports it";
     let mut value: Value = serde_json::from_str(text).map_err(|error| {
         vec![refused(path, format!("line {} of `{file}` is not JSON", error.line())).expected(export)]
@@ -117,9 +119,9 @@ fn read(text: &str, file: &ProjectPath, path: &FieldPath) -> Result<Value, Vec<D
 
 /// Checks the data sources and queries of panels, including panels in collapsed rows.
 fn check_panels(value: &Value, file: &ProjectPath, path: &FieldPath, findings: &mut Vec<Diagnostic>) {
-    for panel in list(value, "panels") {
+    for panel in items_of(value, "panels") {
         let title = panel["title"].as_str().unwrap_or("without a title");
-        let targets = list(panel, "targets");
+        let targets = items_of(panel, "targets");
         for source in std::iter::once(panel).chain(targets.clone()).filter_map(|part| part.get("datasource")) {
             if let Some(uid) = source_uid(source).filter(|uid| !is_known_source(uid)) {
                 findings.push(
@@ -147,7 +149,8 @@ fn check_panels(value: &Value, file: &ProjectPath, path: &FieldPath, findings: &
     }
 }
 
-fn list<'a>(value: &'a Value, field: &str) -> impl Iterator<Item = &'a Value> + Clone + use<'a> {
+/// Returns the items of a list in a field; none if the field is missing or not a list.
+fn items_of<'a>(value: &'a Value, field: &str) -> impl Iterator<Item = &'a Value> + Clone + use<'a> {
     value[field].as_array().into_iter().flatten()
 }
 
@@ -156,7 +159,7 @@ fn source_kind(part: &Value) -> Option<&str> {
     part["datasource"]["type"].as_str()
 }
 
-/// Returns the uid of a data source that a panel or query names.
+/// Returns the uid of a data source; files of old versions of Grafana contain only its name.
 fn source_uid(source: &Value) -> Option<&str> {
     match source {
         Value::String(name) => Some(name),
@@ -177,16 +180,16 @@ const SOURCES: [Program; 4] = [Program::Alertmanager, Program::Loki, Program::Pr
 /// Refuses dashboards with the same uid, because Grafana would show only one of them.
 pub fn check_uids(monitoring: &Monitoring, roster: &Roster) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
-    let mut owners: BTreeMap<String, FieldPath> = BTreeMap::new();
+    let mut paths_by_uid: BTreeMap<String, FieldPath> = BTreeMap::new();
     for (service, dashboards) in &monitoring.dashboards {
         for (name, dashboard) in dashboards {
             let path = roster[service].path.key("dashboards").key(name.as_str());
             let uid = dashboard.uid(service, name);
-            if let Some(first) = owners.insert(uid.clone(), path.clone()) {
+            if let Some(first_path) = paths_by_uid.insert(uid.clone(), path.clone()) {
                 findings.push(
                     refused(&path, format!("two dashboards have the uid `{uid}`"))
                         .hint("change the `uid` in the file of one of them")
-                        .counterpart(first, "the other dashboard"),
+                        .counterpart(first_path, "the other dashboard"),
                 );
             }
         }

@@ -13,7 +13,7 @@ use crate::values::ServiceName;
 /// The endpoints to which each service connects.
 pub type Clients = BTreeMap<ServiceName, BTreeSet<DatabaseEndpoint>>;
 
-/// Returns the services that connect to an endpoint: by a URL, as a job, as the pooler, or to copy the server.
+/// Returns the endpoints by the services that connect to them: with a URL, as a job, as the pooler, or to copy the server.
 pub fn clients(roles: &Roles, roster: &Roster, jobs: &BTreeSet<ServiceName>, users: &SecretUsers) -> Clients {
     let mut clients = Clients::new();
     let mut add = |client: &ServiceName, endpoint: DatabaseEndpoint| {
@@ -26,6 +26,6 @@ pub fn clients(roles: &Roles, roster: &Roster, jobs: &BTreeSet<ServiceName>, use
     }
     jobs.iter().for_each(|job| add(job, DatabaseEndpoint::Server));
     add(&service_name(POOLER), DatabaseEndpoint::Server);
-    replication_clients(roster).iter().for_each(|server| add(server, DatabaseEndpoint::Server));
+    replication_clients(roster).iter().for_each(|client| add(client, DatabaseEndpoint::Server));
     clients
 }

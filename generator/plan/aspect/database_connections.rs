@@ -32,26 +32,26 @@ struct Demand {
 /// Returns the size of a pool. A container of the pooler has one pool for each pair of role and database. All of them
 /// together take half of the server's connections.
 pub fn pool_size(stack: &Stack, roster: &Roster, role_database_pairs: u64) -> u16 {
-    let containers = roster.get(&service_name(POOLER)).map_or(1, containers);
-    let share = max_connections(stack, roster).map_or(POOL_CONNECTIONS, |accepted| accepted / 2);
-    let size = (share / containers / role_database_pairs.max(1)).clamp(1, LARGEST_POOL);
+    let container_count = roster.get(&service_name(POOLER)).map_or(1, max_containers);
+    let share = max_connections(stack, roster).map_or(POOL_CONNECTIONS, |limit| limit / 2);
+    let size = (share / container_count / role_database_pairs.max(1)).clamp(1, LARGEST_POOL);
     u16::try_from(size).unwrap_or(u16::MAX)
 }
 
 /// Warns if services may open more connections than the server or the pooler accepts. Only services that declare
 /// `connections` count, and the pooler with `pools` pools of `pool_size` connections.
 pub fn check(stack: &Stack, roster: &Roster, users: &SecretUsers, pools: u64, pool_size: u16) -> Vec<Diagnostic> {
-    let direct = demands(roster, users, DatabaseEndpoint::Server);
-    let pooled = demands(roster, users, DatabaseEndpoint::Pooler);
+    let direct_demands = demands(roster, users, DatabaseEndpoint::Server);
+    let pooled_demands = demands(roster, users, DatabaseEndpoint::Pooler);
     let mut findings = Vec::new();
     let pooler = roster.get(&service_name(POOLER));
-    if let Some(accepted) = max_connections(stack, roster) {
-        let from_pooler = pooler.map(|pooler| {
-            let containers = containers(pooler);
-            let connections = pools * u64::from(pool_size) * containers;
+    if let Some(limit) = max_connections(stack, roster) {
+        let pooler_demand = pooler.map(|pooler| {
+            let container_count = max_containers(pooler);
+            let connections = pools * u64::from(pool_size) * container_count;
             let explanation = format!(
                 "the pooler: {pools} pools of {pool_size} connections in {}",
-                words::count(containers, "container")
+                words::count(container_count, "container")
             );
             Demand { path: pooler.path.clone(), connections, explanation }
         });
@@ -59,35 +59,36 @@ pub fn check(stack: &Stack, roster: &Roster, users: &SecretUsers, pools: u64, po
             Some(name) => path!("database_server", "settings", name),
             None => path!("services", DATABASE),
         };
-        let demands = direct.into_iter().chain(from_pooler).collect();
+        let demands = direct_demands.into_iter().chain(pooler_demand).collect();
         let hint = "raise `database_server.settings.max_connections` and the memory limit of the server, lower `connections`, or use the pooler: \
                     `nself.pooled_url \"main\"`";
-        findings.extend(excess(path, "the database server", accepted.saturating_sub(RESERVED), demands, hint));
+        findings.extend(excess(path, "the database server", limit.saturating_sub(RESERVED), demands, hint));
     }
     if let Some(pooler) = pooler {
-        let accepted = POOLER_CLIENTS * containers(pooler);
+        let limit = POOLER_CLIENTS * max_containers(pooler);
         let hint = "lower `connections` of the services, or raise `services.pgbouncer.replicas`";
-        findings.extend(excess(pooler.path.clone(), "the pooler", accepted, pooled, hint));
+        findings.extend(excess(pooler.path.clone(), "the pooler", limit, pooled_demands, hint));
     }
     findings
 }
 
-/// Returns the finding about more connections than a server accepts.
-fn excess(path: FieldPath, server: &str, accepted: u64, mut demands: Vec<Demand>, hint: &str) -> Option<Diagnostic> {
+/// Returns the finding for demands that together exceed a server's limit; `None` if they do not.
+fn excess(path: FieldPath, server: &str, limit: u64, mut demands: Vec<Demand>, hint: &str) -> Option<Diagnostic> {
     let total: u64 = demands.iter().map(|demand| demand.connections).sum();
-    if total <= accepted {
+    if total <= limit {
         return None;
     }
     demands.sort_by_key(|demand| std::cmp::Reverse(demand.connections));
     let finding = Diagnostic::warning(Code::Connections, path)
-        .message(format!("services may open {total} connections, but {server} accepts {accepted} of them"))
-        .expected(format!("at most {accepted} connections of all services together"))
+        .message(format!("services may open {total} connections, but {server} accepts {limit} of them"))
+        .expected(format!("at most {limit} connections of all services together"))
         .hint(hint);
     let largest = demands.into_iter().filter(|demand| demand.connections > 0).take(3);
     Some(largest.fold(finding, |finding, demand| finding.related(demand.path, demand.explanation)))
 }
 
-/// Returns the declared connections of the services that use an endpoint.
+/// Returns the connections that services may open to an endpoint: for each entry of `databases` that declares a number, one
+/// demand of each service that uses its URL.
 fn demands(roster: &Roster, users: &SecretUsers, endpoint: DatabaseEndpoint) -> Vec<Demand> {
     let mut demands = Vec::new();
     for (name, member) in roster {
@@ -95,14 +96,14 @@ fn demands(roster: &Roster, users: &SecretUsers, endpoint: DatabaseEndpoint) -> 
             let Some(connections) = declared.connections else { continue };
             let secret = endpoint.url_secret(name, entry);
             for user in users.of_secret(&secret).filter_map(|user| roster.get(user)) {
-                let containers = containers(user);
+                let container_count = max_containers(user);
                 demands.push(Demand {
                     path: member.path.key("databases").key(entry.as_str()).key("connections"),
-                    connections: u64::from(connections) * containers,
+                    connections: u64::from(connections) * container_count,
                     explanation: format!(
                         "{} in {}",
                         words::count(connections, "connection"),
-                        words::count(containers, "container")
+                        words::count(container_count, "container")
                     ),
                 });
             }
@@ -112,8 +113,8 @@ fn demands(roster: &Roster, users: &SecretUsers, endpoint: DatabaseEndpoint) -> 
 }
 
 /// Returns the largest number of containers of a service.
-fn containers(member: &PlannedService) -> u64 {
+fn max_containers(member: &PlannedService) -> u64 {
     let service = &member.service;
-    let scaled = service.autoscale.as_ref().map_or(0, |autoscale| autoscale.max);
-    u64::from(service.replicas.unwrap_or(1).max(scaled).max(1))
+    let autoscale_max = service.autoscale.as_ref().map_or(0, |autoscale| autoscale.max);
+    u64::from(service.replicas.unwrap_or(1).max(autoscale_max).max(1))
 }

@@ -26,14 +26,14 @@ pub struct PoolerPlan {
 /// Plans the pooler. It gets the passwords of the roles whose pooled URLs are used, and admits no other role.
 pub fn pooler(stack: &Stack, roster: &Roster, roles: &Roles, users: &SecretUsers) -> Planned<PoolerPlan> {
     let name = service_name(POOLER);
-    let Some(service) = roster.get(&name) else {
+    let Some(member) = roster.get(&name) else {
         let findings = database_connections::check(stack, roster, users, 0, 0);
         return Planned { findings, ..Planned::default() };
     };
     let mut findings = Vec::new();
     let mut databases = BTreeSet::new();
     let mut role_database_pairs = 0_u64;
-    let mut parts = Vec::new();
+    let mut auth_file_parts = Vec::new();
     for role in roles.values() {
         let uses_pooler = |(secret, url): &(&SecretName, &Url)| {
             url.endpoint == DatabaseEndpoint::Pooler && users.is_secret_used(secret)
@@ -48,11 +48,11 @@ pub fn pooler(stack: &Stack, roster: &Roster, roles: &Roles, users: &SecretUsers
         let text = |text: String| TemplatePart { text: Some(Text::wrap(text)), ..TemplatePart::default() };
         let password = TemplatePart { secret: Some(role.password.clone()), ..TemplatePart::default() };
         // A line of PgBouncer's `auth_file`: `"role" "password"`.
-        parts.extend([text(format!("\"{}\" \"", role.name)), password, text("\"\n".into())]);
+        auth_file_parts.extend([text(format!("\"{}\" \"", role.name)), password, text("\"\n".into())]);
     }
-    if parts.is_empty() {
+    if auth_file_parts.is_empty() {
         findings.push(
-            Diagnostic::warning(Code::DatabaseEndpoint, service.path.clone())
+            Diagnostic::warning(Code::DatabaseEndpoint, member.path.clone())
                 .message("no service uses the pooler")
                 .hint("remove the pooler, or set `env.DATABASE_URL = nself.pooled_url \"main\"` in a service that uses a database"),
         );
@@ -62,9 +62,9 @@ pub fn pooler(stack: &Stack, roster: &Roster, roles: &Roles, users: &SecretUsers
     let auth_file = SecretName::wrap("pgbouncer_users".into());
     let config = ConfigMount { source: "pgbouncer".into(), target: server_files::folder("pgbouncer"), reloads: false };
     let additions = [Addition::SecretFile(auth_file.clone()), Addition::Config(config)];
-    let wirings = additions.map(|addition| Wiring::new(&name, addition, &service.path)).into();
-    let port = service.service.all_ports().into_values().next().unwrap_or(5432);
-    let recipes = Recipes::from([(auth_file.clone(), Recipe::Template { parts })]);
+    let wirings = additions.map(|addition| Wiring::new(&name, addition, &member.path)).into();
+    let port = member.service.all_ports().into_values().next().unwrap_or(5432);
+    let recipes = Recipes::from([(auth_file.clone(), Recipe::Template { parts: auth_file_parts })]);
     let (server_host, server_port) = DatabaseHost::address(stack, roster);
     let server = (Host::wrap(server_host), server_port);
     let pooler = Pooler { tls: encryption::is_on(stack), port, server, databases, pool_size, users: auth_file };
@@ -86,8 +86,8 @@ pub fn replication(roster: &Roster) -> Planned<Option<Replication>> {
     Planned { value, wirings, findings: Vec::new() }
 }
 
-/// Chooses, for each service that waits for migrations, the secret with the URL by which it checks them. The URL is of
-/// an endpoint that is used anyway.
+/// Chooses, for each service that waits for migrations, the secret with the URL by which it checks them: of an endpoint
+/// that is used anyway. For example, `orders_main_url` becomes `orders_main_url_pooled`.
 pub fn select_waiter_urls(
     mut migrations: BTreeMap<SqlIdent, Migrations>,
     users: &SecretUsers,

@@ -44,7 +44,8 @@ impl<'a> DatabaseHost<'a> {
         }
     }
 
-    /// Returns the service of a job that runs `run.sh` in a folder of generated files.
+    /// Returns a job as a service that runs `run.sh` in a folder of generated files. The variables for psql are added to
+    /// `variables`.
     pub fn job(&self, folder: &str, variables: Vec<(&str, EnvValue)>, secret_files: Vec<SecretName>) -> stack::Service {
         let text = |text: &str| Text::wrap(text.to_owned());
         let mut variables = variables;
@@ -52,7 +53,7 @@ impl<'a> DatabaseHost<'a> {
         if self.external.is_some() {
             variables.push(("PGPORT", EnvValue::Text(text(&self.port.to_string()))));
         }
-        let server = self.external.is_none().then(|| (service_name(DATABASE), Condition::Healthy));
+        let server_dependency = self.external.is_none().then(|| (service_name(DATABASE), Condition::Healthy));
         stack::Service {
             image: self.psql_service.image.clone(),
             build: self.psql_service.build.clone(),
@@ -65,7 +66,7 @@ impl<'a> DatabaseHost<'a> {
             secret_files,
             user: self.psql_service.user.clone(),
             tmpfs: vec![Tmpfs { path: ContainerPath::wrap("/tmp".into()), size: None, owner: None }],
-            depends_on: server.into_iter().collect(),
+            depends_on: server_dependency.into_iter().collect(),
             limits: stack::Limits { memory: Some(Memory(128 << 20)), pids: Some(32), ..stack::Limits::default() },
             zone: Some(Zone::Data),
             ..stack::Service::default()

@@ -36,13 +36,14 @@ pub struct Url {
     pub database: SqlIdent,
 }
 
+/// The login roles by service.
 pub type Roles = BTreeMap<ServiceName, Role>;
 
 /// Names that roles and databases of services cannot have: the superuser, the template databases, the role PUBLIC, the
 /// replica's role, and the pooler's admin database.
 const RESERVED: [&str; 6] = ["postgres", "template0", "template1", "public", REPLICATION, "pgbouncer"];
 
-/// Returns the name of a service's role: the name of the service with `_` for `-`.
+/// Returns the name of a service's role: `order_api` for the service `order-api`.
 pub fn role_name(service: &ServiceName) -> SqlIdent {
     SqlIdent::wrap(service.as_str().replace('-', "_"))
 }
@@ -80,27 +81,27 @@ pub struct Server {
 /// Plans databases with their grants, and the roles. A service that uses a database waits for its endpoint.
 pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Server> {
     let mut planned = Planned::<Server>::default();
-    let mut uses = Uses::default();
+    let mut owners_and_grants = OwnersAndGrants::default();
     planned.value.databases.insert(main_database(stack), Database::default());
     let profile = profile(stack);
     let addresses = addresses(stack, roster);
     planned.findings.extend(missing_server(stack, roster));
-    for (name, service) in roster.iter().filter(|(_, service)| !service.service.databases.is_empty()) {
+    for (name, member) in roster.iter().filter(|(_, member)| !member.service.databases.is_empty()) {
         let role = role_name(name);
-        planned.findings.extend(refused_login(stack, &role, &service.path));
+        planned.findings.extend(refused_login(stack, &role, &member.path));
         let mut urls = BTreeMap::new();
-        for key in service.service.databases.keys() {
-            let database = uses.declare(stack, (service, key), &role, &mut planned);
+        for key in member.service.databases.keys() {
+            let database = owners_and_grants.declare(stack, (member, key), &role, &mut planned);
             urls.extend(addresses.iter().map(|(endpoint, (host, port))| {
                 let url = Url { endpoint: *endpoint, host: host.clone(), port: *port, database: database.clone() };
                 (endpoint.url_secret(name, key), url)
             }));
         }
         planned.value.roles.insert(name.clone(), Role { password: password(&role), name: role, urls });
-        let cause = service.path.key("databases");
-        for endpoint in endpoints(service, profile).iter().filter(|endpoint| roster.contains_key(&endpoint.server())) {
-            let wait = Addition::Dependency(endpoint.server(), Condition::Healthy);
-            planned.wirings.push(Wiring::new(name, wait, &cause));
+        let cause = member.path.key("databases");
+        for endpoint in endpoints(member, profile).iter().filter(|endpoint| roster.contains_key(&endpoint.server())) {
+            let dependency = Addition::Dependency(endpoint.server(), Condition::Healthy);
+            planned.wirings.push(Wiring::new(name, dependency, &cause));
         }
     }
     planned.wirings.extend(dependencies_of_processes(roster, profile));
@@ -112,17 +113,17 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Server> {
             database.owner = Some(role);
         }
     }
-    for (database, grant) in uses.grants {
+    for (database, grant) in owners_and_grants.grants {
         databases.entry(database).or_default().grants.push(grant);
     }
-    let ownerless = ownerless(stack, roster, &planned.value.databases);
-    planned.findings.extend(ownerless);
+    let owner_findings = check_owners(stack, roster, &planned.value.databases);
+    planned.findings.extend(owner_findings);
     planned
 }
 
-/// Returns findings about services that only use tables of a database or schema in which no role may create tables. A
-/// database outside of the stack may have an owner already.
-fn ownerless(stack: &Stack, roster: &Roster, databases: &BTreeMap<SqlIdent, Database>) -> Vec<Diagnostic> {
+/// Returns findings about services that only use tables of a database or schema in which no role may create tables. On an
+/// external server, the database may have an owner that the stack does not declare, so nothing is checked.
+fn check_owners(stack: &Stack, roster: &Roster, databases: &BTreeMap<SqlIdent, Database>) -> Vec<Diagnostic> {
     if stack.database_server.external.is_some() {
         return Vec::new();
     }
@@ -134,8 +135,8 @@ fn ownerless(stack: &Stack, roster: &Roster, databases: &BTreeMap<SqlIdent, Data
             let name = database_name(uses, stack);
             let database = databases.get(&name).filter(|database| database.owner.is_none())?;
             let schema = uses.schema.as_ref().map_or(PUBLIC_SCHEMA, SqlIdent::as_str);
-            let creates = |grant: &Grant| grant.access == Access::Schema && grant.schema.as_str() == schema;
-            if database.grants.iter().any(creates) {
+            let may_create = |grant: &Grant| grant.access == Access::Schema && grant.schema.as_str() == schema;
+            if database.grants.iter().any(may_create) {
                 return None;
             }
             Some(
@@ -182,44 +183,47 @@ fn missing_server(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
     if DatabaseHost::of(stack, roster).is_some() {
         return Vec::new();
     }
-    let uses = roster.values().filter(|member| !member.service.databases.is_empty());
-    let uses = uses.map(|member| member.path.key("databases"));
+    let users = roster.values().filter(|member| !member.service.databases.is_empty());
+    let uses = users.map(|member| member.path.key("databases"));
     let definitions = stack.databases.keys().map(|name| path!("databases", name));
     uses.chain(definitions).map(|path| excluded_service(&server, declared, &path)).collect()
 }
 
 /// Returns the dependencies of additional processes on the endpoints of the databases that their services use.
 fn dependencies_of_processes(roster: &Roster, profile: Profile) -> Vec<Wiring> {
-    let processes =
-        roster.iter().filter_map(|(name, process)| Some((name, process, roster.get(process.process_of()?)?)));
-    let processes = processes.filter(|(_, _, service)| !service.service.databases.is_empty());
-    let wirings = processes.flat_map(|(name, process, service)| {
-        let endpoints =
-            endpoints(process, profile).into_iter().filter(|endpoint| roster.contains_key(&endpoint.server()));
-        let wait = |endpoint: DatabaseEndpoint| Addition::Dependency(endpoint.server(), Condition::Healthy);
-        endpoints.map(move |endpoint| Wiring::new(name, wait(endpoint), &service.path.key("databases")))
-    });
-    wirings.collect()
+    let mut wirings = Vec::new();
+    for (name, process) in roster {
+        let Some(main_service) = process.process_of().and_then(|name| roster.get(name)) else { continue };
+        if main_service.service.databases.is_empty() {
+            continue;
+        }
+        for endpoint in endpoints(process, profile).iter().filter(|endpoint| roster.contains_key(&endpoint.server())) {
+            let dependency = Addition::Dependency(endpoint.server(), Condition::Healthy);
+            wirings.push(Wiring::new(name, dependency, &main_service.path.key("databases")));
+        }
+    }
+    wirings
 }
 
-/// Owners and grants from the `databases` of the services so far.
+/// Owners and grants from the `databases` of services, which are added one service after the other.
 #[derive(Default)]
-struct Uses {
+struct OwnersAndGrants {
+    /// For each database, the entry of `databases` that owns it.
     owners: BTreeMap<SqlIdent, FieldPath>,
     grants: BTreeSet<(SqlIdent, Grant)>,
 }
 
-impl Uses {
+impl OwnersAndGrants {
     /// Adds the entry `key` of a service's `databases`, and returns the database's name.
     fn declare(
         &mut self,
         stack: &Stack,
-        (service, key): (&PlannedService, &SqlIdent),
+        (member, key): (&PlannedService, &SqlIdent),
         role: &SqlIdent,
         planned: &mut Planned<Server>,
     ) -> SqlIdent {
-        let uses = &service.service.databases[key];
-        let path = service.path.key("databases").key(key.as_str());
+        let uses = &member.service.databases[key];
+        let path = member.path.key("databases").key(key.as_str());
         let database = database_name(uses, stack);
         if RESERVED.contains(&database.as_str()) {
             planned.findings.push(
@@ -228,8 +232,8 @@ impl Uses {
                     .hint("choose a different name"),
             );
         }
-        let entry = planned.value.databases.entry(database.clone()).or_default();
-        entry.extensions.extend(uses.extensions.iter().cloned());
+        let planned_database = planned.value.databases.entry(database.clone()).or_default();
+        planned_database.extensions.extend(uses.extensions.iter().cloned());
         let mut grant = |access: Access, schema: SqlIdent| {
             self.grants.insert((database.clone(), Grant { role: role.clone(), access, schema }));
         };
@@ -237,12 +241,12 @@ impl Uses {
             // The migrations' role owns a database that the stack defines, so the service only gets grants.
             Access::Owner if stack.databases.contains_key(&database) => {
                 grant(Access::Owner, SqlIdent::wrap(PUBLIC_SCHEMA.into()));
-                if service.service.catalogue == Some(service_name("hasura")) {
+                if member.service.catalogue == Some(service_name("hasura")) {
                     grant(Access::Schema, SqlIdent::wrap(HASURA_SCHEMA.into()));
                 }
             }
             Access::Owner => match self.owners.insert(database.clone(), path.clone()) {
-                None => entry.owner = Some(role.clone()),
+                None => planned_database.owner = Some(role.clone()),
                 Some(first_owner) => planned.findings.push(
                     Diagnostic::error(Code::DatabaseTaken, path.clone())
                         .message(format!("the database `{database}` already has an owner"))
@@ -252,9 +256,9 @@ impl Uses {
                 ),
             },
             access => {
-                let default =
+                let default_schema =
                     if access == Access::Schema { role.clone() } else { SqlIdent::wrap(PUBLIC_SCHEMA.into()) };
-                grant(access, uses.schema.clone().unwrap_or(default));
+                grant(access, uses.schema.clone().unwrap_or(default_schema));
             }
         }
         database
@@ -266,11 +270,11 @@ impl Uses {
 fn owner_hint(second: &FieldPath, first: &FieldPath) -> String {
     let is_of_library =
         |path: &FieldPath| ["auth", "hasura"].iter().any(|name| path.starts_with(&path!("services", *name)));
-    let changed = if is_of_library(second) { first } else { second };
+    let changed_entry = if is_of_library(second) { first } else { second };
     format!(
         "set `{}` to 'schema, 'write or 'read, or set `{}` to the name of a separate database",
-        changed.key("access"),
-        changed.key("name")
+        changed_entry.key("access"),
+        changed_entry.key("name")
     )
 }
 

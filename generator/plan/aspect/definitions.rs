@@ -16,7 +16,7 @@ use crate::values::SqlIdent;
 /// A definition, and the roles of the services that may read and write all rows of its database.
 pub type SharedDefinition = (Schema, BTreeSet<SqlIdent>);
 
-/// Returns the definitions of a stack, for commands that need no other part of the plan.
+/// Returns the definitions of a stack by database, and findings, for commands that need no other part of the plan.
 pub fn definitions(stack: &Stack) -> (BTreeMap<SqlIdent, SharedDefinition>, Vec<Diagnostic>) {
     let roster = roster(stack, profile(stack)).value;
     let server = databases::plan(stack, &roster).value;
@@ -40,8 +40,8 @@ pub fn plan(stack: &Stack, server: &Server) -> Planned<BTreeMap<SqlIdent, Schema
     let mut definitions = BTreeMap::new();
     for (name, schema) in &stack.databases {
         let path = path!("databases", name);
-        let (schema, errors) = complete(schema.clone(), &path);
-        findings.extend(errors);
+        let (schema, completion_findings) = complete(schema.clone(), &path);
+        findings.extend(completion_findings);
         if !databases.contains_key(name) {
             let names = databases.keys().map(SqlIdent::as_str).collect::<Vec<_>>().join(", ");
             findings.push(
@@ -82,8 +82,8 @@ fn named_roles<'a>(schema: &'a Schema, path: &FieldPath) -> Vec<(FieldPath, &'a 
         let path = path.key("default_privileges");
         namespace.default_privileges.roles().for_each(|role| add(path.key(role.as_str()), role));
     }
-    let in_database = path.key("default_privileges");
-    schema.default_privileges.roles().for_each(|role| add(in_database.key(role.as_str()), role));
+    let database_privileges = path.key("default_privileges");
+    schema.default_privileges.roles().for_each(|role| add(database_privileges.key(role.as_str()), role));
     for (name, table) in &schema.tables {
         let path = path.key("tables").key(name.as_str());
         table.grants.keys().for_each(|role| add(path.key("grants").key(role.as_str()), role));
@@ -99,14 +99,15 @@ fn named_roles<'a>(schema: &'a Schema, path: &FieldPath) -> Vec<(FieldPath, &'a 
     }
     for (name, view) in &schema.views {
         let path = path.key("views").key(name.as_str()).key("grants");
-        let on_columns = view.column_grants.values().flat_map(|grants| grants.keys());
-        view.grants.keys().chain(on_columns).for_each(|role| add(path.key(role.as_str()), role));
+        let roles_of_columns = view.column_grants.values().flat_map(|grants| grants.keys());
+        view.grants.keys().chain(roles_of_columns).for_each(|role| add(path.key(role.as_str()), role));
     }
     for (name, sequence) in &schema.sequences {
         let path = path.key("sequences").key(name.as_str()).key("grants");
         sequence.grants.keys().for_each(|role| add(path.key(role.as_str()), role));
     }
     for (name, kind) in &schema.types {
+        // The field of the grants depends on the kind of the type, so the place is the type.
         let path = path.key("types").key(name.as_str());
         kind.rights().grants.keys().for_each(|role| add(path.clone(), role));
     }

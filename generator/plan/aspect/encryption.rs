@@ -18,14 +18,17 @@ use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::Stack;
 use crate::values::{Checked, SecretName, ServiceName, Text, VariableName};
 
+/// The secret with the certificate of the servers and the pooler.
 pub const CERTIFICATE: &str = "database_certificate";
+/// The secret with the key of this certificate.
 pub const KEY: &str = "database_key";
+/// The secret with the certificate of the authority that signed the server's certificate.
 pub const AUTHORITY: &str = "database_authority";
 /// The authority of the pooler's certificate, if the server is external.
 pub const POOLER_AUTHORITY: &str = "pooler_authority";
 
-/// Returns whether connections to the database are encrypted: as declared; by default only on a
-/// cluster, where they may leave the host.
+/// Returns whether connections to the database are encrypted. The default for a server of the stack is true on clusters,
+/// where connections may leave the host. Those to an external server are encrypted, unless it has a reason against it.
 pub fn is_on(stack: &Stack) -> bool {
     match &stack.database_server.external {
         Some(server) => server.unencrypted.is_none(),
@@ -33,7 +36,8 @@ pub fn is_on(stack: &Stack) -> bool {
     }
 }
 
-/// Returns the TLS parameters of a connection URL, beginning with `?`; an empty text without TLS.
+/// Returns the TLS parameters of a connection URL, such as `?sslmode=verify-full&sslrootcert=/run/secrets/…`; an empty
+/// text without TLS.
 pub fn url_parameters(stack: &Stack, endpoint: DatabaseEndpoint) -> String {
     if !is_on(stack) {
         return String::new();

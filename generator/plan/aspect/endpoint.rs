@@ -25,7 +25,8 @@ impl DatabaseEndpoint {
     pub const ALL: [DatabaseEndpoint; 3] =
         [DatabaseEndpoint::Server, DatabaseEndpoint::Pooler, DatabaseEndpoint::Replica];
 
-    /// Returns the endpoint that a reference uses, and the entry of `databases` that the reference names.
+    /// Returns the endpoint that a reference uses, and the entry of `databases` that the reference names; `None` for a
+    /// reference to something other than a database.
     pub fn of_reference(reference: &EnvReference) -> Option<(DatabaseEndpoint, &SqlIdent)> {
         match reference {
             EnvReference::DatabaseUrl(entry) => Some((DatabaseEndpoint::Server, entry)),
@@ -72,7 +73,8 @@ impl DatabaseEndpoint {
         }
     }
 
-    /// Returns the name of the secret that holds the URL.
+    /// Returns the name of the secret that holds the URL, such as `order_api_main_url_pooled` for the entry `main` of the
+    /// service `order-api`.
     pub fn url_secret(self, service: &ServiceName, entry: &SqlIdent) -> SecretName {
         SecretName::wrap(format!("{}_{entry}_url{}", service.as_str().replace('-', "_"), self.suffix()))
     }
@@ -93,12 +95,12 @@ pub fn database_owner<'a>(roster: &'a Roster, service: &'a ServiceName, entry: &
 }
 
 /// Returns the endpoints that the variables and files of a service refer to; the server itself when none does.
-pub fn endpoints(planned: &PlannedService, profile: Profile) -> BTreeSet<DatabaseEndpoint> {
+pub fn endpoints(member: &PlannedService, profile: Profile) -> BTreeSet<DatabaseEndpoint> {
     let mut endpoints = BTreeSet::new();
-    for value in planned.service.env.values().chain(planned.service.extra_env.values()) {
+    for value in member.service.env.values().chain(member.service.extra_env.values()) {
         collect_endpoints(value, profile, &mut endpoints);
     }
-    for file in planned.service.files.values() {
+    for file in member.service.files.values() {
         file.for_each_reference(&mut |reference| {
             endpoints.extend(DatabaseEndpoint::of_reference(reference).map(|(endpoint, _)| endpoint));
         });
@@ -143,7 +145,7 @@ const DIRECT_ONLY: [(&str, &str, &str); 3] = [
 /// NS310: the endpoint does not exist in this environment, or the variable needs a direct connection to the server.
 pub fn check(
     endpoint: DatabaseEndpoint,
-    planned: &PlannedService,
+    member: &PlannedService,
     variable: Option<&VariableName>,
     (stack, roster): (&Stack, &Roster),
     path: &FieldPath,
@@ -172,10 +174,11 @@ pub fn check(
             .expected(format!("`services.{server} = nself.services.{server}`"))
             .hint("declare the service, or use `nself.database_url`, which connects to the server itself"));
     }
-    let catalogue_name = planned.service.catalogue.as_ref().map(ServiceName::as_str);
-    let name = variable.map(VariableName::as_str);
-    let direct_only =
-        DIRECT_ONLY.iter().find(|(image, variable, _)| catalogue_name == Some(image) && name == Some(variable));
+    let catalogue_name = member.service.catalogue.as_ref().map(ServiceName::as_str);
+    let variable_name = variable.map(VariableName::as_str);
+    let direct_only = DIRECT_ONLY
+        .iter()
+        .find(|(image, variable, _)| catalogue_name == Some(image) && variable_name == Some(variable));
     match direct_only {
         Some((_, variable, why)) if endpoint != DatabaseEndpoint::Server => {
             Err(refusal(format!("`{variable}` needs a direct connection, not the {}: {why}", endpoint.name()))

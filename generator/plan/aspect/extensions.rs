@@ -60,17 +60,18 @@ const PACKAGES: [(&str, &str); 6] = [
 const LOADED_AT_START: [&str; 3] = ["pg_cron", "pgaudit", "timescaledb"];
 
 /// The extensions of each database, each with the first field of the stack that declares it.
-type Requests<'a> = BTreeMap<(&'a ExtensionName, SqlIdent), FieldPath>;
+type DeclaredExtensions<'a> = BTreeMap<(&'a ExtensionName, SqlIdent), FieldPath>;
 
-/// Plans the libraries. Reports NS513 for an extension that the image is known to lack.
+/// Plans the libraries that the server loads when it starts, and their settings. Reports NS513 for an extension that the
+/// image is known to lack.
 pub fn plan(stack: &Stack, roster: &Roster, definitions: &BTreeMap<SqlIdent, Schema>) -> Planned<Libraries> {
-    let requests = requests(stack, roster, definitions);
+    let declared = declared_extensions(stack, roster, definitions);
     let server = roster.get(&service_name(DATABASE)).map(|member| &member.service);
     let image = server.and_then(|server| server.image.as_ref());
     let mut findings: Vec<Diagnostic> =
-        image.into_iter().flat_map(|image| missing_extensions(image, &requests)).collect();
+        image.into_iter().flat_map(|image| missing_extensions(image, &declared)).collect();
     let mut libraries = Libraries::default();
-    for (extension, database) in requests.keys().filter(|(name, _)| LOADED_AT_START.contains(&name.as_str())) {
+    for (extension, database) in declared.keys().filter(|(name, _)| LOADED_AT_START.contains(&name.as_str())) {
         libraries.names.insert(extension.to_string());
         if extension.as_str() != "pg_cron" {
             continue;
@@ -81,10 +82,12 @@ pub fn plan(stack: &Stack, roster: &Roster, definitions: &BTreeMap<SqlIdent, Sch
             ("cron.use_background_workers", "on"),
             ("max_worker_processes", "20"),
         ];
-        if let Some(other) = libraries.settings.get("cron.database_name") {
+        if let Some(other_database) = libraries.settings.get("cron.database_name") {
             findings.push(
-                Diagnostic::error(Code::NoExtension, requests[&(*extension, database.clone())].clone())
-                    .message(format!("a server can have `pg_cron` in one database only, and `{other}` already has it"))
+                Diagnostic::error(Code::NoExtension, declared[&(*extension, database.clone())].clone())
+                    .message(format!(
+                        "a server can have `pg_cron` in one database only, and `{other_database}` already has it"
+                    ))
                     .hint(
                         "schedule all jobs in that database; `cron.schedule_in_database` runs them in other databases",
                     ),
@@ -97,28 +100,32 @@ pub fn plan(stack: &Stack, roster: &Roster, definitions: &BTreeMap<SqlIdent, Sch
 }
 
 /// Returns the extensions that services and definitions of databases declare.
-fn requests<'a>(stack: &Stack, roster: &'a Roster, definitions: &'a BTreeMap<SqlIdent, Schema>) -> Requests<'a> {
-    let mut requests = Requests::new();
+fn declared_extensions<'a>(
+    stack: &Stack,
+    roster: &'a Roster,
+    definitions: &'a BTreeMap<SqlIdent, Schema>,
+) -> DeclaredExtensions<'a> {
+    let mut declared = DeclaredExtensions::new();
     for member in roster.values() {
         for (key, uses) in &member.service.databases {
             let path = member.path.key("databases").key(key.as_str()).key("extensions");
             let database = database_name(uses, stack);
             for (i, name) in uses.extensions.iter().enumerate() {
-                requests.entry((name, database.clone())).or_insert_with(|| path.index(i));
+                declared.entry((name, database.clone())).or_insert_with(|| path.index(i));
             }
         }
     }
     for (database, schema) in definitions {
         for name in &schema.extensions {
             let path = path!("databases", database, "extensions");
-            requests.entry((name, database.clone())).or_insert(path);
+            declared.entry((name, database.clone())).or_insert(path);
         }
     }
-    requests
+    declared
 }
 
 /// Returns the findings for extensions that an image is known to lack; none for an image whose extensions are unknown.
-fn missing_extensions(image: &ImageRef, requests: &Requests) -> Vec<Diagnostic> {
+fn missing_extensions(image: &ImageRef, declared: &DeclaredExtensions) -> Vec<Diagnostic> {
     let repository = repository(image.as_str());
     let Some((_, image_extensions)) = IMAGES.iter().find(|(name, _)| *name == repository) else { return Vec::new() };
     let lacks = |name: &str| {
@@ -126,24 +133,25 @@ fn missing_extensions(image: &ImageRef, requests: &Requests) -> Vec<Diagnostic> 
             && !name.starts_with(CONTRIB_PREFIX)
             && !image_extensions.contains(&name)
     };
-    let missing_extensions = requests.iter().filter(|((name, _), _)| lacks(name.as_str()));
+    let missing_extensions = declared.iter().filter(|((name, _), _)| lacks(name.as_str()));
     let findings = missing_extensions.map(|((name, _), path)| {
         Diagnostic::error(Code::NoExtension, path.clone())
             .message(format!("the image `{image}` does not have the extension `{name}`"))
             .expected("an extension of PostgreSQL's contrib modules, or an image that has it")
-            .hint(remedy(name.as_str(), major(image.as_str())))
+            .hint(remedy(name.as_str(), major_version(image.as_str())))
     });
     findings.collect()
 }
 
-/// Returns the repository of an image, preceded by the registry unless that is Docker Hub.
+/// Returns the repository of an image, preceded by the registry unless that is Docker Hub: `library/postgres` for
+/// `postgres:16`, and `ghcr.io/acme/postgres` for `ghcr.io/acme/postgres:1`.
 fn repository(image: &str) -> String {
     let name = ImageName::parse(image);
     if name.host == DEFAULT_HOST { name.repository } else { name.name() }
 }
 
 /// Returns the major version of the image's server; if the tag does not name it, the version of the library's `postgres`.
-fn major(image: &str) -> u32 {
+fn major_version(image: &str) -> u32 {
     ServerImage::of(image).and_then(|server| server.major).unwrap_or(16)
 }
 
@@ -177,7 +185,7 @@ mod tests {
             ("pgvector/pgvector:pg17", "pgvector/pgvector", 17),
             ("ghcr.io/acme/postgres:1", "ghcr.io/acme/postgres", 1),
         ] {
-            assert_eq!((super::repository(image).as_str(), major(image)), (repository, version), "{image}");
+            assert_eq!((super::repository(image).as_str(), major_version(image)), (repository, version), "{image}");
         }
     }
 }

@@ -31,11 +31,12 @@ pub fn plan(
     mail: &MailServer,
 ) -> Planned<BTreeMap<String, File>> {
     let mut planned = Planned::<BTreeMap<String, File>>::default();
-    let mut targets: BTreeMap<String, (&ContainerPath, FieldPath)> = BTreeMap::new();
+    // The path in its container and the field of each file.
+    let mut targets_by_source: BTreeMap<String, (&ContainerPath, FieldPath)> = BTreeMap::new();
     for (name, member) in roster {
         let owner = member.main_service(name);
         if owner == name {
-            planned.findings.extend(files_inside_files(member));
+            planned.findings.extend(check_nested_files(member));
         }
         for (target, declared) in &member.service.files {
             let path = roster[owner].path.key("files").key(target.as_str());
@@ -46,14 +47,17 @@ pub fn plan(
                 continue;
             }
             let scope = Scope { inputs, service: name, variable: None, roster, addresses, mail };
-            match (ContentResolver { scope })
+            let resolver = ContentResolver { scope };
+            let checked_file = resolver
                 .resolve(declared, &path)
-                .and_then(|file| check_content(target, file, &path))
-                .and_then(|file| check_lines(target, file))
-            {
+                .and_then(|file| check_path_and_size(target, file, &path))
+                .and_then(|file| check_credentials(target, file));
+            match checked_file {
                 Ok(file) => {
-                    if let Some((other, other_path)) = targets.insert(source.clone(), (target, path.clone())) {
-                        let message = format!("`{target}` and `{other}` would both be written to `{source}`");
+                    if let Some((other_target, other_path)) =
+                        targets_by_source.insert(source.clone(), (target, path.clone()))
+                    {
+                        let message = format!("`{target}` and `{other_target}` would both be written to `{source}`");
                         planned.findings.push(
                             refused_file(&path, message)
                                 .hint("rename one of the two: `.` at the start of a name is written as `dot-`, and `~` as `-`")
@@ -71,7 +75,8 @@ pub fn plan(
 
 /// Returns the path of a file in the environment's folder. The names of hidden files start with `dot-` there, and files
 /// with a mode are in a folder that names the mode (`artifact::mode`). A first folder with a name like a mode folder gets
-/// the prefix `dir-`.
+/// the prefix `dir-`. For example, `/app/.env` of the service `web` is `files/web/app/dot-env`, with the mode 0600
+/// `files/web/mode-0600/app/dot-env`.
 fn source(service: &ServiceName, target: &ContainerPath, mode: Option<&FileMode>) -> String {
     let parts =
         target.as_str().trim_matches('/').split('/').enumerate().map(|(i, part)| match part.strip_prefix('.') {
@@ -84,8 +89,8 @@ fn source(service: &ServiceName, target: &ContainerPath, mode: Option<&FileMode>
     format!("files/{service}/{folder}{}", parts.collect::<Vec<_>>().join("/").replace('~', "-"))
 }
 
-/// Returns a finding for each file of a service whose path is inside the path of another file of the service.
-fn files_inside_files(member: &PlannedService) -> Vec<Diagnostic> {
+/// Returns a finding for each file of a service that is below another file of it, as `/etc/app/key` is below `/etc/app`.
+fn check_nested_files(member: &PlannedService) -> Vec<Diagnostic> {
     let files = &member.service.files;
     let path_of = |target: &ContainerPath| member.path.key("files").key(target.as_str());
     let mut findings = Vec::new();
@@ -108,7 +113,7 @@ fn refused_file(path: &FieldPath, message: impl Into<String>) -> Diagnostic {
 }
 
 /// Returns the file if it can be mounted: its path names a file, and a ConfigMap can hold its size.
-fn check_content(target: &ContainerPath, file: File, path: &FieldPath) -> Result<File, Vec<Diagnostic>> {
+fn check_path_and_size(target: &ContainerPath, file: File, path: &FieldPath) -> Result<File, Vec<Diagnostic>> {
     if target.as_str().ends_with('/') {
         let finding = refused_file(path, "the path ends with `/`, so it names a folder")
             .expected("the path of a file")
@@ -149,12 +154,13 @@ const PROGRAMS: [&str; 16] = [
 ];
 
 /// Returns the file if no line of its text gives a credential a value.
-fn check_lines(target: &ContainerPath, file: File) -> Result<File, Vec<Diagnostic>> {
+fn check_credentials(target: &ContainerPath, file: File) -> Result<File, Vec<Diagnostic>> {
     let FileContent::Text(text) = &file.content else { return Ok(file) };
     if PROGRAMS.iter().any(|end| target.as_str().ends_with(end)) {
         return Ok(file);
     }
     match assignments::line_in_configuration(text) {
+        // A credential in a published format is reported with the text that contains it.
         Some(line) if credential_formats::find(text).is_none() => Err(vec![refused_secret(
             &file.origin,
             &format!("line {line} of `{target}` contains a credential in plain text"),
@@ -178,16 +184,16 @@ impl ContentResolver<'_> {
         match (&declared.text, &declared.yaml, &declared.json, &declared.from) {
             (Some(text), None, None, None) => {
                 let origin = path.key("text");
-                let text = self.text(text, &origin).map_err(as_list)?;
+                let text = self.resolve_text(text, &origin).map_err(as_list)?;
                 Ok(File { content: FileContent::Text(text), origin })
             }
             (None, Some(data), None, None) => {
                 let origin = path.key("yaml");
-                Ok(File { content: FileContent::Yaml(self.data(data, &origin)?), origin })
+                Ok(File { content: FileContent::Yaml(self.resolve_data(data, &origin)?), origin })
             }
             (None, None, Some(data), None) => {
                 let origin = path.key("json");
-                Ok(File { content: FileContent::Json(self.data(data, &origin)?), origin })
+                Ok(File { content: FileContent::Json(self.resolve_data(data, &origin)?), origin })
             }
             (None, None, None, Some(from)) => self.copy_of_file(from, path.key("from")).map_err(as_list),
             (None, None, None, None) => Err(vec![
@@ -206,11 +212,12 @@ impl ContentResolver<'_> {
     fn copy_of_file(&self, from: &ProjectPath, origin: FieldPath) -> Result<File, Diagnostic> {
         match self.scope.inputs.files.service_files.get(from.as_str()) {
             Some(SourceFile::Text(text)) => match credential_formats::find(text) {
-                Some(what) => Err(refused_secret(&origin, &format!("`{from}` contains {what}"))),
+                Some(credential) => Err(refused_secret(&origin, &format!("`{from}` contains {credential}"))),
                 None => Ok(File { content: FileContent::Text(text.clone()), origin }),
             },
-            Some(SourceFile::Unusable(why)) => {
-                Err(refused_file(&origin, format!("`{from}` cannot be used: {why}")).expected("a text file in UTF-8"))
+            Some(SourceFile::Unusable(reason)) => {
+                Err(refused_file(&origin, format!("`{from}` cannot be used: {reason}"))
+                    .expected("a text file in UTF-8"))
             }
             Some(SourceFile::Missing) | None => {
                 Err(refused_file(&origin, format!("`{from}` does not exist in the folder of the stack"))
@@ -219,8 +226,8 @@ impl ContentResolver<'_> {
         }
     }
 
-    /// Returns the data with all references replaced by their texts.
-    fn data(&self, data: &Data, path: &FieldPath) -> Result<Data, Vec<Diagnostic>> {
+    /// Returns the data with all references replaced by their texts, or findings about credentials in it.
+    fn resolve_data(&self, data: &Data, path: &FieldPath) -> Result<Data, Vec<Diagnostic>> {
         let data = self.resolve_references(data, path).map_err(|finding| vec![finding])?;
         // The data as a whole has no key.
         let findings = rules::plain_credentials("", &data, path);
@@ -230,10 +237,10 @@ impl ContentResolver<'_> {
         Err(findings.into_iter().map(|finding| finding.expected("a file without secrets").hint(SECRET_HINT)).collect())
     }
 
-    /// Replaces references by their texts, at any depth.
+    /// Returns the data with all references replaced by their texts, at any depth.
     fn resolve_references(&self, data: &Data, path: &FieldPath) -> Result<Data, Diagnostic> {
         if let Some(reference) = reference(data) {
-            return self.text(&reference, path).map(Data::String);
+            return self.resolve_text(&reference, path).map(Data::String);
         }
         Ok(match data {
             Data::Array(items) => {
@@ -241,17 +248,17 @@ impl ContentResolver<'_> {
                 Data::Array(items.collect::<Result<_, _>>()?)
             }
             Data::Object(fields) => {
-                let fields = fields.iter();
-                let fields =
-                    fields.map(|(key, field)| Ok((key.clone(), self.resolve_references(field, &path.key(key))?)));
-                Data::Object(fields.collect::<Result<_, Diagnostic>>()?)
+                let resolved_fields = fields
+                    .iter()
+                    .map(|(key, field)| Ok((key.clone(), self.resolve_references(field, &path.key(key))?)));
+                Data::Object(resolved_fields.collect::<Result<_, Diagnostic>>()?)
             }
             other => other.clone(),
         })
     }
 
     /// Returns the text of a value, with its references resolved.
-    fn text(&self, value: &EnvValue, path: &FieldPath) -> Result<String, Diagnostic> {
+    fn resolve_text(&self, value: &EnvValue, path: &FieldPath) -> Result<String, Diagnostic> {
         let mut holds_secret = false;
         value.for_each_reference(&mut |reference| {
             holds_secret |= matches!(
@@ -274,6 +281,7 @@ impl ContentResolver<'_> {
     }
 }
 
+/// The hint for a file that would contain a secret.
 const SECRET_HINT: &str = "create the whole file as a secret, `secrets.NAME = nself.template [{ text = \"key: \" }, { secret = \"key\" }]`, \
                            and mount it: `secret_files = [\"NAME\"]`";
 

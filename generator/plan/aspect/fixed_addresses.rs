@@ -9,8 +9,8 @@ use crate::plan::roster::Roster;
 use crate::plan::service_names::PROXY_SERVICE;
 use crate::plan::wiring::Planned;
 
-/// Plans the addresses. Each follows from the name of its service, so another service changes it only if both names give
-/// the same number. The later name then has the next free number.
+/// Plans the addresses. The number of each follows from the name of its service, so it stays the same if other services are
+/// added. Only if two names give the same number, the later name has the next free one.
 pub fn plan(inputs: Inputs, roster: &Roster) -> Planned<Option<FixedNetwork>> {
     let mut planned = Planned::default();
     let members = || roster.iter().filter(|(_, member)| member.service.fixed_address);

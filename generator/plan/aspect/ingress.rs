@@ -41,7 +41,7 @@ pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses, secrets: &De
         rate_limits.entry(SecretName::wrap(name.into())).or_insert(RateLimit { per_second, burst });
     }
     let shared =
-        SharedSettings { rate_limits: &rate_limits, max_body: stack.edge.max_body.unwrap_or(Memory(10 << 20)) };
+        LocationSettings { rate_limits: &rate_limits, max_body: stack.edge.max_body.unwrap_or(Memory(10 << 20)) };
     let (sites, internal) = sites(inputs, roster, addresses, &shared, &mut findings);
     findings.extend(check_guarded_ports(roster));
     let max_body = shared.max_body;
@@ -66,22 +66,22 @@ pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses, secrets: &De
         nginx_snippets: files.nginx_snippets.clone(),
     };
     findings.extend(callers::check(inputs, roster, &ingress, &internal));
-    findings.extend(challenge_port(roster, &ingress));
+    findings.extend(check_challenge_port(roster, &ingress));
     findings.extend(http3::check(inputs, roster));
     let (mut wirings, certificates) = wire(roster, addresses, &ingress);
     wirings.extend(upstreams::wirings(roster, &ingress));
-    let users = wire_route_users(roster, addresses, secrets);
-    findings.extend(users.findings);
-    wirings.extend(users.wirings);
+    let user_files = wire_route_users(roster, addresses, secrets);
+    findings.extend(user_files.findings);
+    wirings.extend(user_files.wirings);
     Planned { value: Ingress { ingress, certificates }, wirings, findings }
 }
 
 /// Refuses an HTTP port to which Let's Encrypt does not send its challenge.
-fn challenge_port(roster: &Roster, ingress: &IngressPlan) -> Option<Diagnostic> {
-    let edge = roster.get(&ingress.service).filter(|_| ingress.tls == TlsMode::Acme)?;
-    let (name, http) = edge.service.publish.iter().find(|(name, _)| name.as_str() == "http")?;
+fn check_challenge_port(roster: &Roster, ingress: &IngressPlan) -> Option<Diagnostic> {
+    let proxy = roster.get(&ingress.service).filter(|_| ingress.tls == TlsMode::Acme)?;
+    let (name, http) = proxy.service.publish.iter().find(|(name, _)| name.as_str() == "http")?;
     (http.port != 80).then(|| {
-        Diagnostic::error(Code::PublicPort, edge.path.key("publish").key(name.as_str()).key("port"))
+        Diagnostic::error(Code::PublicPort, proxy.path.key("publish").key(name.as_str()).key("port"))
             .message(format!(
                 "nginx publishes port {}, but Let's Encrypt sends its challenge to port 80",
                 http.port
@@ -91,34 +91,37 @@ fn challenge_port(roster: &Roster, ingress: &IngressPlan) -> Option<Diagnostic> 
     })
 }
 
-/// Defaults for routes that do not set these fields.
-struct SharedSettings<'a> {
+/// Settings of the edge to which routes refer: the rate limits by name, and the largest body of routes that set none.
+struct LocationSettings<'a> {
     rate_limits: &'a BTreeMap<SecretName, RateLimit>,
     max_body: Memory,
 }
 
-/// Returns the sites by name, and the routes that are internal as a whole.
+/// Returns the sites by name (the first host name, with `_wildcard` for `*`), and the routes that only internal addresses
+/// may use.
 fn sites(
     inputs: Inputs,
     roster: &Roster,
     addresses: &Addresses,
-    shared: &SharedSettings,
+    shared: &LocationSettings,
     findings: &mut Vec<Diagnostic>,
 ) -> (BTreeMap<String, Site>, Vec<InternalRoute>) {
     let mut sites: BTreeMap<String, Site> = BTreeMap::new();
-    let mut owners: BTreeMap<(String, String), &Address> = BTreeMap::new();
+    // The first address with each host name and path.
+    let mut first_addresses: BTreeMap<(String, String), &Address> = BTreeMap::new();
     let mut internal_routes = Vec::new();
     for address in addresses.routes() {
         if address.owner.as_str() == PROXY_SERVICE {
-            findings.push(route_to_itself(address));
+            findings.push(refused_proxy_route(address));
             continue;
         }
         let planned = location(inputs.stack, roster, address, shared);
         findings.extend(planned.findings);
         let Some(location) = planned.value else { continue };
         if location.internal {
-            let access = if address.route.access.is_some() { address.path.key("access") } else { address.path.clone() };
-            internal_routes.push(InternalRoute { path: access, host: address.hosts[0].clone() });
+            let access_field =
+                if address.route.access.is_some() { address.path.key("access") } else { address.path.clone() };
+            internal_routes.push(InternalRoute { path: access_field, host: address.hosts[0].clone() });
         }
         if tls_mode(inputs.stack, inputs.profile) == TlsMode::Acme {
             findings.extend(certificate_findings(inputs.stack, address));
@@ -126,18 +129,21 @@ fn sites(
         // A path covers whole segments, so `/api` and `/api/` are one.
         let path = location.path.as_str().trim_end_matches('/');
         for host in &address.hosts {
-            if let Some(first) = owners.insert((host.clone(), path.to_owned()), address) {
+            if let Some(first_address) = first_addresses.insert((host.clone(), path.to_owned()), address) {
                 findings.push(
                     Diagnostic::error(Code::RouteTaken, address.path.clone())
                         .message(format!(
                             "`{}{}` is the address of two routes, of `{}` and of `{}`",
                             declared_host(address),
                             location.path,
-                            first.owner,
+                            first_address.owner,
                             address.owner
                         ))
-                        .hint(format!("give `{}` or `{}` a different subdomain or path", address.owner, first.owner))
-                        .counterpart(first.path.clone(), "the other route"),
+                        .hint(format!(
+                            "give `{}` or `{}` a different subdomain or path",
+                            address.owner, first_address.owner
+                        ))
+                        .counterpart(first_address.path.clone(), "the other route"),
                 );
                 break;
             }
@@ -152,6 +158,7 @@ fn sites(
         site.locations.push(location);
     }
     for site in sites.values_mut() {
+        // The longest path is the first, and paths of the same length are in alphabetical order.
         site.locations.sort_by(|a, b| b.path.as_str().len().cmp(&a.path.as_str().len()).then(a.path.cmp(&b.path)));
         close_internal_paths_on_other_routes(site);
         site.locations.iter_mut().filter(|location| location.strip_prefix).for_each(close_prefixed_paths);
@@ -161,7 +168,7 @@ fn sites(
 }
 
 /// Returns the finding for a route that belongs to the proxy.
-fn route_to_itself(address: &Address) -> Diagnostic {
+fn refused_proxy_route(address: &Address) -> Diagnostic {
     Diagnostic::error(Code::BadValue, address.path.clone())
         .message(format!("{PROXY_SERVICE} serves all routes, so a route to itself would never end"))
         .expected(format!("a route of a service other than {PROXY_SERVICE}"))
@@ -183,7 +190,7 @@ const START: &str = "/etc/nself-start.sh";
 /// Returns the wirings of the proxy and the certificate client, and the secrets with the proxy's certificate.
 fn wire(roster: &Roster, addresses: &Addresses, ingress: &IngressPlan) -> (Vec<Wiring>, Recipes) {
     let (proxy, acme) = (&ingress.service, service_name(ACME));
-    let (cause, tls) = (path!("edge"), path!("tls"));
+    let (edge_field, tls_field) = (path!("edge"), path!("tls"));
     // `reloads` says whether the running program loads changed files (see [`ConfigMount`]).
     let config = |source: &str, target: &str, reloads| {
         Addition::Config(ConfigMount { source: source.into(), target: ContainerPath::wrap(target.into()), reloads })
@@ -191,17 +198,22 @@ fn wire(roster: &Roster, addresses: &Addresses, ingress: &IngressPlan) -> (Vec<W
     let mut wirings = Vec::new();
     let mut recipes = Recipes::new();
     if roster.contains_key(proxy) {
-        wirings.push(Wiring::new(proxy, config("nginx", FOLDER, true), &cause));
-        wirings.push(Wiring::new(proxy, config("nginx/start.sh", START, false), &cause));
+        wirings.push(Wiring::new(proxy, config("nginx", FOLDER, true), &edge_field));
+        wirings.push(Wiring::new(proxy, config("nginx/start.sh", START, false), &edge_field));
         if ingress.reaches_host() {
             wirings.push(Wiring::new(proxy, Addition::ReachesHost, &path!("frontends")));
         }
         wirings.extend(http3::wiring(roster, ingress));
         if ingress.tls == TlsMode::Proxy {
-            wirings.push(Wiring::new(proxy, Addition::Unpublish(https_container_port(&roster[proxy].service)), &tls));
+            wirings.push(Wiring::new(
+                proxy,
+                Addition::Unpublish(https_container_port(&roster[proxy].service)),
+                &tls_field,
+            ));
         } else if ingress.tls != TlsMode::Acme {
             recipes = certificates(ingress, addresses);
-            let files = recipes.keys().map(|secret| Wiring::new(proxy, Addition::SecretFile(secret.clone()), &tls));
+            let files =
+                recipes.keys().map(|secret| Wiring::new(proxy, Addition::SecretFile(secret.clone()), &tls_field));
             wirings.extend(files);
         }
     }
@@ -209,8 +221,8 @@ fn wire(roster: &Roster, addresses: &Addresses, ingress: &IngressPlan) -> (Vec<W
         let email = Text::wrap(ingress.email.as_ref().map_or(String::new(), ToString::to_string));
         let hosts = ingress.certificate_hosts().map(|host| Text::wrap(host.to_owned()));
         let arguments = std::iter::once(email).chain(hosts).collect();
-        wirings.push(Wiring::new(&acme, config("acme", FOLDER, false), &tls));
-        wirings.push(Wiring::new(&acme, Addition::Arguments { program: None, arguments }, &tls));
+        wirings.push(Wiring::new(&acme, config("acme", FOLDER, false), &tls_field));
+        wirings.push(Wiring::new(&acme, Addition::Arguments { program: None, arguments }, &tls_field));
     }
     (wirings, recipes)
 }
@@ -246,7 +258,7 @@ fn certificates(ingress: &IngressPlan, addresses: &Addresses) -> Recipes {
     [certificate, key].into_iter().zip(recipes).collect()
 }
 
-/// Returns the entries sorted and without duplicates.
+/// Returns the items of a list in sorted order and without duplicates.
 fn sorted_unique<T: Ord + Clone>(list: &[T]) -> Vec<T> {
     list.iter().cloned().collect::<BTreeSet<T>>().into_iter().collect()
 }
@@ -254,13 +266,15 @@ fn sorted_unique<T: Ord + Clone>(list: &[T]) -> Vec<T> {
 /// Adds the path of an internal route to the internal paths of other routes to the same port, since an upstream
 /// may treat `/ADMIN` like `/admin`.
 fn close_internal_paths_on_other_routes(site: &mut Site) {
-    let internal: Vec<Location> = site.locations.iter().filter(|location| location.internal).cloned().collect();
+    let internal_locations: Vec<Location> =
+        site.locations.iter().filter(|location| location.internal).cloned().collect();
     for location in site.locations.iter_mut().filter(|location| !location.internal) {
         let ports: BTreeSet<_> = location.service_ports().collect();
-        let has_same_port = |other: &&Location| {
-            other.upstream == location.upstream || other.service_ports().any(|port| ports.contains(&port))
+        let has_same_port = |internal: &&Location| {
+            internal.upstream == location.upstream || internal.service_ports().any(|port| ports.contains(&port))
         };
-        let paths: Vec<UrlPath> = internal.iter().filter(has_same_port).map(|other| other.path.clone()).collect();
+        let paths: Vec<UrlPath> =
+            internal_locations.iter().filter(has_same_port).map(|internal| internal.path.clone()).collect();
         location.internal_paths.extend(paths);
         location.internal_paths = sorted_unique(&location.internal_paths);
     }
@@ -269,9 +283,9 @@ fn close_internal_paths_on_other_routes(site: &mut Site) {
 /// Adds each internal path with the location's prefix in front, because the service receives `/api/admin` as `/admin`.
 fn close_prefixed_paths(location: &mut Location) {
     let prefix = location.path.as_str().trim_end_matches('/');
-    let prefixed = location.internal_paths.iter().map(|path| UrlPath::wrap(format!("{prefix}{path}")));
-    let prefixed: Vec<UrlPath> = prefixed.collect();
-    location.internal_paths.extend(prefixed);
+    let prefixed_paths: Vec<UrlPath> =
+        location.internal_paths.iter().map(|path| UrlPath::wrap(format!("{prefix}{path}"))).collect();
+    location.internal_paths.extend(prefixed_paths);
     location.internal_paths = sorted_unique(&location.internal_paths);
 }
 
@@ -296,20 +310,20 @@ fn check_guarded_ports(roster: &Roster) -> Vec<Diagnostic> {
 /// service lists the port as internal.
 fn is_internal(route: &Route, member: Option<&PlannedService>, upstream: &Upstream) -> bool {
     let Upstream::Service { port, .. } = upstream else { return route.access == Some(RouteAccess::Internal) };
-    let port_is_internal = || {
-        let (ports, guard) = member.map(|member| (member.service.all_ports(), &member.service.guard))?;
-        Some(guard.internal_ports.iter().any(|name| ports.get(name) == Some(port)))
+    let guards_port = |member: &PlannedService| {
+        let ports = member.service.all_ports();
+        member.service.guard.internal_ports.iter().any(|name| ports.get(name) == Some(port))
     };
     match route.access {
         Some(access) => access == RouteAccess::Internal,
-        None => port_is_internal().unwrap_or(false),
+        None => member.is_some_and(guards_port),
     }
 }
 
 /// Returns the location of a route; `None` if its service or port does not exist.
-fn location(stack: &Stack, roster: &Roster, address: &Address, shared: &SharedSettings) -> Planned<Option<Location>> {
+fn location(stack: &Stack, roster: &Roster, address: &Address, shared: &LocationSettings) -> Planned<Option<Location>> {
     let mut findings = Vec::new();
-    let SharedSettings { rate_limits, max_body } = shared;
+    let LocationSettings { rate_limits, max_body } = shared;
     let route = &address.route;
     let upstream = match (roster.get(&address.owner), stack.frontends.get(&address.owner)) {
         (None, Some(frontend)) => Upstream::HostMachine { port: frontend.port },
@@ -321,8 +335,8 @@ fn location(stack: &Stack, roster: &Roster, address: &Address, shared: &SharedSe
         },
         (None, None) => return Planned::without_wirings(None, findings),
     };
-    let balanced = upstreams::servers(stack, roster, address);
-    findings.extend(balanced.findings);
+    let balanced_servers = upstreams::servers(stack, roster, address);
+    findings.extend(balanced_servers.findings);
     let rate_limit = route.rate_limit.clone().unwrap_or_else(|| SecretName::wrap("api".into()));
     if !rate_limits.contains_key(&rate_limit) {
         let names: Vec<&str> = rate_limits.keys().map(SecretName::as_str).collect();
@@ -348,7 +362,7 @@ fn location(stack: &Stack, roster: &Roster, address: &Address, shared: &SharedSe
     let location = Location {
         path: route.path.clone().unwrap_or_else(|| UrlPath::wrap("/".into())),
         upstream,
-        balanced: balanced.value,
+        balanced: balanced_servers.value,
         kind: route.kind,
         internal,
         internal_paths: sorted_unique(&internal_paths),

@@ -15,8 +15,10 @@ use crate::stack::env::MailSetting;
 use crate::stack::{Profile, Relay, RelaySecurity, SecretReference, ValueOrSecret};
 use crate::values::{Checked, PortName, SecretName, ServiceName};
 
-/// The name of the port on which the catcher receives mail, and its default number.
-const CATCHER_PORT: (&str, u16) = ("smtp", 1025);
+/// The name of the port on which the catcher receives mail.
+const CATCHER_PORT_NAME: &str = "smtp";
+/// The number of the catcher's port, if the service does not declare the port.
+const DEFAULT_CATCHER_PORT: u16 = 1025;
 /// The user name for the catcher, which accepts any name.
 const CATCHER_USER: &str = "nself";
 /// The host of a local environment without a catcher: no mail server listens in the service's own container.
@@ -69,17 +71,19 @@ impl MailServer {
 pub fn plan(inputs: Inputs, roster: &Roster, secrets: &DeclaredSecrets) -> Planned<MailServer> {
     let catcher = service_name(MAIL_CATCHER);
     if let Some(member) = roster.get(&catcher) {
-        let (name, number) = CATCHER_PORT;
-        let smtp = port(&member.service, &Some(PortName::wrap(name.into())), &member.path.key("ports"));
+        let port_name = Some(PortName::wrap(CATCHER_PORT_NAME.into()));
+        let smtp_port = port(&member.service, &port_name, &member.path.key("ports"));
         // hasura-auth accepts a server without encryption only under certain names, so an additional name comes first.
         let host = member.service.aliases.first().unwrap_or(&catcher).to_string();
-        let (number, findings) = match smtp {
+        let (number, findings) = match smtp_port {
             Ok(number) => (number, Vec::new()),
-            Err(finding) => (number, first_mail_variable(roster).map(|_| finding).into_iter().collect()),
+            // A catcher without the port matters only if a variable refers to the mail server.
+            Err(finding) if first_mail_variable(roster).is_some() => (DEFAULT_CATCHER_PORT, vec![finding]),
+            Err(_) => (DEFAULT_CATCHER_PORT, Vec::new()),
         };
         return Planned::without_wirings(MailServer::local(host, number, Some(catcher)), findings);
     }
-    let no_server = MailServer::local(NO_SERVER.into(), CATCHER_PORT.1, None);
+    let no_server = MailServer::local(NO_SERVER.into(), DEFAULT_CATCHER_PORT, None);
     let Some(first_mail_variable) = first_mail_variable(roster).filter(|_| inputs.profile != Profile::Local) else {
         return Planned::without_wirings(no_server, Vec::new());
     };
@@ -103,7 +107,7 @@ pub fn plan(inputs: Inputs, roster: &Roster, secrets: &DeclaredSecrets) -> Plann
     Planned::without_wirings(server, findings.collect())
 }
 
-/// Returns the first variable that refers to the mail server.
+/// Returns the path of the first variable that refers to the mail server.
 fn first_mail_variable(roster: &Roster) -> Option<FieldPath> {
     roster.values().find_map(|member| {
         let fields = [("env", &member.service.env), ("extra_env", &member.service.extra_env)];
@@ -114,7 +118,7 @@ fn first_mail_variable(roster: &Roster) -> Option<FieldPath> {
     })
 }
 
-/// Returns the value of a secret of the relay, and the finding if no such secret is declared.
+/// Returns the value of a secret of the relay. If no such secret is declared, the value is an empty text, with a finding.
 fn require(secrets: &DeclaredSecrets, reference: &SecretReference, field: &str) -> (Value, Option<Diagnostic>) {
     match secrets.require(&reference.secret, NeededValue::Issued, &path!("mail", "relay", field)) {
         Ok(()) => (Value::Secret(reference.secret.clone()), None),

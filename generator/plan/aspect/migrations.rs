@@ -24,7 +24,7 @@ pub const FOLDER: &str = "/etc/nself/migrations";
 
 /// Migrations by database, and the jobs that apply them.
 #[derive(Debug, Default)]
-pub struct Migrated {
+pub struct PlannedMigrations {
     pub migrations: BTreeMap<SqlIdent, Migrations>,
     pub jobs: Roster,
 }
@@ -38,8 +38,8 @@ pub fn plan(
     databases: &BTreeMap<SqlIdent, Database>,
     definitions: &BTreeMap<SqlIdent, Schema>,
     earlier_findings: &[Diagnostic],
-) -> Planned<Migrated> {
-    let mut planned = Planned::<Migrated>::default();
+) -> Planned<PlannedMigrations> {
+    let mut planned = Planned::<PlannedMigrations>::default();
     for (name, schema) in definitions {
         let path = path!("databases", name);
         let no_files = Default::default();
@@ -64,8 +64,8 @@ pub fn plan(
             planned.findings.push(finding);
             continue;
         }
-        // A database that no service uses is not created; `definitions` reports it. `databases` reports a missing
-        // server.
+        // A database that no service uses is not created: the aspect `definitions` reports it. The aspect `databases`
+        // reports a missing server.
         let Some(host) = DatabaseHost::of(inputs.stack, roster).filter(|_| databases.contains_key(name)) else {
             continue;
         };
@@ -90,30 +90,31 @@ pub fn plan(
     planned
 }
 
-/// Returns the services that use a database, with the secrets of their URLs, and their dependencies on its job.
+/// Returns the services that use a database, each with the secret of its URL, and the wirings that make these services
+/// wait for the job.
 fn waiting_services(
     stack: &Stack,
     roster: &Roster,
     database: &SqlIdent,
     job: &ServiceName,
 ) -> (BTreeMap<ServiceName, SecretName>, Vec<Wiring>) {
-    let mut urls = BTreeMap::new();
+    let mut url_secrets = BTreeMap::new();
     let mut wirings = Vec::new();
-    for (name, planned) in roster {
-        let service = planned.main_service(name);
-        let owner = roster.get(service).unwrap_or(planned);
+    for (name, member) in roster {
+        let service = member.main_service(name);
+        let owner = roster.get(service).unwrap_or(member);
         let mut entries = owner.service.databases.iter();
-        let used = entries.find(|(_, uses)| database_name(uses, stack) == *database);
-        if let Some((entry, _)) = used {
-            urls.insert(name.clone(), DatabaseEndpoint::Server.url_secret(service, entry));
+        let entry_of_database = entries.find(|(_, entry)| database_name(entry, stack) == *database);
+        if let Some((entry, _)) = entry_of_database {
+            url_secrets.insert(name.clone(), DatabaseEndpoint::Server.url_secret(service, entry));
             let cause = owner.path.key("databases").key(entry.as_str());
             wirings.push(Wiring::new(name, Addition::Dependency(job.clone(), Condition::Completed), &cause));
         }
     }
-    (urls, wirings)
+    (url_secrets, wirings)
 }
 
-/// Returns the steps of a history, each with its lines of the sum file and the extensions that it requires.
+/// Returns the steps of a history, each with its line of the sum file and the extensions that it requires.
 fn steps(history: History) -> Vec<Step> {
     let (sums, extensions) = (history.sum(), history.required_extensions());
     let steps = history.migrations.into_iter().zip(sums).zip(extensions);
@@ -141,10 +142,10 @@ fn job_service(host: &DatabaseHost, database: &SqlIdent, migrations: &Migrations
     ];
     let mut secret_files = vec![owner_password];
     if migrations.needs_superuser() {
-        let password = SecretName::wrap(ADMIN_PASSWORD.to_owned());
+        let superuser_password = SecretName::wrap(ADMIN_PASSWORD.to_owned());
         variables.push(("NSELF_SUPERUSER", host.admin()));
-        variables.push(("NSELF_SUPERUSER_PASSWORD_FILE", secret_file(&password)));
-        secret_files.push(password);
+        variables.push(("NSELF_SUPERUSER_PASSWORD_FILE", secret_file(&superuser_password)));
+        secret_files.push(superuser_password);
     }
     host.job(FOLDER, variables, secret_files)
 }

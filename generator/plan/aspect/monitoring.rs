@@ -14,7 +14,7 @@ use crate::plan::model::{ConfigMount, Monitoring, Program, ProgramService, Scrap
 use crate::plan::roster::{PlannedService, Roster};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{Run, Severity};
-use crate::values::{Checked, ContainerPath, Duration, PortName, ServiceName, Text, UrlPath, VariableName};
+use crate::values::{Checked, ContainerPath, Duration, PortName, SecretName, ServiceName, Text, UrlPath, VariableName};
 
 /// Time between two scrapes unless the stack sets it: 30 seconds.
 const INTERVAL: Duration = Duration(30_000);
@@ -40,7 +40,7 @@ pub fn plan(inputs: Inputs, roster: &Roster, declared: &DeclaredSecrets) -> Plan
     let runs_permanently =
         |member: &PlannedService| member.service.run == Run::Always && member.service.schedule.is_none();
     for (name, member) in roster {
-        if let Some(job) = job(member)
+        if let Some(job) = scrape_job(member)
             && runs_permanently(member)
         {
             planned.value.jobs.insert(name.clone(), job);
@@ -60,14 +60,14 @@ pub fn plan(inputs: Inputs, roster: &Roster, declared: &DeclaredSecrets) -> Plan
     planned.wirings.extend(program_wirings(&planned.value, roster));
     planned.wirings.extend(scrape_wirings(&planned.value, roster));
     planned.wirings.extend(trace_wirings(&planned.value, roster));
-    let receivers = receivers(inputs, &planned.value, roster, declared);
+    let receivers = plan_receivers(inputs, &planned.value, roster, declared);
     planned.wirings.extend(receivers.wirings);
     planned.findings.extend(receivers.findings);
     planned
 }
 
-/// Returns monitoring of which only `programs` is set: for each program, the first service with its catalogue entry and
-/// a port `http`.
+/// Returns monitoring of which only `programs` is set: for each program, the first service that comes from the program's
+/// catalogue entry and has a port `http`.
 fn find_programs(roster: &Roster) -> Monitoring {
     let mut monitoring = Monitoring::default();
     for (name, member) in roster {
@@ -84,7 +84,7 @@ fn find_programs(roster: &Roster) -> Monitoring {
 
 /// Returns the scrape job of a service; `None` if it has no metrics or their port does not exist, which
 /// [`check_metrics`] reports.
-fn job(member: &PlannedService) -> Option<ScrapeJob> {
+fn scrape_job(member: &PlannedService) -> Option<ScrapeJob> {
     let metrics = member.service.metrics.as_ref()?;
     let port = port(&member.service, &metrics.port, &member.path).ok()?;
     let path = metrics.path.clone().unwrap_or_else(|| UrlPath::wrap("/metrics".to_owned()));
@@ -132,19 +132,19 @@ fn check_unused_receivers(inputs: Inputs, roster: &Roster) -> Option<Diagnostic>
 /// Mounts the generated files of each program, and connects the programs.
 fn program_wirings(monitoring: &Monitoring, roster: &Roster) -> Vec<Wiring> {
     let mut wirings = Vec::new();
-    for (program, endpoint) in &monitoring.programs {
-        let cause = &roster[&endpoint.service].path;
+    for (program, program_service) in &monitoring.programs {
+        let cause = &roster[&program_service.service].path;
         let mount = ConfigMount {
             source: format!("monitoring/{}", program.name()),
             target: ContainerPath::wrap(program.folder()),
             reloads: false,
         };
-        wirings.push(Wiring::new(&endpoint.service, Addition::Config(mount), cause));
-        if let (Program::Prometheus, Some(volume)) = (program, endpoint.volume) {
+        wirings.push(Wiring::new(&program_service.service, Addition::Config(mount), cause));
+        if let (Program::Prometheus, Some(volume)) = (program, program_service.volume) {
             // Prometheus counts 1,048,576 bytes as 1 MB.
             let size = format!("--storage.tsdb.retention.size={}MB", volume.0 / (1 << 20) * BLOCKS_PERCENT / 100);
             let argument = Addition::Arguments { program: None, arguments: vec![Text::wrap(size)] };
-            wirings.push(Wiring::new(&endpoint.service, argument, &cause.key("volumes")));
+            wirings.push(Wiring::new(&program_service.service, argument, &cause.key("volumes")));
         }
     }
     for (from, to) in PROGRAM_CONNECTIONS {
@@ -156,14 +156,14 @@ fn program_wirings(monitoring: &Monitoring, roster: &Roster) -> Vec<Wiring> {
     wirings
 }
 
-/// Connects Prometheus to each service with metrics.
+/// Connects Prometheus to each service with metrics, and marks the port of these metrics.
 fn scrape_wirings(monitoring: &Monitoring, roster: &Roster) -> Vec<Wiring> {
     let Some(prometheus) = monitoring.programs.get(&Program::Prometheus) else { return Vec::new() };
     let wirings = monitoring.jobs.iter().flat_map(|(name, job)| {
         let cause = roster[name].path.key("metrics");
-        let scraped = Wiring::new(name, Addition::MetricsPort(job.port), &cause);
+        let metrics_port = Wiring::new(name, Addition::MetricsPort(job.port), &cause);
         let connection = Addition::Connection { to: name.clone(), port: job.port };
-        [scraped, Wiring::new(&prometheus.service, connection, &cause)]
+        [metrics_port, Wiring::new(&prometheus.service, connection, &cause)]
     });
     wirings.collect()
 }
@@ -171,8 +171,8 @@ fn scrape_wirings(monitoring: &Monitoring, roster: &Roster) -> Vec<Wiring> {
 /// The name of the port on which the receiver of traces accepts OTLP over HTTP.
 const OTLP: &str = "otlp-http";
 
-/// Gives services with `otel` the standard variables, with which they send traces. Metrics are scraped and logs are
-/// collected from the containers, so the other two exporters are off.
+/// Gives services with `otel` the standard variables of OpenTelemetry, with which they send traces to Tempo. Metrics are
+/// scraped and logs are collected from the containers, so the exporters of metrics and logs are off.
 fn trace_wirings(monitoring: &Monitoring, roster: &Roster) -> Vec<Wiring> {
     let Some(tempo) = monitoring.programs.get(&Program::Tempo) else { return Vec::new() };
     let port = roster[&tempo.service].service.all_ports().get(&PortName::wrap(OTLP.to_owned())).copied();
@@ -200,11 +200,12 @@ fn trace_wirings(monitoring: &Monitoring, roster: &Roster) -> Vec<Wiring> {
 }
 
 /// Mounts the secrets of receivers into Alertmanager, and checks that each severity has a receiver.
-fn receivers(inputs: Inputs, monitoring: &Monitoring, roster: &Roster, declared: &DeclaredSecrets) -> Planned<()> {
+fn plan_receivers(inputs: Inputs, monitoring: &Monitoring, roster: &Roster, declared: &DeclaredSecrets) -> Planned<()> {
     let mut planned = Planned::default();
     let Some(alertmanager) = monitoring.programs.get(&Program::Alertmanager) else { return planned };
     let settings = &inputs.stack.monitoring;
-    let mut secrets: BTreeMap<_, FieldPath> = BTreeMap::new();
+    // Each secret once, with the first field that refers to it.
+    let mut secrets: BTreeMap<&SecretName, FieldPath> = BTreeMap::new();
     for (name, receiver) in &settings.receivers {
         let path = path!("monitoring", "receivers", name);
         if receiver.secrets().next().is_none() {
@@ -230,13 +231,13 @@ fn receivers(inputs: Inputs, monitoring: &Monitoring, roster: &Roster, declared:
             Err(finding) => planned.findings.push(finding),
         }
     }
-    let missing = Severity::ALL.into_iter().filter(|severity| monitoring.receivers_of(*severity).next().is_none());
-    let missing: Vec<&str> = missing.map(Severity::name).collect();
-    if !missing.is_empty() && inputs.profile == crate::stack::Profile::Prod {
+    let severities = Severity::ALL.into_iter().filter(|severity| monitoring.receivers_of(*severity).next().is_none());
+    let severities_without_receiver: Vec<&str> = severities.map(Severity::name).collect();
+    if !severities_without_receiver.is_empty() && inputs.profile == crate::stack::Profile::Prod {
         let field = if settings.receivers.is_empty() { path!("monitoring") } else { path!("monitoring", "receivers") };
         planned.findings.push(
             Diagnostic::warning(Code::NoAlerts, field)
-                .message(format!("no receiver gets alerts of severity {}", missing.join(" and ")))
+                .message(format!("no receiver gets alerts of severity {}", severities_without_receiver.join(" and ")))
                 .expected("a receiver for each severity")
                 .hint("add `secrets.alerts_url = nself.external \"the webhook for alerts\"` and `monitoring.receivers.team.webhook.url = nself.secret \"alerts_url\"`; docs/monitoring.md lists all kinds of receivers")
                 .related(roster[&alertmanager.service].path.clone(), "this service sends the alerts"),

@@ -14,12 +14,13 @@ pub fn plan(stack: &Stack, roster: &Roster, migrations: &BTreeMap<SqlIdent, Migr
     let mut planned = Planned::<()>::default();
     for (plugin, declared) in &stack.plugins {
         let jobs: Vec<(&str, &ServiceName)> = declared.hooks.jobs().collect();
-        let members = roster.keys().filter(|name| plugin_of(roster, name) == Some(plugin));
-        for name in members.filter(|name| jobs.iter().all(|(_, job)| job != name)) {
+        let services = roster.keys().filter(|name| plugin_of(roster, name) == Some(plugin));
+        for name in services.filter(|name| jobs.iter().all(|(_, job)| job != name)) {
+            // The plugin's migrations wait for no hook: `after_migrate` waits for them.
             let is_migration = migrations.values().any(|migrations| migrations.job == *name);
-            let awaited_jobs = jobs.iter().filter_map(|(field, job)| Some((field, *job, roster.get(*job)?)));
+            let planned_jobs = jobs.iter().filter_map(|(field, job)| Some((field, *job, roster.get(*job)?)));
             let awaited_jobs =
-                awaited_jobs.filter(|(_, _, member)| !is_migration && !member.service.depends_on.contains_key(name));
+                planned_jobs.filter(|(_, _, member)| !is_migration && !member.service.depends_on.contains_key(name));
             planned.wirings.extend(awaited_jobs.map(|(field, job, _)| {
                 let wait = Addition::Dependency(job.clone(), Condition::Completed);
                 Wiring::new(name, wait, &path!("plugins", plugin, "hooks", field))

@@ -24,8 +24,9 @@ const EDGE_RESPONSE_HEADERS: [&str; 7] =
 /// Prefix of the response headers that the setting `cors` sets.
 const CORS_PREFIX: &str = "access-control-";
 
-/// Refuses a redirect from a route to itself, which browsers would follow without an end.
+/// Refuses a redirect from a route to itself, which browsers would follow in a loop.
 fn redirect_to_itself(address: &Address) -> Option<Diagnostic> {
+    // `"https://example.com/shop/"` → `("example.com", "shop/")`: the path has no leading slash.
     let target = address.route.redirect.as_ref()?.to.as_str().split_once("://").map(|(_, target)| target)?;
     let (host, path) = target.split_once('/').unwrap_or((target, ""));
     let own_path = address.route.path.as_ref().map_or("", |path| path.as_str());
@@ -81,9 +82,10 @@ pub fn check(address: &Address) -> Vec<Diagnostic> {
     }
     let lower_case = |name: &HeaderName| name.as_str().to_ascii_lowercase();
     for name in route.request_headers.keys() {
-        let (lower_name, is_auth) =
-            (lower_case(name), route.basic_auth.is_some() && lower_case(name) == "authorization");
-        if EDGE_REQUEST_HEADERS.contains(&lower_name.as_str()) || lower_name.starts_with("x-forwarded-") || is_auth {
+        let lower_name = lower_case(name);
+        let is_of_basic_auth = route.basic_auth.is_some() && lower_name == "authorization";
+        let is_of_edge = EDGE_REQUEST_HEADERS.contains(&lower_name.as_str()) || lower_name.starts_with("x-forwarded-");
+        if is_of_edge || is_of_basic_auth {
             findings.push(header_of_edge(address, "request_headers", name));
         }
     }

@@ -18,11 +18,11 @@ use crate::words;
 
 /// Characters of a generated password: 62^43 is more than 2^256.
 const RANDOM_LENGTH: u16 = 43;
-/// Smallest number of characters of `[A-Za-z0-9]` with 128 bits.
+/// The smallest number of characters of `[A-Za-z0-9]` that gives a random value 128 bits.
 const MIN_LENGTH: u16 = 22;
 
 /// Secrets that the library declares, each with the service that declares it.
-const DECLARED_BY: [(&str, &str); 10] = [
+const DECLARING_SERVICES: [(&str, &str); 10] = [
     ("meili_master_key", "meilisearch"),
     ("minio_root_password", "minio"),
     ("minio_root_user", "minio"),
@@ -51,25 +51,25 @@ const SENTINEL_CONF: &str = "redis_sentinel_conf";
 #[derive(Debug, Default)]
 pub struct DeclaredSecrets {
     secrets: BTreeMap<SecretName, Secret>,
-    /// Secrets that only excluded services declare, each with its service.
-    absent: BTreeMap<SecretName, (ServiceName, stack::Service)>,
+    /// Secrets of services that the environment excludes, each with its service.
+    excluded_secrets: BTreeMap<SecretName, (ServiceName, stack::Service)>,
 }
 
 /// Collects the secrets that the stack, its services and the database roles declare.
 pub fn plan(stack: &Stack, roster: &Roster, server: &Server) -> Planned<DeclaredSecrets> {
-    let absent = stack.services.iter().filter(|(name, _)| !roster.contains_key(*name));
-    let absent = absent.flat_map(|(name, service)| {
+    let excluded_services = stack.services.iter().filter(|(name, _)| !roster.contains_key(*name));
+    let excluded_secrets = excluded_services.flat_map(|(name, service)| {
         service.secrets.keys().map(|secret| (secret.clone(), (name.clone(), service.clone())))
     });
-    let mut declared = DeclaredSecrets { secrets: BTreeMap::new(), absent: absent.collect() };
+    let mut declared = DeclaredSecrets { secrets: BTreeMap::new(), excluded_secrets: excluded_secrets.collect() };
     let mut findings = Vec::new();
     let mut declared_at: BTreeMap<SecretName, FieldPath> = BTreeMap::new();
-    let of_stack = stack.secrets.iter().map(|(name, secret)| (name, secret, path!("secrets", name)));
-    let of_services = roster.values().flat_map(|planned| {
-        let path = planned.path.key("secrets");
-        planned.service.secrets.iter().map(move |(name, secret)| (name, secret, path.key(name.as_str())))
+    let secrets_of_stack = stack.secrets.iter().map(|(name, secret)| (name, secret, path!("secrets", name)));
+    let secrets_of_services = roster.values().flat_map(|member| {
+        let path = member.path.key("secrets");
+        member.service.secrets.iter().map(move |(name, secret)| (name, secret, path.key(name.as_str())))
     });
-    for (name, secret, path) in of_stack.chain(of_services) {
+    for (name, secret, path) in secrets_of_stack.chain(secrets_of_services) {
         if let Some(first) = declared_at.insert(name.clone(), path.clone()) {
             findings.push(
                 Diagnostic::error(Code::NameTaken, path)
@@ -92,12 +92,12 @@ pub fn plan(stack: &Stack, roster: &Roster, server: &Server) -> Planned<Declared
         }
     }
     if let Some(external) = &stack.database_server.external {
-        let what = format!("password of the role {} of the database server {}", external.admin, external.host);
-        declared.add(SecretName::wrap(ADMIN_PASSWORD.into()), Recipe::External { what: Text::wrap(what) }, 0);
+        let description = format!("password of the role {} of the database server {}", external.admin, external.host);
+        declared.add(SecretName::wrap(ADMIN_PASSWORD.into()), Recipe::External { what: Text::wrap(description) }, 0);
     }
     declared.add(SecretName::wrap(CATCHER_PASSWORD.into()), Recipe::Random { length: RANDOM_LENGTH }, 0);
-    for (name, what) in RELAY_SECRETS {
-        declared.add(SecretName::wrap(name.into()), Recipe::External { what: Text::wrap(what.into()) }, 0);
+    for (name, description) in RELAY_SECRETS {
+        declared.add(SecretName::wrap(name.into()), Recipe::External { what: Text::wrap(description.into()) }, 0);
     }
     findings.extend(declared.check_templates(&declared_at));
     Planned::without_wirings(declared, findings)
@@ -145,6 +145,7 @@ pub fn with_users(
         }
     }
     let mut secrets = declared.secrets;
+    // `secrets` has every declared secret; only those that are used remain at the end.
     for (name, services) in users.files {
         if let Some(secret) = secrets.get_mut(&name) {
             secret.file_readers = services;
@@ -155,7 +156,8 @@ pub fn with_users(
             secret.variable_readers = services;
         }
     }
-    // A container of the pod waits for the database with the URL.
+    // A service that reads parts of a connection does not read the URL, but the container of its pod that waits for the
+    // database does.
     for (name, services) in users.parts.into_iter().filter(|_| has_pods) {
         if let Some(secret) = secrets.get_mut(&name) {
             secret.variable_readers.extend(services);
@@ -189,7 +191,7 @@ impl DeclaredSecrets {
         self.secrets.entry(name).or_insert(secret);
     }
 
-    /// Checks that a secret with a value of this kind exists.
+    /// Checks that a secret is declared. The hint of the error suggests a secret with the kind of value that is needed.
     ///
     /// # Errors
     /// NS304 at `path`.
@@ -197,7 +199,8 @@ impl DeclaredSecrets {
         if self.secrets.contains_key(name) { Ok(()) } else { Err(self.unknown_secret(name, needed, path.clone())) }
     }
 
-    /// Checks that templates refer to existing secrets that are not templates.
+    /// Checks that templates refer to existing secrets that are not templates. `declared_at` has the secrets to check,
+    /// each with its path.
     fn check_templates(&self, declared_at: &BTreeMap<SecretName, FieldPath>) -> Vec<Diagnostic> {
         let mut findings = Vec::new();
         for (name, path) in declared_at {
@@ -213,15 +216,15 @@ impl DeclaredSecrets {
                             .expected("`{ text = \"…\" }` or `{ secret = \"name\" }`"),
                     );
                 }
-                let Some(used) = &part.secret else { continue };
-                match self.secrets.get(used).map(|secret| &secret.recipe) {
+                let Some(part_name) = &part.secret else { continue };
+                match self.secrets.get(part_name).map(|secret| &secret.recipe) {
                     Some(Recipe::Template { .. }) => findings.push(
                         Diagnostic::error(Code::UnknownSecret, path)
-                            .message(format!("a template cannot contain `{used}`, which is a template too"))
+                            .message(format!("a template cannot contain `{part_name}`, which is a template too"))
                             .expected("a random or external secret"),
                     ),
                     Some(_) => {}
-                    None => findings.push(self.unknown_secret(used, NeededValue::Any, path)),
+                    None => findings.push(self.unknown_secret(part_name, NeededValue::Any, path)),
                 }
             }
         }
@@ -230,12 +233,12 @@ impl DeclaredSecrets {
 
     /// Returns the finding for a secret that is not declared in this environment.
     fn unknown_secret(&self, name: &SecretName, needed: NeededValue, path: FieldPath) -> Diagnostic {
-        if let Some((service, declared)) = self.absent.get(name) {
+        if let Some((service, declared)) = self.excluded_secrets.get(name) {
             return excluded_service(service, declared, &path);
         }
         let names: Vec<&str> = self.secrets.keys().map(SecretName::as_str).collect();
         let finding = Diagnostic::error(Code::UnknownSecret, path);
-        let declaring_service = DECLARED_BY.iter().find(|(secret, _)| *secret == name.as_str());
+        let declaring_service = DECLARING_SERVICES.iter().find(|(secret, _)| *secret == name.as_str());
         let finding = match declaring_service {
             Some((_, service)) => finding.cause(missing_service_cause(service)).lacks(path!("services", service)),
             None => finding.lacks(path!("secrets", name)),
@@ -251,7 +254,7 @@ impl DeclaredSecrets {
         if name.as_str() == REDIS_URL && self.secrets.keys().any(|secret| secret.as_str() == SENTINEL_CONF) {
             return "a URL names one Redis, but Sentinel selects the master: add `sentinel.client` of `let sentinel = nself.redis_sentinel {} in` to the service, and use REDIS_SENTINELS, REDIS_MASTER_NAME and REDIS_PASSWORD".to_owned();
         }
-        if let Some((_, service)) = DECLARED_BY.iter().find(|(secret, _)| *secret == name.as_str()) {
+        if let Some((_, service)) = DECLARING_SERVICES.iter().find(|(secret, _)| *secret == name.as_str()) {
             return format!("add the service that declares it: `services.{service} = nself.services.{service}`");
         }
         if let Some(near) = words::nearest(name.as_str(), self.secrets.keys().map(SecretName::as_str)) {
@@ -323,7 +326,7 @@ mod tests {
 
     #[test]
     fn services_of_the_library_declare_these_secrets() {
-        for (secret, service) in DECLARED_BY {
+        for (secret, service) in DECLARING_SERVICES {
             let file = format!("{}/stdlib/services/{service}.ncl", env!("CARGO_MANIFEST_DIR"));
             let text = std::fs::read_to_string(&file).unwrap_or_default();
             let (_, declared) = text.split_once("secret").unwrap_or_default();

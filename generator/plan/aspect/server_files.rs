@@ -4,7 +4,7 @@ use crate::plan::service_names::{DATABASE, REPLICA};
 use crate::plan::wiring::Addition;
 use crate::values::{Checked, ContainerPath, Text};
 
-/// Returns the folder of a server's generated files in its container.
+/// Returns the folder of a server's generated files in its container: `"standby"` → `/etc/nself/standby`.
 pub fn folder(name: &str) -> ContainerPath {
     ContainerPath::wrap(format!("/etc/nself/{name}"))
 }
@@ -18,7 +18,8 @@ pub fn setting_argument(setting: &str) -> Addition {
     Addition::Arguments { program: Some(text("postgres")), arguments: vec![text("-c"), text(setting)] }
 }
 
-/// Returns the addition that starts a server through a script in its folder. The script then runs the image's entrypoint.
+/// Returns the addition that starts a server with a script in its folder: `script("server", "guard.sh")` runs
+/// `/bin/sh /etc/nself/server/guard.sh`. The script then runs the image's entrypoint.
 pub fn script(subfolder: &str, file: &str) -> Addition {
     let text = |text: &str| Text::wrap(text.to_owned());
     let prefix = vec![text("/bin/sh"), text(&format!("{}/{file}", folder(subfolder)))];

@@ -46,12 +46,13 @@ pub fn plan(
         let cause = path!("databases", database);
         wirings.push(Wiring::new(&job, Addition::SecretFile(password(&migrations.owner)), &cause));
     }
-    let jobs = migrations.iter().map(|(database, migrations)| (migrations.job.clone(), path!("databases", database)));
+    let migration_jobs =
+        migrations.iter().map(|(database, migrations)| (migrations.job.clone(), path!("databases", database)));
     let servers = [POOLER, REPLICA].map(service_name).into_iter().filter_map(|name| {
         let cause = roster.get(&name)?.path.clone();
         Some((name, cause))
     });
-    for (name, cause) in waiting_services(roster, &server.roles).chain(jobs).chain(servers) {
+    for (name, cause) in waiting_services(roster, &server.roles).chain(migration_jobs).chain(servers) {
         wirings.push(Wiring::new(&name, Addition::Dependency(job.clone(), Condition::Completed), &cause));
     }
     let service =
@@ -59,8 +60,8 @@ pub fn plan(
     Planned { value: Roster::from([(job, service)]), wirings, findings: Vec::new() }
 }
 
-/// Returns the services that log in at the server, and their additional processes. The path is the service's field
-/// `databases`, because of which it waits.
+/// Returns the services that log in at the server, and their additional processes. Each has the path of the field
+/// `databases` because of which it waits.
 fn waiting_services<'a>(roster: &'a Roster, roles: &'a Roles) -> impl Iterator<Item = (ServiceName, FieldPath)> + 'a {
     roster.iter().filter_map(|(name, member)| {
         let owner = member.main_service(name);
@@ -81,8 +82,9 @@ fn job_service(host: &DatabaseHost) -> crate::stack::Service {
     host.job(FOLDER, variables, vec![admin_password])
 }
 
-/// Returns the job's part of the plan. It lists each service that waits for the job, with the secrets that hold its
-/// connection URLs, and for each secret the extensions that the job creates in the database of the URL.
+/// Returns the job's part of the plan; `None` if the roster has no job. It lists each service that waits for the job,
+/// with the secrets that hold its connection URLs, and for each secret the extensions that the job creates in the
+/// database of the URL.
 pub fn setup(
     stack: &Stack,
     roster: &Roster,

@@ -12,7 +12,8 @@ use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{RouteUpstream, Stack};
 use crate::values::{Checked, Cidr, ServiceName};
 
-/// The largest weight that a server may have. With larger weights, only many requests would be shared as declared.
+/// The largest weight that a server may have. With larger weights, nginx would reach the declared shares only after very
+/// many requests.
 const MAX_WEIGHT: u16 = 100;
 
 /// Plans the servers of a route; `None` for a route with its service alone.
@@ -30,7 +31,7 @@ pub fn servers(stack: &Stack, roster: &Roster, address: &Address) -> Planned<Opt
             Ok(server) => {
                 if servers.iter().any(|other| other.target == server.target) {
                     findings.push(
-                        refused(&path, "the route has this server twice")
+                        refusal(&path, "the route has this server twice")
                             .hint("remove one of them; `weight` gives a server a larger share"),
                     );
                 }
@@ -41,24 +42,26 @@ pub fn servers(stack: &Stack, roster: &Roster, address: &Address) -> Planned<Opt
     }
     if servers.len() == declared.len() && servers.iter().all(|server| server.is_backup) {
         findings.push(
-            refused(&path, "all servers are backups, so none gets the requests")
+            refusal(&path, "all servers are backups, so none gets the requests")
                 .expected("at least one server without `backup`"),
         );
     }
     if address.route.redirect.is_some() {
         findings.push(
-            refused(&path, "`upstreams` has no effect, since nginx redirects every request of this route")
+            refusal(&path, "`upstreams` has no effect, since nginx redirects every request of this route")
                 .expected("either `redirect` or `upstreams`"),
         );
     }
-    // `number` replaces the number when all locations are known.
+    // The function `number` sets the final number, when all locations are known.
     Planned::without_wirings(Some(ServerList { number: 1, servers }), findings)
 }
 
-fn refused(path: &FieldPath, message: &str) -> Diagnostic {
+/// Returns the error for a field of a route's servers.
+fn refusal(path: &FieldPath, message: &str) -> Diagnostic {
     Diagnostic::error(Code::RouteUpstream, path.clone()).message(message)
 }
 
+/// Returns the server of one entry of `upstreams`.
 fn server(
     stack: &Stack,
     roster: &Roster,
@@ -68,17 +71,17 @@ fn server(
 ) -> Result<BalancedServer, Diagnostic> {
     let target = match (&upstream.host, &upstream.service) {
         (Some(_), Some(_)) => {
-            return Err(refused(path, "a server must be either a service or a host, but this one has both")
+            return Err(refusal(path, "a server must be either a service or a host, but this one has both")
                 .expected("one of `service` and `host`"));
         }
         (Some(host), None) => {
             if upstream.port.is_some() {
-                return Err(refused(&path.key("port"), "`port` is for services; a host needs `host_port`")
+                return Err(refusal(&path.key("port"), "`port` is for services; a host needs `host_port`")
                     .expected("`host_port` with a number"));
             }
             let is_address = host.as_str().parse::<Ipv4Addr>().is_ok();
             if stack.kubernetes.enabled && !is_address {
-                return Err(refused(
+                return Err(refusal(
                     &path.key("host"),
                     "the network policies of the cluster need an address, but this host is a name",
                 )
@@ -96,7 +99,7 @@ fn server(
     };
     let weight = upstream.weight.unwrap_or(1);
     if weight > MAX_WEIGHT {
-        return Err(refused(&path.key("weight"), "the weight is too large").expected(format!("1 to {MAX_WEIGHT}")));
+        return Err(refusal(&path.key("weight"), "the weight is too large").expected(format!("1 to {MAX_WEIGHT}")));
     }
     Ok(BalancedServer { target, weight, is_backup: upstream.backup })
 }
@@ -114,14 +117,14 @@ fn service_target(
         return Err(missing_service(name, stack, roster, &path.key("service")));
     };
     if upstream.host_port.is_some() {
-        return Err(refused(&path.key("host_port"), "`host_port` is for hosts; a service needs `port`")
+        return Err(refusal(&path.key("host_port"), "`host_port` is for hosts; a service needs `port`")
             .expected("`port` with the name of a port"));
     }
     let guard = &member.service.guard;
     let has_guard =
         !guard.internal_paths.is_empty() || !guard.internal_ports.is_empty() || !guard.refused_headers.is_empty();
     if *name != address.owner && has_guard {
-        return Err(refused(
+        return Err(refusal(
             &path.key("service"),
             &format!("`{name}` has access rules that this route would not apply"),
         )
@@ -129,20 +132,22 @@ fn service_target(
         .hint(format!("give `{name}` a separate route"))
         .related(member.path.key("guard"), "the access rules"));
     }
+    // For the route's service, the port of the route is the default.
     let name_of_port = upstream.port.clone().or_else(|| address.route.port.clone().filter(|_| *name == address.owner));
     let port = port(&member.service, &name_of_port, &path.key("port"))?;
     Ok(Target::Service { service: name.clone(), port })
 }
 
-/// Numbers the servers of locations with the same upstream, so that each list has a different name.
+/// Numbers the server lists of locations with the same upstream: equal lists have the same number, and others a different
+/// one, because the number is a part of the list's name in the configuration of nginx.
 pub fn number(sites: &mut BTreeMap<String, Site>) {
     let mut lists: BTreeMap<Upstream, Vec<Vec<BalancedServer>>> = BTreeMap::new();
     for location in sites.values_mut().flat_map(|site| &mut site.locations) {
         let Some(balanced) = &mut location.balanced else { continue };
-        let known = lists.entry(location.upstream.clone()).or_default();
-        let index = known.iter().position(|servers| *servers == balanced.servers).unwrap_or_else(|| {
-            known.push(balanced.servers.clone());
-            known.len() - 1
+        let numbered_lists = lists.entry(location.upstream.clone()).or_default();
+        let index = numbered_lists.iter().position(|servers| *servers == balanced.servers).unwrap_or_else(|| {
+            numbered_lists.push(balanced.servers.clone());
+            numbered_lists.len() - 1
         });
         balanced.number = index + 1;
     }

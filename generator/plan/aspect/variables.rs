@@ -27,11 +27,11 @@ pub fn plan(
 ) -> Planned<()> {
     let mut planned = Planned::default();
     for (service, member) in roster {
-        let from_files = env_files(inputs, member);
-        planned.findings.extend(from_files.findings);
-        for (variable, value, path) in from_files.value {
-            let declared = EnvValue::Text(value.clone());
-            let value = Value::Text(value.to_string());
+        let file_variables = env_file_variables(inputs, member);
+        planned.findings.extend(file_variables.findings);
+        for (variable, text, path) in file_variables.value {
+            let declared = EnvValue::Text(text.clone());
+            let value = Value::Text(text.to_string());
             planned.findings.extend(rules::check_variable(
                 inputs.profile,
                 member,
@@ -42,7 +42,7 @@ pub fn plan(
             let addition = Addition::Variable(variable, value);
             planned.wirings.push(Wiring { service: service.clone(), addition, cause: path });
         }
-        planned.wirings.extend(waits_by_parts(roster, service, member));
+        planned.wirings.extend(connection_part_wirings(roster, service, member));
         let fields = [("env", &member.service.env), ("extra_env", &member.service.extra_env)];
         for (field, variables) in fields {
             for (variable, declared) in variables {
@@ -76,8 +76,9 @@ pub fn plan(
     planned
 }
 
-/// Returns the wirings of a service that reads parts of connections: it uses the databases as if it read their URLs.
-fn waits_by_parts(roster: &Roster, name: &ServiceName, member: &PlannedService) -> Vec<Wiring> {
+/// Returns the wirings of a service that reads parts of database connections, such as the host or the password. The
+/// service waits for these databases as if it read their URLs.
+fn connection_part_wirings(roster: &Roster, name: &ServiceName, member: &PlannedService) -> Vec<Wiring> {
     let mut wirings = Vec::new();
     member.service.for_each_reference(&mut |reference| {
         if let EnvReference::DatabasePart(DatabasePart { entry, .. }) = reference
@@ -92,7 +93,7 @@ fn waits_by_parts(roster: &Roster, name: &ServiceName, member: &PlannedService) 
 }
 
 /// Returns the variables of a service's files, in the order of the files and their lines, each with the field of its file.
-fn env_files(inputs: Inputs, member: &PlannedService) -> Planned<Vec<(VariableName, Text, FieldPath)>> {
+fn env_file_variables(inputs: Inputs, member: &PlannedService) -> Planned<Vec<(VariableName, Text, FieldPath)>> {
     let mut planned = Planned::<Vec<_>>::default();
     for (i, file) in member.service.env_files.iter().enumerate() {
         let path = member.path.key("env_files").index(i);
@@ -123,7 +124,8 @@ fn env_files(inputs: Inputs, member: &PlannedService) -> Planned<Vec<(VariableNa
     planned
 }
 
-/// Reads a line `NAME=value` of a file of variables; `None` for an empty line or a comment.
+/// Reads a line of a file of variables: `export NAME="value"` and `NAME=value` → `("NAME", "value")`. Returns `None`
+/// for an empty line or a comment; the error says why the line is malformed.
 fn env_line(line: &str) -> Result<Option<(VariableName, Text)>, String> {
     let line = line.trim();
     if line.is_empty() || line.starts_with('#') {
@@ -141,7 +143,8 @@ fn env_line(line: &str) -> Result<Option<(VariableName, Text)>, String> {
     )))
 }
 
-/// The position of a value with references: a service, and a variable if the value belongs to one.
+/// The context in which references of a value are resolved: the service that has the value, the variable if the value
+/// belongs to one, and the parts of the plan to which references point.
 pub struct Scope<'a> {
     pub inputs: Inputs<'a>,
     pub service: &'a ServiceName,
@@ -219,8 +222,8 @@ impl Scope<'_> {
                 .expected("a service or frontend with a route")
                 .hint("give it a route, or refer to its address inside the stack with `nself.url`")
         })?;
-        let path = address.path.as_ref().map_or(String::new(), ToString::to_string);
-        Ok(format!("{}{path}", self.addresses.origin(host)))
+        let url_path = address.path.as_ref().map_or(String::new(), ToString::to_string);
+        Ok(format!("{}{url_path}", self.addresses.origin(host)))
     }
 
     /// Returns the secret with the URL of a database through an endpoint.
@@ -258,8 +261,11 @@ impl Scope<'_> {
         Ok(Value::Text(text))
     }
 
-    /// Returns the service that declares a database entry which this service uses. A copy uses the main database with the
-    /// role of the original; a process uses all databases of its service.
+    /// Returns the service that declares a database entry which this service uses: the service itself, the original of
+    /// which it is a copy, or the service of which it is an additional process.
+    ///
+    /// # Errors
+    /// NS305 at `path` if none of them declares the entry.
     fn database_owner(&self, entry: &SqlIdent, path: &FieldPath) -> Result<&ServiceName, Diagnostic> {
         if let Some(owner) = endpoint::database_owner(self.roster, self.service, entry) {
             return Ok(owner);
@@ -267,11 +273,11 @@ impl Scope<'_> {
         let member = &self.roster[self.service];
         let entries: Vec<&str> = member.service.databases.keys().map(SqlIdent::as_str).collect();
         let near = words::nearest(entry.as_str(), entries.iter().copied());
-        // A separate database always works: the database of the project may have an owner.
-        let own_name = self.service.as_str().replace('-', "_");
-        let declare = || {
+        // The hint names a separate database first, because the database of the project may have an owner already.
+        let separate_name = self.service.as_str().replace('-', "_");
+        let hint_to_declare = || {
             format!(
-                "declare it: `databases.{entry}.name = \"{own_name}\"` for a separate database, or `databases.{entry}.access = 'write` for the database of the project"
+                "declare it: `databases.{entry}.name = \"{separate_name}\"` for a separate database, or `databases.{entry}.access = 'write` for the database of the project"
             )
         };
         Err(Diagnostic::error(Code::UnknownDatabase, path.clone())
@@ -281,7 +287,7 @@ impl Scope<'_> {
             } else {
                 words::one_of(&entries)
             })
-            .hint(near.map_or_else(declare, |near| format!("did you mean `{near}`?"))))
+            .hint(near.map_or_else(hint_to_declare, |near| format!("did you mean `{near}`?"))))
     }
 }
 

@@ -30,11 +30,11 @@ pub struct Volumes {
 /// Plans volumes, and mounts each into its owner, its readers and its writers. They wait for the job that sets owners.
 pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Volumes> {
     let mut planned = Planned::<Volumes>::default();
-    let mut declared: BTreeMap<VolumeName, FieldPath> = BTreeMap::new();
+    let mut declared_at: BTreeMap<VolumeName, FieldPath> = BTreeMap::new();
     for (name, member) in roster {
         for (volume_name, volume) in &member.service.volumes {
             let path = member.path.key("volumes").key(volume_name.as_str());
-            if let Some(first) = declared.insert(volume_name.clone(), path.clone()) {
+            if let Some(first) = declared_at.insert(volume_name.clone(), path.clone()) {
                 planned.findings.push(
                     Diagnostic::error(Code::VolumeShared, path)
                         .message(format!("the volume `{volume_name}` belongs to a different service"))
@@ -63,8 +63,8 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Volumes> {
                         continue;
                     }
                     let shared_mount = VolumeMount { read_only, ..volume_mount(volume_name, target, member) };
-                    for service in with_processes(roster, service) {
-                        planned.wirings.extend(mount(service, shared_mount.clone(), set_owner.is_some(), &path));
+                    for process in with_processes(roster, service) {
+                        planned.wirings.extend(mount(process, shared_mount.clone(), set_owner.is_some(), &path));
                     }
                 }
             }
@@ -102,28 +102,28 @@ fn volume_mount(volume: &VolumeName, path: &ContainerPath, owner: &PlannedServic
     VolumeMount::writable(volume.clone(), path.clone(), owner_group)
 }
 
-/// Returns the wirings of a service that mounts a volume. With `set_owner`, the service waits for the job that sets owners.
-fn mount(service: &ServiceName, mount: VolumeMount, set_owner: bool, cause: &FieldPath) -> Vec<Wiring> {
+/// Returns the wirings of a service that mounts a volume. With `waits_for_owner`, it waits for the job that sets owners.
+fn mount(service: &ServiceName, mount: VolumeMount, waits_for_owner: bool, cause: &FieldPath) -> Vec<Wiring> {
     let wait = Addition::Dependency(service_name(VOLUME_OWNER), Condition::Completed);
-    let additions = [Addition::Volume(mount)].into_iter().chain(set_owner.then_some(wait));
+    let additions = [Addition::Volume(mount)].into_iter().chain(waits_for_owner.then_some(wait));
     additions.map(|addition| Wiring::new(service, addition, cause)).collect()
 }
 
 /// Returns the job that makes users the owners of their volumes, with its wirings; `None` if the images set all owners.
 fn owner_job(volumes: &BTreeMap<VolumeName, Volume>) -> Option<(stack::Service, Vec<Wiring>)> {
-    let owned: Vec<(&VolumeName, &UserId)> =
+    let owners: Vec<(&VolumeName, &UserId)> =
         volumes.iter().filter_map(|(name, volume)| Some((name, volume.set_owner.as_ref()?))).collect();
-    if owned.is_empty() {
+    if owners.is_empty() {
         return None;
     }
     let job = service_name(VOLUME_OWNER);
     let target = |name: &VolumeName| ContainerPath::wrap(format!("/volumes/{name}"));
     // One `chown` for each volume. Names and ids come from checked types, so the script contains no free text of the
     // user.
-    let script: Vec<String> = owned.iter().map(|(name, user)| format!("chown {user} {}", target(name))).collect();
+    let script: Vec<String> = owners.iter().map(|(name, user)| format!("chown {user} {}", target(name))).collect();
     let command = ["sh", "-c", &script.join(" && ")].map(|text| Text::wrap(text.to_owned()));
     let mut wirings = vec![Wiring::new(&job, Addition::Job, &FieldPath::root())];
-    for (name, _) in owned {
+    for (name, _) in owners {
         let mount = VolumeMount::writable(name.clone(), target(name), None);
         let cause = path!("services", volumes[name].owner, "volumes", name);
         wirings.push(Wiring::new(&job, Addition::Volume(mount), &cause));

@@ -1,4 +1,4 @@
-//! The metadata of a Hasura service: its databases, and the calls that services answer.
+//! The metadata of a Hasura service: its databases, and the actions, cron triggers and remote schemas of services.
 
 use std::collections::BTreeMap;
 

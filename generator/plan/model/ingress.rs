@@ -38,7 +38,7 @@ pub struct IngressPlan {
     /// The UDP port at which clients reach HTTP/3, if nginx serves it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http3_port: Option<u16>,
-    /// Whether a proxy in front of the edge also forwards requests without TLS. The edge redirects them.
+    /// Whether the edge redirects requests without TLS, which a proxy in front of the edge forwards, to HTTPS.
     pub redirects_http: bool,
     pub resolver: Resolver,
     pub email: Option<Email>,
@@ -101,7 +101,7 @@ pub struct NameServer {
     pub ip_families: IpFamilies,
 }
 
-/// A site's file name: the first host with `*` written as `_wildcard`.
+/// A site's file name: its first host, with `_wildcard` in place of `*`, such as `_wildcard.example.com`.
 pub type SiteName = String;
 
 /// All routes of one set of host names.
@@ -162,9 +162,9 @@ pub struct ServerList {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct BalancedServer {
     pub target: Target,
-    /// The share of the requests.
+    /// The share of the requests, relative to the weights of the other servers.
     pub weight: u16,
-    /// Whether it gets requests only while no other server answers.
+    /// Whether the server gets requests only while no other server answers.
     pub is_backup: bool,
 }
 
@@ -205,11 +205,11 @@ impl Location {
             Target::Service { service, port } => Some((service, *port)),
             Target::Host { .. } => None,
         });
-        let alone = match &self.upstream {
+        let single_server = match &self.upstream {
             Upstream::Service { service, port } if self.balanced.is_none() => Some((service, *port)),
             _ => None,
         };
-        balanced.chain(alone)
+        balanced.chain(single_server)
     }
 
     /// Returns the hosts outside of the stack to which the location forwards requests.

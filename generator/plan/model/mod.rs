@@ -114,11 +114,11 @@ impl Plan {
         let services = self.services.values().flat_map(|service| {
             let image = service.image.as_ref().filter(|_| service.build.is_none());
             let image = image.map(|image| (service.origin.key("image"), image));
-            let base = service.layout.as_ref().and_then(|layout| layout.base.as_ref());
+            let layout_base = service.layout.as_ref().and_then(|layout| layout.base.as_ref());
             let build_bases = service.bases.values().flatten().map(|base| (service.origin.key("build"), base));
             image
                 .into_iter()
-                .chain(base.map(|base| (service.origin.key("layout").key("base"), base)))
+                .chain(layout_base.map(|base| (service.origin.key("layout").key("base"), base)))
                 .chain(build_bases)
         });
         services.chain(wait_image)
@@ -137,8 +137,8 @@ pub struct Cluster {
     pub settings: stack::Kubernetes,
 }
 
-/// A network whose services have fixed addresses. Clients of these services have other addresses of the network, and the
-/// names of the services in their files of hosts.
+/// A network whose services have fixed addresses. Clients of these services have other addresses of the network, and
+/// entries for the services in their file `/etc/hosts`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FixedNetwork {
     pub subnet: Subnet,
@@ -164,6 +164,7 @@ pub struct Connection {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Volume {
     pub owner: ServiceName,
+    /// The folder of the volume in the owner's container.
     pub path: ContainerPath,
     /// The user to whom the folder is given before the first start, if the image does not do so.
     pub set_owner: Option<UserId>,
@@ -179,5 +180,6 @@ pub struct Secret {
     /// Services that read the secret from a variable, because their image cannot read it from a file; on a cluster also
     /// services with a container that reads it before they start.
     pub variable_readers: BTreeSet<ServiceName>,
+    /// The smallest number of characters of the value; 0 if no service requires a length.
     pub min_length: u16,
 }

@@ -38,7 +38,7 @@ pub enum Dashboard {
 }
 
 impl Dashboard {
-    /// Returns Grafana's identifier of a service's dashboard.
+    /// Returns Grafana's identifier of a service's dashboard; an empty text for a file without an identifier.
     pub fn uid(&self, service: &ServiceName, name: &ServiceName) -> String {
         match self {
             Dashboard::Panels { .. } => format!("{service}-{name}"),
@@ -151,11 +151,11 @@ impl Operator {
 }
 
 impl Monitoring {
-    /// Returns the address of a program. This is its service in the stack, or the Service that the Prometheus operator
-    /// creates for it.
+    /// Returns the URL of a program: of its service in the stack, or of the Service that the Prometheus operator
+    /// creates for it. `None` if the program runs in neither way.
     pub fn url(&self, program: Program) -> Option<String> {
-        if let Some(endpoint) = self.programs.get(&program) {
-            return Some(format!("http://{}:{}", endpoint.service, endpoint.port));
+        if let Some(program_service) = self.programs.get(&program) {
+            return Some(format!("http://{}:{}", program_service.service, program_service.port));
         }
         let Platform::Cluster { operator: Some(operator), .. } = &self.platform else { return None };
         let (service, port) = Operator::service_and_port(program)?;

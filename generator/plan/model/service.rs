@@ -38,7 +38,7 @@ pub struct Service {
     pub entrypoint: Option<Vec<Text>>,
     pub command: Option<Vec<Text>>,
     pub working_dir: Option<ContainerPath>,
-    /// Additional names with which other services reach it.
+    /// Additional names with which other services reach this service.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub aliases: BTreeSet<ServiceName>,
     pub ports: BTreeMap<PortName, u16>,
@@ -78,6 +78,7 @@ pub struct Service {
     /// The port at which Prometheus reads metrics, if monitoring is on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metrics_port: Option<u16>,
+    /// The settings that are different on clusters.
     #[serde(skip_serializing_if = "has_no_differences")]
     pub on_clusters: OnClusters,
     pub zone: Zone,
@@ -125,6 +126,7 @@ pub struct Service {
     pub waive: BTreeMap<String, Reason>,
 }
 
+/// Returns whether a service has the same settings on clusters as on container engines.
 fn has_no_differences(on_clusters: &OnClusters) -> bool {
     *on_clusters == OnClusters::default()
 }
@@ -135,7 +137,8 @@ impl Service {
         self.inherits_from().unwrap_or_else(|| self.origin.clone()).key("waive")
     }
 
-    /// Returns the field of the service whose settings this process inherits.
+    /// Returns the field of the service whose settings this process inherits: `services.api.processes.worker` →
+    /// `services.api`. `None` if the service is not an additional process.
     pub fn inherits_from(&self) -> Option<FieldPath> {
         let [service @ .., Segment::Key(processes), Segment::Key(_)] = self.origin.0.as_slice() else { return None };
         (processes == "processes").then(|| FieldPath(service.to_vec()))
@@ -180,7 +183,7 @@ pub enum Value {
 pub struct OutsideServer {
     pub host: Host,
     pub port: u16,
-    /// The addresses of the host.
+    /// The addresses of the host; empty if only its name is known.
     pub addresses: BTreeSet<Cidr>,
 }
 
@@ -205,6 +208,7 @@ fn is_tcp(protocol: &Protocol) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct VolumeMount {
     pub volume: VolumeName,
+    /// The folder of the volume in this container.
     pub path: ContainerPath,
     pub read_only: bool,
     /// The group of the volume's owner, if another service owns the volume. On clusters the folder belongs to this group.

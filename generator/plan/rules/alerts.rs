@@ -16,27 +16,29 @@ pub fn check(member: &PlannedService) -> Vec<Diagnostic> {
     alerts.flat_map(|(path, alert)| check_texts(alert, &path).into_iter().chain(check_test(alert, &path))).collect()
 }
 
+/// Checks the templates in the texts of an alert.
 fn check_texts(alert: &Alert, path: &FieldPath) -> Vec<Diagnostic> {
     let texts = [("summary", Some(&alert.summary)), ("runbook", alert.runbook.as_ref())];
-    let refused = texts.into_iter().filter_map(|(field, text)| Some((field, template_refusal(text?.as_str())?)));
+    let refused_texts = texts.into_iter().filter_map(|(field, text)| Some((field, template_refusal(text?.as_str())?)));
     let finding = |(field, reason): (&str, String)| {
         Diagnostic::error(Code::BadValue, path.key(field))
             .message(format!("Prometheus cannot read the template: {reason}"))
             .expected("text with actions such as `{{ $labels.instance }}` and `{{ $value }}`")
     };
-    refused.map(finding).collect()
+    refused_texts.map(finding).collect()
 }
 
+/// Checks that the test of an alert lasts at least as long as the condition must hold.
 fn check_test(alert: &Alert, path: &FieldPath) -> Option<Diagnostic> {
     let after = alert.test.as_ref()?.after;
     let hold = alert.hold.filter(|hold| hold.0 > after.map_or(TEST_TIME, |after| after.0))?;
-    let (field, what) = match after {
+    let (field, test_time) = match after {
         Some(_) => (path.key("test").key("after"), "`after`"),
         None => (path.key("test"), "the 30 minutes of the test"),
     };
     Some(
         Diagnostic::error(Code::BadValue, field)
-            .message(format!("{what} ends before `for`, so the alert cannot fire in its test"))
+            .message(format!("{test_time} ends before `for`, so the alert cannot fire in its test"))
             .expected(format!("at least {hold}"))
             .hint(format!("for example `test.after = \"{hold}\"`"))
             .related(path.key("for"), "the condition must hold for this time"),

@@ -7,7 +7,7 @@ use crate::path;
 use crate::plan::addresses::missing_service;
 use crate::plan::dockerfile;
 use crate::plan::inputs::Inputs;
-use crate::plan::model::{Plan, Service};
+use crate::plan::model::{Plan, Service, VolumeMount};
 use crate::plan::roster::{Roster, includes};
 use crate::plan::service_names::{ACME, BACKUP_TOOLS, PROXY_SERVICE, VOLUME_OWNER};
 use crate::stack::{Frontend, Kubernetes, Profile, Published, SharedVolumes};
@@ -24,8 +24,8 @@ pub fn check_declarations(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     let settings = &inputs.stack.kubernetes;
     let mut findings = unserved_frontends(inputs);
     if settings.enabled {
-        let unknown = settings.service_annotations.keys().filter(|name| !roster.contains_key(*name));
-        findings.extend(unknown.map(|name| {
+        let unknown_services = settings.service_annotations.keys().filter(|name| !roster.contains_key(*name));
+        findings.extend(unknown_services.map(|name| {
             missing_service(name, inputs.stack, roster, &path!("kubernetes", "service_annotations", name))
         }));
         findings.extend(several_revisions(settings));
@@ -40,15 +40,16 @@ pub fn check_plan(inputs: Inputs, roster: &Roster, plan: &Plan) -> Vec<Diagnosti
     if !settings.enabled {
         return Vec::new();
     }
-    let on_cluster = || {
+    let cluster_services = || {
         plan.services.iter().filter(|(name, service)| {
             !REPLACED_SERVICES.contains(&name.as_str()) && service.on_clusters.replacement(settings).is_none()
         })
     };
-    let mut findings: Vec<Diagnostic> = on_cluster().filter_map(|(_, service)| check_user(inputs, service)).collect();
-    findings.extend(on_cluster().filter_map(|(name, service)| check_volume_groups(name, service, plan)));
+    let mut findings: Vec<Diagnostic> =
+        cluster_services().filter_map(|(_, service)| check_user(inputs, service)).collect();
+    findings.extend(cluster_services().filter_map(|(name, service)| check_volume_groups(name, service, plan)));
     findings.extend(check_shared_volumes(settings, roster));
-    findings.extend(quota_below_limits(settings, on_cluster().map(|(_, service)| &**service)));
+    findings.extend(quota_below_limits(settings, cluster_services().map(|(_, service)| &**service)));
     findings
 }
 
@@ -61,6 +62,7 @@ fn check_node_ports(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
         return Vec::new();
     }
     let members = roster.iter().filter(|(name, _)| name.as_str() != PROXY_SERVICE);
+    // Each published port with its service: `(member, (name of the port, publish))`.
     let ports = members.flat_map(|(_, member)| member.service.publish.iter().map(move |port| (member, port)));
     let public_ports = ports.filter(|(_, (_, publish))| publish.address.is_some_and(|address| !address.is_loopback()));
     let out_of_range =
@@ -75,7 +77,7 @@ fn check_node_ports(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     findings.collect()
 }
 
-/// Refuses a `gitops` that sets more than one of a branch, a tag and a commit.
+/// Refuses `gitops` with more than one of a branch (`revision`), a tag and a commit.
 fn several_revisions(settings: &Kubernetes) -> Option<Diagnostic> {
     let gitops = settings.gitops.as_ref()?;
     let fields_are_set = [gitops.revision.is_some(), gitops.tag.is_some(), gitops.commit.is_some()];
@@ -112,16 +114,17 @@ fn check_user(inputs: Inputs, service: &Service) -> Option<Diagnostic> {
 /// Refuses a service whose volumes need different groups: a pod has one group for all of its volumes.
 fn check_volume_groups(name: &ServiceName, service: &Service, plan: &Plan) -> Option<Diagnostic> {
     let own_group = service.on_clusters.user.as_ref().or(service.user.as_ref()).map(|user| user.ids().1);
-    let is_shared = |mount: &&crate::plan::model::VolumeMount| {
-        let others = plan.services.iter().filter(|(other, _)| *other != name);
-        others.flat_map(|(_, other)| &other.volumes).any(|other| other.volume == mount.volume)
+    let is_shared = |mount: &&VolumeMount| {
+        let other_services = plan.services.iter().filter(|(other, _)| *other != name);
+        other_services.flat_map(|(_, service)| &service.volumes).any(|other_mount| other_mount.volume == mount.volume)
     };
     // Volumes of services that a cluster replaces do not exist there.
-    let exists = |mount: &&crate::plan::model::VolumeMount| {
+    let exists = |mount: &&VolumeMount| {
         let owner = plan.volumes.get(&mount.volume).map(|volume| volume.owner.as_str());
         owner.is_none_or(|owner| !REPLACED_SERVICES.contains(&owner))
     };
     let mounts = || service.volumes.iter().filter(exists);
+    // A volume to which the service writes, and which others share, must have the group of the service.
     let groups_of_shared = mounts().filter(|mount| !mount.read_only).filter(is_shared).filter_map(|_| own_group);
     let groups: BTreeSet<u32> = mounts().filter_map(|mount| mount.owner_group).chain(groups_of_shared).collect();
     let names: Vec<String> = groups.iter().map(ToString::to_string).collect();

@@ -49,15 +49,15 @@ pub fn check(member: &PlannedService) -> Vec<Diagnostic> {
 fn calls(member: &PlannedService) -> Vec<(FieldPath, &Call)> {
     let Some(handlers) = &member.service.hasura else { return Vec::new() };
     let path = member.path.key("hasura");
-    let at = |kind: &str, name: &str| path.key(kind).key(name).key("call");
-    let actions = handlers.actions.iter().map(|(name, action)| (at("actions", name.as_str()), &action.call));
-    let events = handlers.events.iter().map(|(name, event)| (at("events", name.as_str()), &event.call));
-    let crons = handlers.crons.iter().map(|(name, cron)| (at("crons", name.as_str()), &cron.call));
+    let call_path = |kind: &str, name: &str| path.key(kind).key(name).key("call");
+    let actions = handlers.actions.iter().map(|(name, action)| (call_path("actions", name.as_str()), &action.call));
+    let events = handlers.events.iter().map(|(name, event)| (call_path("events", name.as_str()), &event.call));
+    let crons = handlers.crons.iter().map(|(name, cron)| (call_path("crons", name.as_str()), &cron.call));
     let schema = handlers.remote_schema.iter().map(|schema| (path.key("remote_schema").key("call"), &schema.call));
     actions.chain(events).chain(crons).chain(schema).collect()
 }
 
-/// Headers whose value is a credential, although no word of their name says so.
+/// Headers whose value is a credential, although their names do not have the form of a credential's name.
 const CREDENTIAL_HEADERS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
 
 const HINT_FOR_ROUTES: &str = "let the service read the credential: `env.NAME = nself.secret \"name\"`, with `secrets.name = nself.external \"what it is\"`";
@@ -65,9 +65,9 @@ const HINT_FOR_CALLS: &str = "write `nself.secret \"name\"`, with `secrets.name 
 
 /// Refuses a header whose value is a credential.
 fn check_header(name: &HeaderName, value: &str, path: &FieldPath, hint: &str) -> Option<Diagnostic> {
-    let is_named = CREDENTIAL_HEADERS.iter().any(|header| name.as_str().eq_ignore_ascii_case(header));
-    let is_found = is_plain_credential(name.as_str(), value) || is_named && !is_harmless(value);
-    (is_found && credential_formats::find(value).is_none()).then(|| {
+    let is_credential_header = CREDENTIAL_HEADERS.iter().any(|header| name.as_str().eq_ignore_ascii_case(header));
+    let is_credential = is_plain_credential(name.as_str(), value) || is_credential_header && !is_harmless(value);
+    (is_credential && credential_formats::find(value).is_none()).then(|| {
         Diagnostic::error(Code::PlainSecret, path.clone())
             .message(format!("the header `{name}` contains a credential in plain text"))
             .expected("a reference to a secret, or a service that sets the header itself")
@@ -96,6 +96,7 @@ fn check_data(name: &str, value: &Json, path: &FieldPath, findings: &mut Vec<Dia
         }
     };
     match value {
+        // In lists, the text contains the name: `environment = ["API_KEY=value"]`.
         Json::String(text) => match text.split_once('=') {
             Some((name, text)) => check_text(name, text),
             None => check_text(name, text),

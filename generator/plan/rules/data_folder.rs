@@ -29,12 +29,13 @@ pub fn check(roster: &Roster, plan: &Plan) -> Vec<Diagnostic> {
     findings.collect()
 }
 
+/// Returns whether a folder is the target of a mount, or is below one.
 fn is_in_mount(service: &Service, folder: &str) -> bool {
     let volumes = service.volumes.iter().map(|mount| &mount.path);
     let host_folders = service.host_mounts.iter().map(|mount| &mount.target);
     let mut targets = volumes.chain(host_folders).chain(service.tmpfs.iter().map(|mount| &mount.path));
     targets.any(|target| {
         let target = target.as_str().trim_end_matches('/');
-        folder.strip_prefix(target).is_some_and(|below| below.is_empty() || below.starts_with('/'))
+        folder.strip_prefix(target).is_some_and(|subfolder| subfolder.is_empty() || subfolder.starts_with('/'))
     })
 }

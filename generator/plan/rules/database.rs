@@ -27,17 +27,17 @@ pub fn check(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
     findings
 }
 
-/// Refuses the superuser's password in services of the project. The server, and jobs that other modules add, have it.
+/// Refuses the superuser's password in services of the project. Only the server, and the jobs that the plan adds, use it.
 pub fn check_superuser(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
-    let mut uses: Vec<FieldPath> = Vec::new();
+    let mut fields_with_password: Vec<FieldPath> = Vec::new();
     let mut templates: Vec<(FieldPath, &stack::Secret)> =
         stack.secrets.iter().map(|(name, secret)| (path!("secrets", name), secret)).collect();
     for member in roster.values().filter(|member| member.category != Category::Catalogue) {
         let files = member.service.secret_files.iter().enumerate().filter(|(_, name)| name.as_str() == ADMIN_PASSWORD);
-        uses.extend(files.map(|(i, _)| member.path.key("secret_files").index(i)));
+        fields_with_password.extend(files.map(|(i, _)| member.path.key("secret_files").index(i)));
         for (field, variables) in [("env", &member.service.env), ("extra_env", &member.service.extra_env)] {
-            let variables = variables.iter().filter(|(_, value)| holds_superuser(value));
-            uses.extend(variables.map(|(name, _)| member.path.key(field).key(name.as_str())));
+            let variables = variables.iter().filter(|(_, value)| refers_to_superuser_password(value));
+            fields_with_password.extend(variables.map(|(name, _)| member.path.key(field).key(name.as_str())));
         }
         let path = member.path.key("secrets");
         templates.extend(member.service.secrets.iter().map(|(name, secret)| (path.key(name.as_str()), secret)));
@@ -45,7 +45,7 @@ pub fn check_superuser(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
     for (path, secret) in templates {
         let parts = secret.template.iter().flatten().enumerate();
         let parts = parts.filter(|(_, part)| part.secret.as_ref().is_some_and(|name| name.as_str() == ADMIN_PASSWORD));
-        uses.extend(parts.map(|(i, _)| path.key("template").index(i)));
+        fields_with_password.extend(parts.map(|(i, _)| path.key("template").index(i)));
     }
     let finding = |path: FieldPath| {
         Diagnostic::error(Code::Superuser, path)
@@ -53,24 +53,25 @@ pub fn check_superuser(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
             .expected("the role of the service, which has its own password")
             .hint("declare `databases.main` in the service, and use `nself.database_url \"main\"`")
     };
-    uses.into_iter().map(finding).collect()
+    fields_with_password.into_iter().map(finding).collect()
 }
 
 /// Returns whether a value refers to the superuser's password.
-fn holds_superuser(value: &EnvValue) -> bool {
-    let mut found = false;
+fn refers_to_superuser_password(value: &EnvValue) -> bool {
+    let mut refers = false;
     value.for_each_reference(&mut |reference| {
-        found |= matches!(reference, EnvReference::Secret(secret) if secret.as_str() == ADMIN_PASSWORD);
+        refers |= matches!(reference, EnvReference::Secret(secret) if secret.as_str() == ADMIN_PASSWORD);
     });
-    found
+    refers
 }
 
 /// Refuses settings that would have no effect on an external server.
 fn settings_without_effect(stack: &Stack) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
-    let related = |finding: Diagnostic| finding.related(path!("database_server", "external"), "the external server");
+    let with_server =
+        |finding: Diagnostic| finding.related(path!("database_server", "external"), "the external server");
     if stack.database_server.tls.is_some() {
-        findings.push(related(
+        findings.push(with_server(
             Diagnostic::error(Code::ExternalServer, path!("database_server", "tls"))
                 .message(
                     "`tls` is a setting of a server that the stack runs, but this environment uses an external server",
@@ -82,7 +83,7 @@ fn settings_without_effect(stack: &Stack) -> Vec<Diagnostic> {
         ));
     }
     if let Some(setting) = stack.database_server.settings.keys().next() {
-        findings.push(related(
+        findings.push(with_server(
             Diagnostic::error(Code::ExternalServer, path!("database_server", "settings", setting))
                 .message("the stack cannot change the settings of an external server")
                 .expected("no `settings`")

@@ -43,9 +43,9 @@ fn fitting_templates(service: &Service) -> Vec<&'static str> {
     match (health.and_then(|health| health.http.as_ref()), health.and_then(|health| health.exec.as_ref())) {
         (Some(HttpCheck { tool: HttpTool::Python, .. }), _) => templates::names_with_file("requirements.txt"),
         (Some(HttpCheck { tool: HttpTool::Node, .. }), _) => {
-            let redis = "REDIS_URL";
+            let redis_variable = "REDIS_URL";
             let mut names = templates::names_with_file("package.json");
-            names.retain(|name| templates::reads(name, redis) == service.env.contains_key(redis));
+            names.retain(|name| templates::reads(name, redis_variable) == service.env.contains_key(redis_variable));
             names
         }
         (_, Some(words)) if words.first().is_some_and(|word| word.as_str() == "/app/service") => {

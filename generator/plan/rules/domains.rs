@@ -22,24 +22,25 @@ pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     let frontends =
         inputs.stack.frontends.iter().map(|(name, frontend)| (path!("frontends", name, "route"), &frontend.route));
     let repetitions = services.chain(frontends).filter_map(|(path, route)| {
-        let label = labels_before_domain(route, domain)?;
-        let expected = if label.is_empty() { "@" } else { label };
+        let labels = labels_before_domain(route, domain)?;
+        let short_subdomain = if labels.is_empty() { "@" } else { labels };
         let finding = Diagnostic::error(Code::HostName, path.key("subdomain"))
             .message(format!(
-                "the subdomain repeats the domain, so the host would be `{label}{}{domain}.{domain}`",
-                if label.is_empty() { "" } else { "." }
+                "the subdomain repeats the domain, so the host would be `{labels}{}{domain}.{domain}`",
+                if labels.is_empty() { "" } else { "." }
             ))
             .expected("labels below the domain of the environment")
-            .hint(match expected {
+            .hint(match short_subdomain {
                 "@" => "use `subdomain = \"@\"` for the domain itself".to_owned(),
-                label => format!("use `subdomain = \"{label}\"`"),
+                labels => format!("use `subdomain = \"{labels}\"`"),
             });
         Some(finding)
     });
     repetitions.chain(domain_without_subdomains(domain)).collect()
 }
 
-/// Returns the labels before the domain in a subdomain that ends with the domain; `None` for other subdomains.
+/// Returns the labels before the domain in a subdomain that ends with the domain; `None` for other subdomains. With the
+/// domain `example.com`, `api.example.com` → `api`, and `example.com` → an empty text.
 fn labels_before_domain<'a>(route: &'a Route, domain: &str) -> Option<&'a str> {
     labels_below(route.subdomain.as_ref()?.as_str(), domain)
 }
@@ -61,12 +62,13 @@ fn domain_without_subdomains(domain: &str) -> Option<Diagnostic> {
     })
 }
 
-/// Returns the proposal to give one of the environments a different domain: its name, a dot and the shared domain.
+/// Returns the proposal to give one of the environments a different domain: its name, a dot and the shared domain. An
+/// environment other than `prod` is preferred; one whose name the domain begins with already is never proposed.
 fn separate_domain(domain: &str, names: &[&EnvironmentName]) -> String {
     let is_prefix =
-        |name: &EnvironmentName| domain.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('.'));
-    let renamed = names.iter().rev().find(|name| !is_prefix(name) && name.as_str() != "prod");
-    match renamed.or_else(|| names.iter().rev().find(|name| !is_prefix(name))) {
+        |name: &EnvironmentName| domain.strip_prefix(name.as_str()).is_some_and(|parent| parent.starts_with('.'));
+    let environment = names.iter().rev().find(|name| !is_prefix(name) && name.as_str() != "prod");
+    match environment.or_else(|| names.iter().rev().find(|name| !is_prefix(name))) {
         Some(name) => format!("set `environments.{name}.domain = \"{name}.{domain}\"`"),
         None => "set `domain` of one of these environments".to_owned(),
     }
@@ -86,7 +88,7 @@ pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a Environmen
             shared.environments.push((name, stack.domain.as_str()));
         }
     }
-    let hosts = by_host
+    let host_findings = by_host
         .into_iter()
         .filter(|(host, _)| Host::refusal(host).is_none())
         .filter_map(|(host, shared)| shared_host(&host, shared));
@@ -95,11 +97,11 @@ pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a Environmen
         by_domain.into_iter().filter(|(domain, names)| names.len() > 1 && Host::refusal(domain).is_none());
     shared_domains
         .map(|(domain, names)| {
-            let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+            let quoted_names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
             let mut finding = Diagnostic::warning(Code::SharedDomain, path!("domain"))
                 .message(format!(
                     "{} have the same domain `{domain}`, but only one server can answer for a domain",
-                    quoted.join(", ")
+                    quoted_names.join(", ")
                 ))
                 .hint(format!(
                     "{}, or leave an environment out with `enabled = false`",
@@ -108,7 +110,7 @@ pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a Environmen
             finding.environments = names.iter().map(ToString::to_string).collect();
             finding
         })
-        .chain(hosts)
+        .chain(host_findings)
         .collect()
 }
 

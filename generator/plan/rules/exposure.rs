@@ -124,9 +124,9 @@ fn host_privileges(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
             let finding = Diagnostic::error(Code::Privileged, member.path.key("capabilities").index(i))
                 .expected(crate::words::one_of(&CONTAINED_CAPABILITIES));
             findings.push(match crate::words::nearest(short_name, CONTAINED_CAPABILITIES) {
-                Some(meant) => finding
+                Some(near) => finding
                     .message(format!("{capability} is not a capability that a service may have"))
-                    .hint(format!("did you mean `{meant}`?")),
+                    .hint(format!("did you mean `{near}`?")),
                 None => finding.message(format!("{capability} gives access beyond the container")),
             });
         }

@@ -9,7 +9,7 @@ use crate::values::credential_names::is_plain_credential;
 
 /// The setting that determines on which port a program listens.
 enum PortSetting {
-    /// None: other generated files and checks use the number, too.
+    /// No setting may change the port, because other generated files and checks use the number, too.
     Fixed,
     /// A variable whose value is the number, or ends with it.
     Variable(&'static str),
@@ -52,8 +52,8 @@ fn check_ports(member: &PlannedService) -> Vec<Diagnostic> {
     let Some(catalogue) = &service.catalogue else { return Vec::new() };
     let mut findings = Vec::new();
     for (name, number) in service.all_ports() {
-        let known = PORTS.iter().find(|(image, port, ..)| *image == catalogue.as_str() && *port == name.as_str());
-        let Some((_, _, default, setting)) = known.filter(|(_, _, default, _)| *default != number) else { continue };
+        let entry = PORTS.iter().find(|(program, port, ..)| *program == catalogue.as_str() && *port == name.as_str());
+        let Some((_, _, default, setting)) = entry.filter(|(_, _, default, _)| *default != number) else { continue };
         let hint = match setting {
             PortSetting::Fixed => format!("remove `ports.{name}`"),
             PortSetting::Variable(variable) if listens_by_variable(member, variable, number) => continue,
@@ -93,12 +93,13 @@ fn port_beside_own(member: &PlannedService) -> Option<Diagnostic> {
     )
 }
 
-/// Returns whether a text is a number, or ends with it after a sign such as `:` or `=`.
+/// Returns whether a text is a number, or ends with it after a sign such as `:` or `=`: `--port=5000` ends with 5000,
+/// but not with 0.
 fn ends_with_number(text: &str, number: u16) -> bool {
     text.strip_suffix(&number.to_string()).is_some_and(|before| !before.ends_with(|c: char| c.is_ascii_alphanumeric()))
 }
 
-/// Returns whether a variable sets the port. A reference is known only later, so it passes.
+/// Returns whether a variable sets the port. The value of a reference is not known yet, so it counts as the right port.
 fn listens_by_variable(member: &PlannedService, variable: &str, number: u16) -> bool {
     let variables = member.service.env.iter().chain(&member.service.extra_env);
     variables.filter(|(name, _)| name.as_str() == variable).any(|(_, value)| match value {

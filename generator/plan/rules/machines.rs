@@ -19,8 +19,8 @@ struct PublishedPort {
     environment: EnvironmentName,
     address: IpAddr,
     path: FieldPath,
-    /// Whether nginx publishes it, and whether nginx gets certificates from Let's Encrypt.
-    of_proxy: Option<TlsMode>,
+    /// The source of nginx's certificates, if nginx publishes the port; `None` for ports of other services.
+    proxy_tls: Option<TlsMode>,
 }
 
 /// The ports that nginx publishes in two environments of a machine.
@@ -35,7 +35,7 @@ struct ProxyConflict {
 pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a EnvironmentName, &'a Stack)>) -> Vec<Diagnostic> {
     let mut by_port: BTreeMap<(&Host, u16, &str), Vec<PublishedPort>> = BTreeMap::new();
     let mut by_subnet: BTreeMap<(&Host, Subnet), &EnvironmentName> = BTreeMap::new();
-    let mut proxies: BTreeMap<(EnvironmentName, EnvironmentName), ProxyConflict> = BTreeMap::new();
+    let mut proxy_conflicts: BTreeMap<(EnvironmentName, EnvironmentName), ProxyConflict> = BTreeMap::new();
     let mut findings = Vec::new();
     for (name, stack) in environments {
         let Some(machine) = &stack.compose.machine else { continue };
@@ -46,28 +46,30 @@ pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a Environmen
             findings.extend((first != name).then(|| subnet_conflict(machine, &subnet, first, name)));
         }
         for (port, protocol, published) in published_ports(name, stack, &roster) {
-            let others = by_port.entry((machine, port, protocol.name())).or_default();
-            let first =
-                others.iter().find(|other| other.environment != *name && overlap(other.address, published.address));
+            let earlier_ports = by_port.entry((machine, port, protocol.name())).or_default();
+            let first = earlier_ports
+                .iter()
+                .find(|other| other.environment != *name && overlap(other.address, published.address));
             match first {
-                Some(first) if first.of_proxy.is_some() && published.of_proxy.is_some() => {
+                Some(first) if first.proxy_tls.is_some() && published.proxy_tls.is_some() => {
                     let pair = (first.environment.clone(), published.environment.clone());
-                    let empty = ProxyConflict { machine: machine.clone(), ports: BTreeSet::new(), uses_acme: false };
-                    let conflict = proxies.entry(pair).or_insert(empty);
+                    let new_conflict =
+                        ProxyConflict { machine: machine.clone(), ports: BTreeSet::new(), uses_acme: false };
+                    let conflict = proxy_conflicts.entry(pair).or_insert(new_conflict);
                     conflict.ports.insert(port);
-                    conflict.uses_acme |= [first, &published].iter().any(|port| port.of_proxy == Some(TlsMode::Acme));
+                    conflict.uses_acme |= [first, &published].iter().any(|port| port.proxy_tls == Some(TlsMode::Acme));
                 }
                 Some(first) => findings.push(port_conflict(machine, port, first, &published)),
                 None => {}
             }
-            others.push(published);
+            earlier_ports.push(published);
         }
     }
-    findings.extend(proxies.iter().map(|((first, second), conflict)| proxy_conflict(first, second, conflict)));
+    findings.extend(proxy_conflicts.iter().map(|((first, second), conflict)| proxy_conflict(first, second, conflict)));
     findings
 }
 
-/// Returns the ports that an environment publishes.
+/// Returns the ports that an environment publishes, each with its number and protocol.
 fn published_ports(name: &EnvironmentName, stack: &Stack, roster: &Roster) -> Vec<(u16, Protocol, PublishedPort)> {
     let profile = profile(stack);
     let published = roster.iter().flat_map(|(service, member)| {
@@ -75,8 +77,8 @@ fn published_ports(name: &EnvironmentName, stack: &Stack, roster: &Roster) -> Ve
         member.service.publish.iter().flat_map(move |(port, publish)| {
             let path = member.path.key("publish").key(port.as_str());
             let address = published_address(is_proxy, profile, publish);
-            let of_proxy = is_proxy.then(|| tls_mode(stack, profile));
-            let published = PublishedPort { environment: name.clone(), address, path, of_proxy };
+            let proxy_tls = is_proxy.then(|| tls_mode(stack, profile));
+            let published = PublishedPort { environment: name.clone(), address, path, proxy_tls };
             published_protocols(stack, service, port, publish)
                 .map(move |protocol| (publish.port, protocol, published.clone()))
         })
@@ -85,8 +87,8 @@ fn published_ports(name: &EnvironmentName, stack: &Stack, roster: &Roster) -> Ve
 }
 
 /// Returns whether some connections reach both addresses. `::` also accepts connections to IPv4 addresses.
-fn overlap(one: IpAddr, other: IpAddr) -> bool {
-    one == other || one.is_unspecified() || other.is_unspecified()
+fn overlap(first: IpAddr, second: IpAddr) -> bool {
+    first == second || first.is_unspecified() || second.is_unspecified()
 }
 
 /// Returns the finding for a port that two environments of a machine publish.
@@ -103,8 +105,8 @@ fn port_conflict(machine: &Host, port: u16, first: &PublishedPort, second: &Publ
     finding
 }
 
-/// Returns the finding for the ports that nginx publishes in two environments. Let's Encrypt needs port 80 of each, so only
-/// addresses can differ.
+/// Returns the finding for the ports that nginx publishes in two environments. Let's Encrypt needs port 80 of each
+/// environment, so with its certificates only the addresses can be different.
 fn proxy_conflict(first: &EnvironmentName, second: &EnvironmentName, conflict: &ProxyConflict) -> Diagnostic {
     let ports: Vec<String> = conflict.ports.iter().map(u16::to_string).collect();
     let with_address = |environment: &EnvironmentName, number: u8| {

@@ -28,7 +28,7 @@ mod variables;
 mod written_addresses;
 
 pub use credentials::plain_credentials;
-pub use resources::{CUSTOM as CUSTOM_PORTS, PLUGINS as PLUGIN_PORTS};
+pub use resources::{CUSTOM_PORTS, PLUGIN_PORTS};
 pub use variables::check_variable;
 
 use super::addresses::Addresses;
@@ -44,14 +44,14 @@ pub fn check_declarations(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     findings.extend(resources::check(inputs.stack, roster));
     findings.extend(domains::check(inputs, roster));
     findings.extend(exposure::check(inputs.profile, roster));
-    for service in roster.values() {
-        findings.extend(variables::check_arguments(service));
-        findings.extend(variables::check_build_arguments(service));
-        findings.extend(credentials::check(service));
-        findings.extend(image_settings::check(service));
-        findings.extend(database_image::check(service));
-        findings.extend(shorthands::check(service));
-        findings.extend(alerts::check(service));
+    for member in roster.values() {
+        findings.extend(variables::check_arguments(member));
+        findings.extend(variables::check_build_arguments(member));
+        findings.extend(credentials::check(member));
+        findings.extend(image_settings::check(member));
+        findings.extend(database_image::check(member));
+        findings.extend(shorthands::check(member));
+        findings.extend(alerts::check(member));
     }
     findings.extend(cluster::check_declarations(inputs, roster));
     findings.extend(database::check(inputs.stack, roster));

@@ -24,6 +24,7 @@ struct MountPath {
 /// Returns NS207 for every mount at `/`, at the path of another mount, or inside a folder of generated files.
 pub fn check(roster: &Roster, services: &BTreeMap<ServiceName, Arc<Service>>) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
+    // For each service, the volumes of other services that it reads or writes.
     let mut shared_mounts: BTreeMap<&ServiceName, Vec<MountPath>> = BTreeMap::new();
     for member in roster.values() {
         for (name, volume) in &member.service.volumes {
@@ -37,12 +38,13 @@ pub fn check(roster: &Roster, services: &BTreeMap<ServiceName, Arc<Service>>) ->
     }
     for (name, member) in roster {
         let Some(service) = services.get(name) else { continue };
-        let added = added_mounts(member, service);
-        let shared = shared_mounts.remove(name).unwrap_or_default();
-        let declared: Vec<MountPath> = declared_mounts(member).chain(shared).collect();
+        let mounts_by_nself = added_mounts(member, service);
+        let mounts_by_others = shared_mounts.remove(name).unwrap_or_default();
+        let mounts_by_stack: Vec<MountPath> = declared_mounts(member).chain(mounts_by_others).collect();
         let mut mounts_by_path: BTreeMap<&str, &MountPath> = BTreeMap::new();
+        // Mounts by nself come first, so that a conflict is reported at the field that the user wrote.
         for (mount, is_declared) in
-            added.iter().map(|mount| (mount, false)).chain(declared.iter().map(|mount| (mount, true)))
+            mounts_by_nself.iter().map(|mount| (mount, false)).chain(mounts_by_stack.iter().map(|mount| (mount, true)))
         {
             if mount.target.is_empty() {
                 findings.push(
@@ -54,9 +56,9 @@ pub fn check(roster: &Roster, services: &BTreeMap<ServiceName, Arc<Service>>) ->
             }
             // The read-only folder of generated files that contains the mount, if any.
             let outer_folder = || {
-                let folders = added.iter().filter(|folder| folder.reason_if_added == Some(GENERATED_FILES));
+                let folders = mounts_by_nself.iter().filter(|folder| folder.reason_if_added == Some(GENERATED_FILES));
                 folders.clone().find(|folder| {
-                    mount.target.strip_prefix(&folder.target).is_some_and(|below| below.starts_with('/'))
+                    mount.target.strip_prefix(&folder.target).is_some_and(|subpath| subpath.starts_with('/'))
                 })
             };
             if let Some(first) = mounts_by_path.get(mount.target.as_str()) {
@@ -126,15 +128,16 @@ fn declared_mounts(member: &PlannedService) -> impl Iterator<Item = MountPath> {
         .map(|(name, volume)| mount_path(&volume.path, path.key("volumes").key(name.as_str()).key("path")));
     let mounts = service.mounts.iter().enumerate();
     let mounts = mounts.map(|(i, mount)| mount_path(&mount.target, path.key("mounts").index(i).key("target")));
-    let hosts = service.host_mounts.iter().enumerate();
-    let hosts = hosts.map(|(i, mount)| mount_path(&mount.target, path.key("host_mounts").index(i).key("target")));
+    let host_mounts = service.host_mounts.iter().enumerate();
+    let host_mounts =
+        host_mounts.map(|(i, mount)| mount_path(&mount.target, path.key("host_mounts").index(i).key("target")));
     let tmpfs = service.tmpfs.iter().enumerate();
     let tmpfs = tmpfs.map(|(i, tmpfs)| mount_path(&tmpfs.path, path.key("tmpfs").index(i).key("path")));
     let files = service.files.keys().map(|target| mount_path(target, path.key("files").key(target.as_str())));
-    volumes.chain(mounts).chain(hosts).chain(tmpfs).chain(files)
+    volumes.chain(mounts).chain(host_mounts).chain(tmpfs).chain(files)
 }
 
-/// Returns the path of a declared mount, without a final slash.
+/// Returns a declared mount with its target without a final slash: `/data/` → `/data`, and `/` → an empty text.
 fn mount_path(target: &ContainerPath, path: FieldPath) -> MountPath {
     MountPath { target: target.as_str().trim_end_matches('/').to_owned(), path, reason_if_added: None }
 }

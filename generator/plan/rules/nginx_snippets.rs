@@ -19,7 +19,7 @@ struct Word {
     text: String,
     line: u32,
     column: u32,
-    quoted: bool,
+    is_quoted: bool,
 }
 
 /// The place that uses a server name.
@@ -90,11 +90,11 @@ fn plain_secrets(file: &str, text: &str) -> impl Iterator<Item = Diagnostic> {
     credential_formats::all(text).map(move |(offset, format)| {
         let before = &text[..offset];
         let line = before.rsplit('\n').next().unwrap_or(before);
-        let from_one = |index: usize| u32::try_from(index + 1).unwrap_or(u32::MAX);
+        let count_from_one = |index: usize| u32::try_from(index + 1).unwrap_or(u32::MAX);
         let span = Span {
             file: file.to_owned(),
-            line: from_one(before.matches('\n').count()),
-            column: from_one(line.chars().count()),
+            line: count_from_one(before.matches('\n').count()),
+            column: count_from_one(line.chars().count()),
         };
         Diagnostic::error(Code::PlainSecret, FieldPath::root())
             .message(format!("{format} is written here as plain text"))
@@ -104,9 +104,10 @@ fn plain_secrets(file: &str, text: &str) -> impl Iterator<Item = Diagnostic> {
     })
 }
 
-/// Returns the arguments of every `server_name` directive.
+/// Returns the arguments of every `server_name` directive. A directive starts at the first word, or after `;`, `{` or
+/// `}`.
 fn server_names(words: &[Word]) -> impl Iterator<Item = &Word> {
-    let ends_directive = |word: &Word| !word.quoted && matches!(word.text.as_str(), ";" | "{" | "}");
+    let ends_directive = |word: &Word| !word.is_quoted && matches!(word.text.as_str(), ";" | "{" | "}");
     let directives =
         (0..words.len()).filter(move |&i| words[i].text == "server_name" && (i == 0 || ends_directive(&words[i - 1])));
     directives.flat_map(move |i| words[i + 1..].iter().take_while(move |word| !ends_directive(word)))
@@ -131,9 +132,9 @@ fn words(text: &str) -> Result<Vec<Word>, ParseError> {
             '\0' => return Err((scanner.line, scanner.column, "the file contains a NUL byte".into())),
             '#' if scanner.current.is_none() => while scanner.chars.next_if(|c| *c != '\n').is_some() {},
             '"' | '\'' if scanner.current.is_none() => scanner.read_quoted(c)?,
-            ';' | '{' | '}' => scanner.punctuation(c)?,
-            c if c.is_whitespace() => scanner.blank(c),
-            c => scanner.character(c),
+            ';' | '{' | '}' => scanner.read_punctuation(c)?,
+            c if c.is_whitespace() => scanner.read_blank(c),
+            c => scanner.read_character(c),
         }
     }
     scanner.finish()
@@ -157,13 +158,13 @@ impl Scanner<'_> {
     /// Reads the rest of a word in quotes.
     fn read_quoted(&mut self, quote: char) -> Result<(), ParseError> {
         let (line, column) = (self.line, self.column);
-        let mut word = Word { text: String::new(), line, column, quoted: true };
+        let mut word = Word { text: String::new(), line, column, is_quoted: true };
         loop {
             match self.chars.next() {
                 None => return Err((line, column, "a quote is not closed".into())),
                 Some('\\') => word.text.extend(self.chars.next()),
                 Some(end) if end == quote => break,
-                Some(inner) => word.text.push(inner),
+                Some(character) => word.text.push(character),
             }
             self.column += 1;
             if word.text.ends_with('\n') {
@@ -176,7 +177,7 @@ impl Scanner<'_> {
     }
 
     /// Ends the current word with `;`, `{` or `}`.
-    fn punctuation(&mut self, sign: char) -> Result<(), ParseError> {
+    fn read_punctuation(&mut self, sign: char) -> Result<(), ParseError> {
         let (line, column) = (self.line, self.column);
         self.words.extend(self.current.take());
         match sign {
@@ -186,12 +187,12 @@ impl Scanner<'_> {
             }
             _ => {}
         }
-        self.words.push(Word { text: sign.to_string(), line, column, quoted: false });
+        self.words.push(Word { text: sign.to_string(), line, column, is_quoted: false });
         Ok(())
     }
 
     /// Ends the current word with white space.
-    fn blank(&mut self, c: char) {
+    fn read_blank(&mut self, c: char) {
         self.words.extend(self.current.take());
         if c == '\n' {
             (self.line, self.column) = (self.line + 1, 0);
@@ -199,17 +200,17 @@ impl Scanner<'_> {
     }
 
     /// Adds a character to the current word, with the character that it escapes or the variable that it begins.
-    fn character(&mut self, c: char) {
+    fn read_character(&mut self, c: char) {
         let (line, column) = (self.line, self.column);
-        let word = self.current.get_or_insert_with(|| Word { text: String::new(), line, column, quoted: false });
+        let word = self.current.get_or_insert_with(|| Word { text: String::new(), line, column, is_quoted: false });
         word.text.push(c);
         if c == '\\' {
             word.text.extend(self.chars.next());
             self.column += 1;
         } else if c == '$' && self.chars.next_if_eq(&'{').is_some() {
             // `${name}` is a variable inside a word.
-            while let Some(inner) = self.chars.next_if(|c| *c != '}' && *c != '\n') {
-                word.text.push(inner);
+            while let Some(character) = self.chars.next_if(|c| *c != '}' && *c != '\n') {
+                word.text.push(character);
                 self.column += 1;
             }
             self.chars.next();
@@ -236,6 +237,7 @@ impl Scanner<'_> {
 mod tests {
     use super::*;
 
+    /// Returns the texts of the words of a file.
     fn texts(text: &str) -> Vec<String> {
         words(text).unwrap().into_iter().map(|word| word.text).collect()
     }

@@ -5,10 +5,11 @@ use std::sync::LazyLock;
 
 use crate::values::is_postgres_boolean;
 
-/// The settings by name. Each line of the file has a name, a kind and the values of the kind, separated by tabs: for numbers
-/// the smallest and the largest value of any version, behind the unit if there is one; for words the documented ones, and
-/// others that the server accepts. The file is from `pg_settings` of each version. It lacks settings that cannot be
-/// changed, and those that nself sets.
+/// The settings by name. Each line of the file has a name, a kind and the values of the kind, separated by tabs:
+/// `autovacuum boolean`, `authentication_timeout time s 1 600`, `wal_level enum minimal,replica,logical
+/// archive,hot_standby`. The values of numbers are the smallest and the largest value of any version, after the unit if
+/// there is one; the values of words are the documented words, and after them other words that the server accepts. The
+/// file is from `pg_settings` of each version. It lacks settings that cannot be changed, and those that nself sets.
 pub static SETTINGS: LazyLock<BTreeMap<&str, Setting>> =
     LazyLock::new(|| include_str!("postgres_settings.txt").lines().filter_map(Setting::of_line).collect());
 
@@ -17,6 +18,7 @@ const SIZES: Units = &[("B", 1.0 / 1024.0), ("kB", 1.0), ("MB", 1024.0), ("GB", 
 const TIMES: Units =
     &[("us", 0.001), ("ms", 1.0), ("s", 1000.0), ("min", 60_000.0), ("h", 3_600_000.0), ("d", 86_400_000.0)];
 
+/// Names of units, each with its size.
 type Units = &'static [(&'static str, f64)];
 
 /// The values of one setting.
@@ -36,12 +38,13 @@ pub enum Setting {
     },
     Words {
         documented: Vec<&'static str>,
-        others: Vec<&'static str>,
+        undocumented: Vec<&'static str>,
     },
     Text,
 }
 
 impl Setting {
+    /// Returns the name and the values of the setting in a line of the file.
     fn of_line(line: &'static str) -> Option<(&'static str, Setting)> {
         let columns: Vec<&str> = line.split('\t').collect();
         let (name, kind, values) = (*columns.first()?, *columns.get(1)?, columns.get(2..)?);
@@ -57,35 +60,37 @@ impl Setting {
                 let units = if kind == "size" { SIZES } else { TIMES };
                 Setting::Quantity { units, base: base_unit(units, unit)?, range: range(min, max)? }
             }
-            ("enum", [documented]) => Setting::Words { documented: words(documented), others: Vec::new() },
-            ("enum", [documented, others]) => Setting::Words { documented: words(documented), others: words(others) },
+            ("enum", [documented]) => Setting::Words { documented: words(documented), undocumented: Vec::new() },
+            ("enum", [documented, undocumented]) => {
+                Setting::Words { documented: words(documented), undocumented: words(undocumented) }
+            }
             _ => return None,
         };
         Some((name, setting))
     }
 
-    /// Returns what the setting accepts, if it does not accept the value.
+    /// Returns what the setting accepts if it does not accept the value; `None` for a value that it accepts.
     pub fn expected(&self, value: &str) -> Option<String> {
         let (number, unit) = number_and_unit(value);
         match self {
             Setting::Text => None,
             Setting::Boolean => (!is_postgres_boolean(value)).then(|| "`on` or `off`".into()),
             Setting::Number { is_whole, range } => match number.filter(|_| unit.is_empty()) {
-                Some(number) => outside(if *is_whole { number.round() } else { number }, *range, ""),
+                Some(number) => exceeded_limit(if *is_whole { number.round() } else { number }, *range, ""),
                 None => Some("a number without a unit".into()),
             },
             Setting::Quantity { units, base, range } => {
                 let factor = if unit.is_empty() { Some(*base) } else { base_unit(units, unit) };
                 match (number, factor) {
                     (Some(number), Some(factor)) => {
-                        outside_of_quantities((number * factor / base).round(), *range, units, *base)
+                        exceeded_limit_of_quantity((number * factor / base).round(), *range, units, *base)
                     }
                     _ if *units == SIZES => Some("a number with the unit B, kB, MB, GB or TB, such as `16MB`".into()),
                     _ => Some("a number with the unit us, ms, s, min, h or d, such as `30s`".into()),
                 }
             }
-            Setting::Words { documented, others } => {
-                let is_known = documented.iter().chain(others).any(|word| word.eq_ignore_ascii_case(value));
+            Setting::Words { documented, undocumented } => {
+                let is_known = documented.iter().chain(undocumented).any(|word| word.eq_ignore_ascii_case(value));
                 let words = documented.iter().filter(|word| !word.is_empty());
                 let words: Vec<String> = words.map(|word| format!("`{word}`")).collect();
                 (!is_known).then(|| format!("one of {}", words.join(", ")))
@@ -94,15 +99,16 @@ impl Setting {
     }
 }
 
-/// Returns the size of a unit, which may have a number in front, as in `8kB`.
+/// Returns the size of a unit, which may have a number in front: among sizes, `"MB"` → 1024 and `"8kB"` → 8. `None` if
+/// the table does not have the unit.
 fn base_unit(units: Units, unit: &str) -> Option<f64> {
     let (number, unit) = number_and_unit(unit);
     let size = units.iter().find(|(name, _)| *name == unit)?.1;
     Some(number.unwrap_or(1.0) * size)
 }
 
-/// Returns the limit that a number exceeds.
-fn outside(number: f64, (min, max): (f64, f64), unit: &str) -> Option<String> {
+/// Returns the limit that a number exceeds: "at least `1`" or "at most `100`". `None` for a number in the range.
+fn exceeded_limit(number: f64, (min, max): (f64, f64), unit: &str) -> Option<String> {
     if number < min {
         Some(format!("at least `{min}{unit}`"))
     } else if number > max {
@@ -112,18 +118,20 @@ fn outside(number: f64, (min, max): (f64, f64), unit: &str) -> Option<String> {
     }
 }
 
-/// Returns the limit that a number of base units exceeds, in the unit of which the base is a multiple.
-fn outside_of_quantities(number: f64, (min, max): (f64, f64), units: Units, base: f64) -> Option<String> {
+/// Returns the limit that a number of base units exceeds, in the largest unit of which the base is a multiple: for
+/// pages of 8 kB, the limit of 16 pages is `128kB`.
+fn exceeded_limit_of_quantity(number: f64, (min, max): (f64, f64), units: Units, base: f64) -> Option<String> {
     let (unit, size) = units.iter().rfind(|(_, size)| base % size == 0.0)?;
     // Special values, such as -1, have no unit.
     let unit = if number < min && min < 0.0 { "" } else { unit };
     let factor = base / size;
-    outside(number * factor, (min * factor, max * factor), unit)
+    exceeded_limit(number * factor, (min * factor, max * factor), unit)
 }
 
-/// Returns the number at the start of a value, and the unit after it.
+/// Returns the number at the start of a value, and the unit after it: `"1.5 GB"` → `(Some(1.5), "GB")`. The number is
+/// `None` if the value does not start with one.
 pub fn number_and_unit(value: &str) -> (Option<f64>, &str) {
-    // A hexadecimal number has letters, and no unit is worth guessing there.
+    // Letters of a hexadecimal number are digits, so such a number has no unit.
     if let Some(number) = value.strip_prefix("0x").and_then(|digits| u32::from_str_radix(digits, 16).ok()) {
         return (Some(f64::from(number)), "");
     }
@@ -133,10 +141,10 @@ pub fn number_and_unit(value: &str) -> (Option<f64>, &str) {
     if exponent { (value.parse().ok(), "") } else { (number.parse().ok(), unit.trim_start()) }
 }
 
-/// Returns a size in kibibytes; without a unit, it is a number of these kibibytes.
-pub fn kibibytes(value: &str, without_unit: f64) -> Option<f64> {
+/// Returns a size in kibibytes. A value without a unit is a number of base units, each of `base` kibibytes.
+pub fn kibibytes(value: &str, base: f64) -> Option<f64> {
     let (number, unit) = number_and_unit(value);
-    Some(number? * base_unit(SIZES, unit).unwrap_or(without_unit))
+    Some(number? * base_unit(SIZES, unit).unwrap_or(base))
 }
 
 #[cfg(test)]

@@ -21,14 +21,14 @@ pub fn check(stack: &Stack, profile: Profile) -> Vec<Diagnostic> {
         }
         // The service may run in other environments only, so an unknown name is a mistake only if a similar one exists.
         // Services of the library name companions that a stack does not need to have.
-        let names = service.only_with.iter().enumerate().filter(|_| service.catalogue.is_none());
-        let unknown = names.filter(|(_, other)| !stack.services.contains_key(*other));
-        for (i, other) in unknown {
-            let others = stack.services.keys().filter(|known| *known != name).map(ServiceName::as_str);
-            if let Some(near) = words::nearest(other.as_str(), others) {
+        let companions = service.only_with.iter().enumerate().filter(|_| service.catalogue.is_none());
+        let unknown_companions = companions.filter(|(_, companion)| !stack.services.contains_key(*companion));
+        for (i, companion) in unknown_companions {
+            let other_services = stack.services.keys().filter(|other| *other != name).map(ServiceName::as_str);
+            if let Some(near) = words::nearest(companion.as_str(), other_services) {
                 findings.push(
                     Diagnostic::error(Code::UnknownDependency, path!("services", name, "only_with").index(i))
-                        .message(format!("the stack has no service `{other}`, so no environment has `{name}`"))
+                        .message(format!("the stack has no service `{companion}`, so no environment has `{name}`"))
                         .hint(format!("did you mean `{near}`?")),
                 );
             }

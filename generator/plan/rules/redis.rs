@@ -31,11 +31,12 @@ pub fn check(roster: &Roster) -> Vec<Diagnostic> {
     let clients = roster.iter().filter(|(name, member)| !may_address_nodes(name, member));
     let mut findings = Vec::new();
     for (_, member) in clients {
-        let maps = [("env", &member.service.env), ("extra_env", &member.service.extra_env)];
-        for (map, variables) in maps {
-            let fixed = variables.iter().filter_map(|(name, value)| Some((name, node_in(value, &nodes)?)));
-            findings.extend(fixed.map(|(variable, node)| {
-                Diagnostic::error(Code::RedisMaster, member.path.key(map).key(variable.as_str()))
+        let fields = [("env", &member.service.env), ("extra_env", &member.service.extra_env)];
+        for (field, variables) in fields {
+            let variables_with_node =
+                variables.iter().filter_map(|(name, value)| Some((name, node_in(value, &nodes)?)));
+            findings.extend(variables_with_node.map(|(variable, node)| {
+                Diagnostic::error(Code::RedisMaster, member.path.key(field).key(variable.as_str()))
                     .message(format!("the variable has the address of `{node}`, which is the master only until Sentinel selects a different one"))
                     .expected("the addresses of the Sentinels and the name of the master")
                     .hint("add `sentinel.client` to the service, with `let sentinel = nself.redis_sentinel {} in`, and use its variables REDIS_SENTINELS, REDIS_MASTER_NAME and REDIS_PASSWORD")
@@ -45,6 +46,7 @@ pub fn check(roster: &Roster) -> Vec<Diagnostic> {
     findings
 }
 
+/// Returns whether a service comes from this entry of the catalogue.
 fn has_catalogue(member: &PlannedService, name: &str) -> bool {
     member.service.catalogue.as_ref().is_some_and(|catalogue| catalogue.as_str() == name)
 }
@@ -62,9 +64,10 @@ fn node_in<'a>(value: &EnvValue, nodes: &BTreeSet<&'a ServiceName>) -> Option<&'
     nodes.iter().copied().find(|node| names_host(text.as_str(), node.as_str()))
 }
 
-/// Returns whether a text, which is a URL, `HOST` or `HOST:PORT`, has this name as its host.
+/// Returns whether a text has this name as its host. The text is a URL, such as `redis://user:pass@HOST:6379/0`, or
+/// `HOST`, or `HOST:PORT`.
 fn names_host(text: &str, name: &str) -> bool {
-    let address = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let address = text.split_once("://").map_or(text, |(_, address)| address);
     let authority = address.split(['/', '?']).next().unwrap_or_default();
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     host.split(':').next() == Some(name)

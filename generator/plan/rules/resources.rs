@@ -11,21 +11,21 @@ use crate::stack::{Protocol, Stack};
 use crate::values::{Memory, PortName, ServiceName};
 
 /// Ports of the frontends' dev servers.
-const FRONTENDS: std::ops::RangeInclusive<u16> = 3000..=3099;
+const FRONTEND_PORTS: std::ops::RangeInclusive<u16> = 3000..=3099;
 /// Ports of plugins.
-pub const PLUGINS: std::ops::RangeInclusive<u16> = 3820..=3849;
+pub const PLUGIN_PORTS: std::ops::RangeInclusive<u16> = 3820..=3849;
 /// The port of a plugin that is older than the range of plugin ports.
-const OLD_PLUGIN: u16 = 3203;
+const OLD_PLUGIN_PORT: u16 = 3203;
 /// The ports of plugins, as text for messages. The port of the old plugin is left out, since new plugins do not use it.
-const PLUGIN_PORTS: &str = "3820 to 3849";
+const PLUGIN_RANGE: &str = "3820 to 3849";
 /// Ports of tools.
-const TOOLS: std::ops::RangeInclusive<u16> = 3102..=3202;
-/// The owners of the ports from [`FIRST_CUSTOM`] on, as text for messages.
+const TOOL_PORTS: std::ops::RangeInclusive<u16> = 3102..=3202;
+/// The owners of the ports from [`FIRST_CUSTOM_PORT`] on, as text for messages.
 const CUSTOM_SERVICES: &str = "custom services";
 /// First port of custom services.
-const FIRST_CUSTOM: u16 = 8001;
+const FIRST_CUSTOM_PORT: u16 = 8001;
 /// Ports of custom services.
-pub const CUSTOM: std::ops::RangeInclusive<u16> = FIRST_CUSTOM..=u16::MAX;
+pub const CUSTOM_PORTS: std::ops::RangeInclusive<u16> = FIRST_CUSTOM_PORT..=u16::MAX;
 
 /// The lowest memory limit that Docker accepts.
 const MIN_MEMORY: Memory = Memory(6 << 20);
@@ -48,6 +48,7 @@ pub fn check(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
 fn check_allocated_ports(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     let mut ports_in_use: BTreeMap<u16, FieldPath> = BTreeMap::new();
+    // Takes a port for the field `path`, and reports a port that is taken, or outside of the range for these owners.
     let mut claim = |port: u16, path: FieldPath, in_range: bool, (owners, range): (&str, &str)| {
         if !in_range {
             findings.push(
@@ -73,11 +74,11 @@ fn check_allocated_ports(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
     };
     for (name, frontend) in &stack.frontends {
         let path = path!("frontends", name, "port");
-        claim(frontend.port, path, FRONTENDS.contains(&frontend.port), ("frontends", "3000 to 3099"));
+        claim(frontend.port, path, FRONTEND_PORTS.contains(&frontend.port), ("frontends", "3000 to 3099"));
     }
     for member in roster.values() {
         if let (Some(port), Category::Custom) = (member.service.port, &member.category) {
-            let in_range = port >= FIRST_CUSTOM || TOOLS.contains(&port);
+            let in_range = port >= FIRST_CUSTOM_PORT || TOOL_PORTS.contains(&port);
             let range = "8001 and up, or 3102 to 3202 for tools";
             claim(port, member.path.key("port"), in_range, (CUSTOM_SERVICES, range));
         }
@@ -85,7 +86,7 @@ fn check_allocated_ports(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
     for (_, member) in plugin_services(roster) {
         let ports = member.service.all_ports().into_iter();
         ports.for_each(|(key, port)| {
-            claim(port, port_field(member, &key), is_plugin_port(port), ("plugins", PLUGIN_PORTS))
+            claim(port, port_field(member, &key), is_plugin_port(port), ("plugins", PLUGIN_RANGE))
         });
     }
     findings
@@ -107,17 +108,18 @@ fn check_plugin_ports(roster: &Roster) -> impl Iterator<Item = Diagnostic> {
                     "the plugin service `{name}` publishes port {}, which is outside the range of plugins",
                     publish.port
                 ))
-                .expected(format!("a port from {PLUGIN_PORTS}"))
-                .hint(format!("publish a port of this range, such as `port = {}`", PLUGINS.start()))
+                .expected(format!("a port from {PLUGIN_RANGE}"))
+                .hint(format!("publish a port of this range, such as `port = {}`", PLUGIN_PORTS.start()))
         })
     })
 }
 
+/// Returns whether a plugin may use a port.
 fn is_plugin_port(port: u16) -> bool {
-    PLUGINS.contains(&port) || port == OLD_PLUGIN
+    PLUGIN_PORTS.contains(&port) || port == OLD_PLUGIN_PORT
 }
 
-/// Returns the field that declares a port.
+/// Returns the field that declares a port: `ports.NAME`, or the short form `port`.
 fn port_field(member: &PlannedService, name: &PortName) -> FieldPath {
     match member.service.ports.contains_key(name) {
         true => member.path.key("ports").key(name.as_str()),
@@ -204,7 +206,7 @@ fn check_limits(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
                 .expected(format!("at least {MIN_MEMORY}")),
         );
     }
-    let mut report = |field: &str, limit: String, reservation: String| {
+    let mut report_low_limit = |field: &str, limit: String, reservation: String| {
         findings.push(
             Diagnostic::error(Code::LimitBelowReservation, member.path.key("limits").key(field))
                 .message(format!("the limit {limit} is below the reservation {reservation}"))
@@ -215,12 +217,12 @@ fn check_limits(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     if let (Some(limit), Some(reservation)) = (limits.memory, reservations.memory)
         && limit < reservation
     {
-        report("memory", limit.to_string(), reservation.to_string());
+        report_low_limit("memory", limit.to_string(), reservation.to_string());
     }
     if let (Some(limit), Some(reservation)) = (limits.cpus, reservations.cpus)
         && limit < reservation
     {
-        report("cpus", limit.to_string(), reservation.to_string());
+        report_low_limit("cpus", limit.to_string(), reservation.to_string());
     }
     if let (Some(pids), Some(needed)) = (limits.pids, limits.min_pids)
         && pids < needed
@@ -260,8 +262,8 @@ fn check_replicas(name: &ServiceName, member: &PlannedService) -> Option<Diagnos
         );
     }
     let has_replicas = service.replicas.is_some_and(|count| count > 1);
-    let scales = service.autoscale.as_ref().is_some_and(|scale| scale.max > 1);
-    if !has_replicas && !scales {
+    let may_scale = service.autoscale.as_ref().is_some_and(|scale| scale.max > 1);
+    if !has_replicas && !may_scale {
         return None;
     }
     let (reason, change) = if !service.volumes.is_empty() {

@@ -11,11 +11,12 @@ use crate::stack::Stack;
 use crate::values::Memory;
 use crate::words;
 
-/// The setting that decides what the server writes to its log, and the number of clients to which it sends the log.
-const LEVEL: &str = "wal_level";
-const SENDERS: &str = "max_wal_senders";
-/// Kibibytes of the unit of `shared_buffers`: a page.
-const PAGE: f64 = 8.0;
+/// The setting that determines what the server writes to its write-ahead log (WAL).
+const WAL_LEVEL: &str = "wal_level";
+/// The setting with the largest number of clients to which the server sends its WAL.
+const WAL_SENDERS: &str = "max_wal_senders";
+/// The size of a page, which is the unit of `shared_buffers`, in kibibytes.
+const PAGE_KIBIBYTES: f64 = 8.0;
 
 /// Checks names and values of settings, and that the server's cache fits into its memory.
 pub fn check(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
@@ -46,42 +47,44 @@ pub fn check(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
             })),
         }
     }
-    findings.extend(check_log(stack, roster));
+    findings.extend(check_wal(stack, roster));
     findings
 }
 
-/// Checks that the server's log has all that the replica and the backup services read, and that the server sends it.
-fn check_log(stack: &Stack, roster: &Roster) -> Option<Diagnostic> {
+/// Checks that the server's WAL has all that the replica and the backup services read, and that the server sends it to
+/// each of them.
+fn check_wal(stack: &Stack, roster: &Roster) -> Option<Diagnostic> {
     let value = |name: &str| stack.database_server.settings.get(name).map(|value| value.as_str().trim());
-    let is_minimal = value(LEVEL).is_some_and(|level| level.eq_ignore_ascii_case("minimal"));
-    let senders = value(SENDERS).and_then(|value| value.parse::<usize>().ok());
+    let is_minimal = value(WAL_LEVEL).is_some_and(|level| level.eq_ignore_ascii_case("minimal"));
+    let senders = value(WAL_SENDERS).and_then(|value| value.parse::<usize>().ok());
     let finding = |name: &str| Diagnostic::error(Code::ServerSetting, path!("database_server", "settings", name));
     let clients = replication_clients(roster);
     if let Some(client) = clients.first() {
         return if is_minimal {
             let message =
-                format!("`{client}` copies the server's log, which is incomplete with `{LEVEL} = \"minimal\"`");
-            Some(finding(LEVEL).message(message).expected("`replica` or `logical`").hint(format!("remove `{LEVEL}`")))
+                format!("`{client}` copies the server's log, which is incomplete with `{WAL_LEVEL} = \"minimal\"`");
+            let hint = format!("remove `{WAL_LEVEL}`");
+            Some(finding(WAL_LEVEL).message(message).expected("`replica` or `logical`").hint(hint))
         } else if senders.is_some_and(|senders| senders < clients.len()) {
             let names = clients.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ");
             let message = format!("the server sends its log to fewer clients than {names}");
             let expected = format!("at least {}", clients.len());
-            Some(finding(SENDERS).message(message).expected(expected).hint(format!("remove `{SENDERS}`")))
+            Some(finding(WAL_SENDERS).message(message).expected(expected).hint(format!("remove `{WAL_SENDERS}`")))
         } else {
             None
         };
     }
     (is_minimal && senders != Some(0)).then(|| {
-        finding(LEVEL)
-            .message(format!("the server does not start with `{LEVEL} = \"minimal\"` unless `{SENDERS}` is 0"))
-            .hint(format!("add `database_server.settings.{SENDERS} = \"0\"`, or remove `{LEVEL}`"))
+        finding(WAL_LEVEL)
+            .message(format!("the server does not start with `{WAL_LEVEL} = \"minimal\"` unless `{WAL_SENDERS}` is 0"))
+            .hint(format!("add `database_server.settings.{WAL_SENDERS} = \"0\"`, or remove `{WAL_LEVEL}`"))
     })
 }
 
 /// Returns the message for a cache of the server that its memory limit cannot hold, and the limit.
 fn too_large_cache(roster: &Roster, name: &str, value: &str) -> Option<(String, Memory)> {
     let server = roster.get(&service_name(DATABASE)).filter(|_| name == "shared_buffers")?;
-    let size = kibibytes(value, PAGE)?;
+    let size = kibibytes(value, PAGE_KIBIBYTES)?;
     let limit = memory_limit(&server.service);
     let limit_in_kibibytes = u32::try_from(limit.0 >> 10).map_or(f64::MAX, f64::from);
     (size >= limit_in_kibibytes)

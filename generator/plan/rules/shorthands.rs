@@ -29,6 +29,7 @@ pub fn check(member: &PlannedService) -> Vec<Diagnostic> {
     findings
 }
 
+/// Returns the finding for one setting with two values, in the fields `field` and `other_field`.
 fn two_values(path: FieldPath, other: FieldPath, field: &str, other_field: &str) -> Diagnostic {
     Diagnostic::error(Code::TwoValues, path)
         .message(format!("`{field}` and `{other_field}` are one setting, but they have different values"))

@@ -38,7 +38,7 @@ fn check_image(name: &ServiceName, member: &PlannedService, roster: &Roster) -> 
     let expected = "`image = \"registry/name:tag\"`, or `build.context = \"services/name\"` with a Dockerfile";
     match (&service.image, &service.build) {
         (None, None) => {
-            let others = roster.keys().filter(|other| *other != name).map(ServiceName::as_str);
+            let other_names = roster.keys().filter(|other| *other != name).map(ServiceName::as_str);
             Some(
                 Diagnostic::error(Code::NoImage, member.path.clone())
                     .message(format!("`{name}` has neither an image nor a build folder"))
@@ -47,7 +47,7 @@ fn check_image(name: &ServiceName, member: &PlannedService, roster: &Roster) -> 
                     .hint(
                         hint_to_set_process(name, roster)
                             .or_else(|| hint_to_add_optional(name))
-                            .unwrap_or_else(|| words::suggestion(name.as_str(), others)),
+                            .unwrap_or_else(|| words::suggestion(name.as_str(), other_names)),
                     ),
             )
         }
@@ -69,7 +69,7 @@ fn hint_to_set_process(name: &ServiceName, roster: &Roster) -> Option<String> {
     })
 }
 
-/// The name of the image that the files of the ACME client are for.
+/// The part of an image's name by which the ACME client is recognized. The generated files are for this client.
 const ACME_IMAGE: &str = "certbot";
 
 /// Refuses a service of the stack that has the name of the ACME client, but is another program.
@@ -233,7 +233,7 @@ fn deadline_without_job(name: &ServiceName, member: &PlannedService) -> Option<D
     )
 }
 
-/// Refuses to wait for a service that does not start with the others.
+/// Refuses a dependency on the service `name` (`target`) if it does not start together with the other services.
 fn unstarted_dependency(name: &ServiceName, target: &PlannedService, path: FieldPath) -> Option<Diagnostic> {
     let (reason, field) = match (target.service.run, &target.service.schedule) {
         (Run::OnRequest, _) => ("runs only when an operator starts it", "run"),
@@ -251,7 +251,7 @@ fn unstarted_dependency(name: &ServiceName, target: &PlannedService, path: Field
     )
 }
 
-/// Refuses to wait for the end of a service that runs all the time.
+/// Refuses a dependency that waits for the end of the service `name` (`target`), if it runs all the time.
 fn endless_dependency(name: &ServiceName, target: &PlannedService, path: FieldPath) -> Option<Diagnostic> {
     if target.service.run == Run::Once {
         return None;
@@ -265,7 +265,7 @@ fn endless_dependency(name: &ServiceName, target: &PlannedService, path: FieldPa
     )
 }
 
-/// Returns the finding for a service that waits until a job is healthy.
+/// Returns the finding for a dependency that waits until the job `name` is healthy.
 fn job_that_ends(name: &ServiceName, target: &PlannedService, path: FieldPath) -> Diagnostic {
     Diagnostic::error(Code::NoHealth, path)
         .message(format!("`{name}` is a job that ends, so it does not stay healthy"))
@@ -349,8 +349,8 @@ fn check_monitoring(stack: &Stack, profile: Profile) -> Option<Diagnostic> {
     let settings = &stack.monitoring;
     let is_off = !stack.services.values().any(|service| service.catalogue.as_ref().is_some_and(is_prometheus));
     let is_enabled = settings.enabled.filter(|_| is_off && profile != Profile::Local && settings.waive.is_none())?;
-    // If monitoring is enabled, the stack removes the service instead.
-    let (path, fix) = if is_enabled {
+    // If `monitoring.enabled` is true, the stack has removed the service of Prometheus.
+    let (path, proposal) = if is_enabled {
         (path!("services", "prometheus"), "keep the service")
     } else {
         (path!("monitoring", "enabled"), "remove `monitoring.enabled`")
@@ -359,6 +359,6 @@ fn check_monitoring(stack: &Stack, profile: Profile) -> Option<Diagnostic> {
         Diagnostic::error(Code::MonitoringMissing, path)
             .message("this environment runs without monitoring, and the stack gives no reason")
             .expected("the monitoring services, or a reason to run without them")
-            .hint(format!("{fix}, or give the reason: `monitoring.waive = \"the provider watches the servers\"`")),
+            .hint(format!("{proposal}, or give the reason: `monitoring.waive = \"the provider watches the servers\"`")),
     )
 }

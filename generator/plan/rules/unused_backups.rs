@@ -13,13 +13,14 @@ pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a Environmen
     if environments.iter().any(|(_, stack)| stack.backups.enabled == Some(true)) {
         return Vec::new();
     }
-    let configured: Vec<_> = environments
+    let environments_with_settings: Vec<_> = environments
         .iter()
-        .filter_map(|(name, stack)| Some((name, stack.profile, set_field(&stack.backups)?)))
+        .filter_map(|(name, stack)| Some((name, stack.profile, first_set_field(&stack.backups)?)))
         .collect();
-    let is_common = configured.len() == environments.len();
-    let prod = configured.iter().find(|(_, profile, _)| *profile == Some(Profile::Prod));
-    let finding = prod.or(configured.first()).map(|(name, _, field)| {
+    // Settings that every environment has are probably in the common part of the stack.
+    let is_common = environments_with_settings.len() == environments.len();
+    let prod_environment = environments_with_settings.iter().find(|(_, profile, _)| *profile == Some(Profile::Prod));
+    let finding = prod_environment.or(environments_with_settings.first()).map(|(name, _, field)| {
         let (layer, names) = match is_common {
             true => (String::new(), Vec::new()),
             false => (format!("environments.{name}."), vec![name.to_string()]),
@@ -33,8 +34,8 @@ pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a Environmen
     finding.into_iter().collect()
 }
 
-/// Returns the first field with a value, unless `enabled` has one.
-fn set_field(backups: &Backups) -> Option<&'static str> {
+/// Returns the first field with a value other than its default; `None` if there is none, or if `enabled` is set.
+fn first_set_field(backups: &Backups) -> Option<&'static str> {
     let default = Backups::default();
     let fields = [
         ("target", backups.target != default.target),

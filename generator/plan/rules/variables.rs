@@ -25,6 +25,7 @@ struct Catalogue {
     ignored: BTreeMap<String, BTreeMap<String, String>>,
 }
 
+/// The variables of the images in the catalogue, read from the file at the first use.
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     serde_json::from_str(include_str!("../../../stdlib/env-catalogue.json")).unwrap_or_else(|error| {
         // The file is part of the program; a test reads it, so this cannot happen in a release.
@@ -55,13 +56,13 @@ pub fn check_variable(
     let Value::Text(text) = value else { return findings };
     findings.extend(interpolation(declared, name, path));
     // `source::credentials` reports literal credentials; values joined from parts can only be recognised here.
-    let known_format = credential_formats::find(text);
-    let is_plain_secret = known_format.is_some() || is_plain_credential(name.as_str(), text);
+    let credential_format = credential_formats::find(text);
+    let is_plain_secret = credential_format.is_some() || is_plain_credential(name.as_str(), text);
     if !is_reported_at_source(declared) && is_plain_secret {
-        let what = known_format.unwrap_or("a credential");
+        let description = credential_format.unwrap_or("a credential");
         findings.push(
             Diagnostic::error(Code::PlainSecret, path.clone())
-                .message(format!("`{name}` contains {what} in plain text"))
+                .message(format!("`{name}` contains {description} in plain text"))
                 .expected("a reference to a secret")
                 .hint(hint_to_refer(member, name)),
         );
@@ -136,7 +137,8 @@ fn hint_to_refer(member: &PlannedService, name: &VariableName) -> String {
     "use `nself.secret \"name\"`, with `secrets.name = nself.random 43` or `nself.external \"what it is\"`".to_owned()
 }
 
-/// Returns whether a literal text of the value has the format of a credential, which `source::credentials` reports.
+/// Returns whether a literal text in the value, such as a part of a `join`, has the format of a credential, which
+/// `source::credentials` reports.
 fn is_reported_at_source(value: &EnvValue) -> bool {
     match value {
         EnvValue::Text(text) => credential_formats::find(text.as_str()).is_some(),
@@ -156,11 +158,11 @@ fn unknown_variable(member: &PlannedService, name: &VariableName, path: &FieldPa
     }
     let image = member.service.catalogue.as_ref()?;
     if let Some(replacement) = CATALOGUE.ignored.get(image.as_str()).and_then(|ignored| ignored.get(name.as_str())) {
-        let ignored = Diagnostic::error(Code::UnknownEnv, path.clone())
+        let finding = Diagnostic::error(Code::UnknownEnv, path.clone())
             .message(format!("the image ignores `{name}`"))
             .expected("no value for it, or a variable that the image reads")
             .hint(replacement.clone());
-        return Some(ignored);
+        return Some(finding);
     }
     let names = CATALOGUE.images.get(image.as_str())?;
     if names.iter().any(|variable| variable == name.as_str()) {
@@ -192,10 +194,11 @@ pub fn check_arguments(member: &PlannedService) -> Vec<Diagnostic> {
     for (field, words) in commands {
         let words = words.map(Vec::as_slice).unwrap_or_default();
         for (i, word) in words.iter().enumerate() {
-            let next = words.get(i + 1).map(Text::as_str);
-            let before = &words[..i];
-            let is_login = holds_login(word.as_str(), before) && credential_formats::find(word.as_str()).is_none();
-            if is_login || holds_credential(word.as_str(), next) && credential_formats::find(word.as_str()).is_none() {
+            let next_word = words.get(i + 1).map(Text::as_str);
+            let is_login = holds_login(word.as_str(), &words[..i]) && credential_formats::find(word.as_str()).is_none();
+            if is_login
+                || holds_credential(word.as_str(), next_word) && credential_formats::find(word.as_str()).is_none()
+            {
                 let path =
                     if field == "health" { member.path.key("health").key("exec") } else { member.path.key(field) };
                 let owner =
@@ -215,12 +218,12 @@ pub fn check_arguments(member: &PlannedService) -> Vec<Diagnostic> {
     findings
 }
 
-/// Options of common servers whose value is a password.
+/// Options of common programs whose value is a credential.
 const CREDENTIAL_FLAGS: [&str; 5] = ["--password", "--requirepass", "--pass", "--token", "--secret"];
 
 /// Returns whether a word of a command is an option or assignment with a credential: `--db-password=x`, `API_KEY=x`, or
 /// `--api-key` if the next word is its value.
-fn holds_credential(word: &str, next: Option<&str>) -> bool {
+fn holds_credential(word: &str, next_word: Option<&str>) -> bool {
     let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
     if CREDENTIAL_FLAGS.contains(&name) {
         return true;
@@ -232,7 +235,7 @@ fn holds_credential(word: &str, next: Option<&str>) -> bool {
         let text = text.trim_start_matches(['"', '\'']);
         !is_harmless(text) && !text.starts_with(['/', '-', '$', '<'])
     };
-    let value = value.or(if is_option { next } else { None });
+    let value = value.or(if is_option { next_word } else { None });
     is_name(name.trim_start_matches('-')) && is_credential(name) && value.is_some_and(may_be_secret)
 }
 
@@ -240,19 +243,20 @@ fn holds_credential(word: &str, next: Option<&str>) -> bool {
 const LOGIN_OPTIONS: [(&str, &[&str]); 2] = [("curl", &["-u", "--user"]), ("redis-cli", &["-a", "--pass"])];
 
 /// Returns whether a word of a command, or a word of its text for a shell, is the password of an option: `admin:tulip` in
-/// `curl -u admin:tulip`.
-fn holds_login(word: &str, before: &[Text]) -> bool {
-    let earlier = before.iter().flat_map(|word| word.as_str().split_whitespace());
+/// `curl -u admin:tulip`. `earlier_words` are the words before it.
+fn holds_login(word: &str, earlier_words: &[Text]) -> bool {
+    let earlier = earlier_words.iter().flat_map(|word| word.as_str().split_whitespace());
     let words: Vec<&str> = earlier.chain(word.split_whitespace()).collect();
-    let first = words.len() - word.split_whitespace().count();
-    let program = |word: &&str| word.rsplit('/').next().unwrap_or_default().to_owned();
-    (first.max(1)..words.len()).any(|i| {
+    let first_index = words.len() - word.split_whitespace().count();
+    let program_name = |word: &&str| word.rsplit('/').next().unwrap_or_default().to_owned();
+    (first_index.max(1)..words.len()).any(|i| {
         let value = words[i].trim_matches(['"', '\'']);
         let password = value.split_once(':').map_or(value, |(_, password)| password);
         let is_plain = !password.is_empty() && !password.starts_with(['$', '/', '-', '<', '`']);
         LOGIN_OPTIONS.iter().any(|(name, options)| {
+            // With the user's name alone, curl asks for the password.
             let needs_colon = *name == "curl";
-            let is_started = words[..i].iter().any(|word| program(word) == *name);
+            let is_started = words[..i].iter().any(|word| program_name(word) == *name);
             is_started && is_plain && options.contains(&words[i - 1]) && (!needs_colon || value.contains(':'))
         })
     })

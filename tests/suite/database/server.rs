@@ -28,6 +28,14 @@ impl Version {
             Ok(other) => panic!("NSELF_SERVER={other}: 15, 17 or 18"),
         }
     }
+
+    fn number(self) -> &'static str {
+        match self {
+            Version::V15 => "15",
+            Version::V17 => "17",
+            Version::V18 => "18",
+        }
+    }
 }
 
 /// The role that owns the database `orders` if the stack defines it.
@@ -68,10 +76,9 @@ impl Server {
         };
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
         let server = Server { version, root, folder };
-        server.run_or_panic(
-            "initdb",
-            &["-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C", "-D", &server.inner("data")],
-        );
+        let empty = tool("data-folders")?.join(version.number());
+        let copied = Command::new("cp").arg("-a").arg(empty).arg(server.folder().join("data")).status().unwrap();
+        assert!(copied.success());
         let options = format!(
             "-c listen_addresses='' -c unix_socket_directories={} -c fsync=off -c full_page_writes=off \
              -c synchronous_commit=off -c autovacuum=off -c max_connections=60 -c log_min_messages=fatal -c jit=off {further}",

@@ -21,6 +21,7 @@ pub fn read(text: &str) -> Result<Schema, Vec<ImportFinding>> {
     let mut reader = Reader { tokens, ..Reader::default() };
     while let Some(token) = reader.peek().cloned() {
         if let Err(what) = reader.read_element() {
+            // The problem concerns the token before the reader's position or, at the end of the file, the last token.
             let last_line = reader.tokens.last().map_or(token.line, |last| last.line);
             let line = reader.tokens.get(reader.at.saturating_sub(1)).map_or(last_line, |token| token.line);
             reader.problems.push(ImportFinding { line, column: 1, what });
@@ -56,6 +57,7 @@ impl Reader {
         }
     }
 
+    /// Reads an enumeration, after its keyword.
     fn read_enumeration(&mut self) -> Result<(), String> {
         let name = self.read_object_name()?;
         self.expect("{")?;

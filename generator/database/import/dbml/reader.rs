@@ -48,7 +48,7 @@ impl Reader {
         self.tokens.get(self.at)
     }
 
-    /// Takes the next token.
+    /// Takes the next token. Fails at the end of the file.
     pub fn next(&mut self) -> Result<DbmlToken, String> {
         let token = self.tokens.get(self.at).cloned().ok_or("unexpected end of the file")?;
         self.at += 1;
@@ -62,7 +62,7 @@ impl Reader {
         })
     }
 
-    /// Takes the next token if it is this word or sign.
+    /// Takes the next token if it is this word or sign, and returns whether it was.
     pub fn take(&mut self, text: &str) -> bool {
         let is_next = self.next_is(text);
         self.at += usize::from(is_next);
@@ -121,8 +121,8 @@ impl Reader {
         Ok(ObjectName::new_in(schema.as_str(), name.as_str()))
     }
 
-    /// Reads the settings in square brackets, if there are any: `[pk, default: 0]`. A setting without a value gets the
-    /// tokens of its name as its value.
+    /// Reads the settings in square brackets, if there are any. `[pk, default: 0]` has the setting `pk` and the setting
+    /// `default` with the value `0`. A setting without a value gets the tokens of its name as its value.
     pub fn read_settings(&mut self) -> Result<Vec<Setting>, String> {
         let mut settings = Vec::new();
         if !self.take("[") {

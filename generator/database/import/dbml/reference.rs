@@ -18,10 +18,10 @@ impl Reader {
         value: &[DbmlToken],
     ) -> Result<(), String> {
         // Parse the tokens of the value as if they were the file.
-        let outer = (std::mem::replace(&mut self.tokens, value.to_vec()), self.at);
+        let (file_tokens, file_position) = (std::mem::replace(&mut self.tokens, value.to_vec()), self.at);
         self.at = 0;
         let sign_and_side = self.read_sign().and_then(|sign| Ok((sign, self.read_side()?)));
-        (self.tokens, self.at) = outer;
+        (self.tokens, self.at) = (file_tokens, file_position);
         let (sign, right) = sign_and_side?;
         let left = ReferenceSide { table: table.clone(), columns: vec![column.clone()] };
         self.references.push(Reference { line, name: None, left, sign, right, settings: Vec::new() });
@@ -96,20 +96,24 @@ impl Reader {
 
     /// Corrects the case of columns' types that name an enumeration: DBML keeps the case of a name, but [`TypeName`]
     /// makes it lower case, as SQL does.
-    fn restore_case(&mut self) {
+    fn restore_case_of_types(&mut self) {
         let type_names: Vec<&ObjectName> = self.schema.types.keys().collect();
         for column in self.schema.tables.values_mut().flat_map(|table| table.columns.values_mut()) {
             let Some(object) = column.kind.object() else { continue };
             let equals_without_case = |name: &&&ObjectName| name.as_str().eq_ignore_ascii_case(object.as_str());
-            if let (false, Some(name)) = (type_names.contains(&&object), type_names.iter().find(equals_without_case)) {
+            if type_names.contains(&&object) {
+                continue;
+            }
+            if let Some(name) = type_names.iter().find(equals_without_case) {
                 column.kind = column.kind.with_object(name);
             }
         }
     }
 
-    /// Adds the foreign keys of all references. Runs after the last element, when all tables are known.
+    /// Completes the primary keys of all tables, and adds the foreign keys of all references. Runs after the last element,
+    /// when all tables are known.
     pub(super) fn add_foreign_keys(&mut self) {
-        self.restore_case();
+        self.restore_case_of_types();
         for name in self.schema.tables.keys().cloned().collect::<Vec<_>>() {
             // Columns of a primary key are never NULL.
             let Some(table) = self.schema.tables.get_mut(&name) else { continue };
@@ -128,6 +132,7 @@ impl Reader {
         }
     }
 
+    /// Adds the foreign key of a reference to one of its two tables.
     fn add_foreign_key(&mut self, reference: Reference) -> Result<(), String> {
         let Reference { name, left, sign, right, settings, .. } = reference;
         // The foreign key belongs to the "many" side, or to the second table of a one-to-one.
@@ -145,6 +150,7 @@ impl Reader {
         let name = name.map_or_else(|| default_constraint_name(&referencing.table, &column_names, "fkey"), Ok)?;
         let (mut on_delete, mut on_update) = (Action::NoAction, Action::NoAction);
         for (setting, value) in &settings {
+            // DBML separates the words of an action by blanks, as in `set null`, and the model by `_`.
             let action = || {
                 let words: Vec<String> = value.iter().map(|token| token.text.to_ascii_lowercase()).collect();
                 serde_json::from_value(words.join("_").into())

@@ -50,8 +50,9 @@ impl Reader {
 
     /// Reads a type such as `integer`, `numeric(10, 2)`, `"my type"` or `audit.status[]`.
     fn read_type(&mut self) -> Result<TypeName, String> {
-        let first = self.next()?;
-        let mut text = first.text.clone();
+        let name_token = self.next()?;
+        let mut text = name_token.text.clone();
+        // The name of a user-defined type with a schema.
         let mut object = None;
         if self.take(".") {
             let (schema, name) = (SqlName::new(&text), self.read_name()?);
@@ -74,9 +75,10 @@ impl Reader {
             Some(object) => object.spelled(),
             // A name in double quotes keeps its case, unless it is a type of the server such as "timestamp with time
             // zone".
-            None if first.kind == DbmlTokenKind::Name && !is_built_in(&text) => quoted_if_needed(&text),
+            None if name_token.kind == DbmlTokenKind::Name && !is_built_in(&text) => quoted_if_needed(&text),
             None => text,
         };
+        // Some databases have a type `datetime`, which PostgreSQL calls `timestamp`.
         let text = match integer_of_serial(&text) {
             Some(integer) => integer.to_owned(),
             None if text.eq_ignore_ascii_case("datetime") => "timestamp".to_owned(),
@@ -150,6 +152,7 @@ impl Reader {
         }
         // `None` if one of the columns is an expression.
         let plain_columns: Option<Vec<SqlName>> = columns.iter().map(|column| column.column.clone()).collect();
+        // The default name contains `expr` for each expression, as in `orders_customer_expr_idx`.
         let name_parts: Vec<&str> =
             columns.iter().map(|column| column.column.as_ref().map_or("expr", |name| name.as_str())).collect();
         let mut name = default_constraint_name(table_name, &name_parts, "idx")?;
@@ -161,6 +164,7 @@ impl Reader {
                 _ if ["pk", "unique"].contains(&setting.as_str()) => String::new(),
                 _ => single_token(&setting, &value)?.text.clone(),
             };
+            // An index with an expression cannot be the primary key.
             match (setting.as_str(), &plain_columns) {
                 ("pk", Some(columns)) => {
                     table.primary_key.clone_from(columns);
@@ -180,7 +184,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Reads a check: an expression in backquotes, and settings.
+    /// Reads a check: an expression in backquotes, and settings such as its name. Without a name, it gets a numbered one.
     fn read_check(&mut self, table_name: &ObjectName, table: &mut Table) -> Result<(), String> {
         let token = self.next()?;
         let mut name = default_constraint_name(table_name, &[&(table.checks.len() + 1).to_string()], "check")?;
@@ -197,7 +201,7 @@ impl Reader {
 /// Returns the only token of a setting's value; several tokens are an error.
 fn single_token<'a>(setting: &str, value: &'a [DbmlToken]) -> Result<&'a DbmlToken, String> {
     match value {
-        [one] => Ok(one),
+        [token] => Ok(token),
         _ => Err(format!("the setting `{setting}` must have exactly one value")),
     }
 }
@@ -217,7 +221,7 @@ fn default_expression(value: &[DbmlToken]) -> Result<Option<Expression>, String>
     Expression::new(&text).map(Some)
 }
 
-/// Returns the type of the values of a serial type, such as `bigint` for `bigserial`.
+/// Returns the type of the values of a serial type, such as `bigint` for `bigserial`; `None` for other types.
 fn integer_of_serial(kind: &str) -> Option<&'static str> {
     match kind.to_ascii_lowercase().as_str() {
         "serial" | "serial4" => Some("integer"),

@@ -12,9 +12,10 @@ pub struct DbmlToken {
     pub is_first_of_line: bool,
 }
 
+/// The kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DbmlTokenKind {
-    /// A plain word or a number.
+    /// A plain word, a number, or a colour such as `#fff`.
     Word,
     /// A name in double quotes.
     Name,
@@ -22,6 +23,7 @@ pub enum DbmlTokenKind {
     Text,
     /// An expression in backquotes.
     Expression,
+    /// A single character that belongs to no other kind, such as `{`.
     Symbol,
 }
 
@@ -43,6 +45,7 @@ pub fn tokens(text: &str) -> Result<Vec<DbmlToken>, ImportFinding> {
     Ok(tokens)
 }
 
+/// The characters of a file, and the position up to which they have been read.
 struct Scanner {
     chars: Vec<char>,
     /// Index of the next character.
@@ -92,8 +95,8 @@ impl Scanner {
             '`' => (DbmlTokenKind::Expression, self.read_enclosed("expression", "`", "`", false)?),
             _ if c.is_alphanumeric() || c == '_' || c == '#' => {
                 self.at += 1;
-                let rest = self.take_while(|c| c.is_alphanumeric() || c == '_');
-                (DbmlTokenKind::Word, format!("{c}{rest}"))
+                let other_chars = self.take_while(|c| c.is_alphanumeric() || c == '_');
+                (DbmlTokenKind::Word, format!("{c}{other_chars}"))
             }
             _ => {
                 self.at += 1;
@@ -102,6 +105,7 @@ impl Scanner {
         })
     }
 
+    /// Takes the next characters as long as `accepts` is true, and returns them.
     fn take_while(&mut self, accepts: impl Fn(char) -> bool) -> String {
         let start = self.at;
         while self.peek().is_some_and(&accepts) {
@@ -110,8 +114,8 @@ impl Scanner {
         self.chars[start..self.at].iter().collect()
     }
 
-    /// Reads the text between two delimiters. With `escapes`, a backslash escapes the next character, and a backslash
-    /// at the end of a line joins the line with the next.
+    /// Reads the text between two delimiters; `what` names it in the message if it is not closed. With `escapes`, a
+    /// backslash escapes the next character, and a backslash at the end of a line joins the line with the next.
     fn read_enclosed(&mut self, what: &str, start: &str, end: &str, escapes: bool) -> Result<String, ImportFinding> {
         let line = self.line;
         self.at += start.chars().count();
@@ -146,11 +150,11 @@ fn without_indentation(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let common_indentation =
         lines.iter().filter(|line| !line.trim().is_empty()).map(|line| line.len() - line.trim_start().len()).min();
-    let stripped = lines
+    let lines_without_indentation = lines
         .iter()
         .map(|line| line.get(common_indentation.unwrap_or_default()..).unwrap_or_default())
         .collect::<Vec<_>>();
-    stripped.join("\n").trim_matches('\n').to_owned()
+    lines_without_indentation.join("\n").trim_matches('\n').to_owned()
 }
 
 #[cfg(test)]

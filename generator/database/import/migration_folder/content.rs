@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The names of all files of a folder, relative to it and with `/`, and the texts of those that matter
-/// ([`is_read`]).
+/// The names of all files of a folder, relative to it and with `/`, and the texts of the files that are needed to read it
+/// (see [`is_read`]), by name.
 #[derive(Debug, Default)]
 pub struct FolderContent {
     pub names: BTreeSet<String>,
@@ -20,10 +20,12 @@ pub struct FolderFault {
 }
 
 impl FolderFault {
+    /// Returns a fault of the whole folder.
     pub(super) fn of_folder(what: impl Into<String>, hint: impl Into<String>) -> Self {
         FolderFault { place: None, what: what.into(), hint: hint.into() }
     }
 
+    /// Returns a fault of a line of a file.
     pub(super) fn at(path: &str, line: usize, what: impl Into<String>, hint: impl Into<String>) -> Self {
         FolderFault { place: Some((path.to_owned(), line)), what: what.into(), hint: hint.into() }
     }

@@ -12,7 +12,8 @@ use tool::MigrationTool;
 
 pub use content::{FolderContent, FolderFault, is_read};
 
-/// A file of migrations. `sql` has the lines of the file; lines that do not run on an empty database are blank.
+/// A file of migrations. `sql` has as many lines as the file, but lines that do not run on an empty database, such as those
+/// that revert the migration, are blank.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MigrationFile {
     pub path: String,

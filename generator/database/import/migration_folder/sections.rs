@@ -8,21 +8,22 @@ use super::tool::MigrationTool;
 /// The mark between two statements of Drizzle.
 const BREAKPOINT: &str = "--> statement-breakpoint";
 
-/// Returns the part of a file that changes a database forward.
+/// Returns the part of a file that applies the migration, without the part that reverts it.
 pub fn upward_part(tool: MigrationTool, path: &str, text: &str) -> Result<String, FolderFault> {
-    // The mark of the encoding, with which some editors begin a file.
+    // Some editors begin a file with a byte order mark.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     match tool {
         MigrationTool::Goose => goose_part(path, text),
         MigrationTool::Dbmate => dbmate_part(path, text),
         MigrationTool::Flyway => match text.lines().position(|line| line.contains("${")) {
-            Some(line) => {
+            Some(line_index) => {
                 let what = "the file contains a placeholder of Flyway, whose value nself does not know";
-                Err(FolderFault::at(path, line + 1, what, "replace `${…}` with its value"))
+                Err(FolderFault::at(path, line_index + 1, what, "replace `${…}` with its value"))
             }
             None => Ok(text.to_owned()),
         },
         MigrationTool::Prisma | MigrationTool::Drizzle => {
+            // A `;` and blanks replace the mark, so that what follows keeps its column.
             Ok(text.replace(BREAKPOINT, &format!("{:<1$}", ";", BREAKPOINT.len())))
         }
         MigrationTool::Hasura | MigrationTool::UpFiles | MigrationTool::Numbered => Ok(text.to_owned()),
@@ -39,6 +40,7 @@ enum Mark {
     Other,
 }
 
+/// Returns the part of a file of goose that applies the migration.
 fn goose_part(path: &str, text: &str) -> Result<String, FolderFault> {
     marked_part(path, text, "-- +goose Up", |number, line| match goose_command(line) {
         None => Ok(None),
@@ -53,22 +55,23 @@ fn goose_part(path: &str, text: &str) -> Result<String, FolderFault> {
     })
 }
 
+/// Returns the part of a file of dbmate that applies the migration.
 fn dbmate_part(path: &str, text: &str) -> Result<String, FolderFault> {
     marked_part(path, text, "-- migrate:up", |_, line| {
         Ok(dbmate_command(line).map(|command| if command == "up" { Mark::Up } else { Mark::Down }))
     })
 }
 
-/// Returns the lines between the mark `up` and the one of the part that reverts. `mark_of` reads the number and text of
-/// a line.
+/// Returns the lines after the mark `up_mark` and before the mark of the part that reverts; the other lines become blank.
+/// `mark_of` takes the number and the text of a line, and returns its mark, or `None` for SQL.
 fn marked_part(
     path: &str,
     text: &str,
-    up: &str,
+    up_mark: &str,
     mark_of: impl Fn(usize, &str) -> Result<Option<Mark>, FolderFault>,
 ) -> Result<String, FolderFault> {
     let mut out = String::new();
-    // Whether the lines run forward; `None` before the first mark.
+    // Whether the lines apply the migration, not revert it; `None` before the first mark.
     let mut is_upward: Option<bool> = None;
     let mut has_upward_part = false;
     for (i, line) in text.split('\n').enumerate() {
@@ -82,7 +85,7 @@ fn marked_part(
             Some(Mark::EndOfStatement | Mark::Other) => {}
             None if is_upward == Some(true) => out.push_str(line),
             None if is_upward.is_none() && !line.trim().is_empty() && !line.trim().starts_with("--") => {
-                let what = format!("this line is before `{up}`, so it belongs to no part of the file");
+                let what = format!("this line is before `{up_mark}`, so it belongs to no part of the file");
                 return Err(FolderFault::at(path, i + 1, what, "move it below that line"));
             }
             None => {}
@@ -90,7 +93,7 @@ fn marked_part(
     }
     if !has_upward_part {
         let hint = "add the line above the SQL that applies the migration";
-        return Err(FolderFault::at(path, 1, format!("the file has no line `{up}`"), hint));
+        return Err(FolderFault::at(path, 1, format!("the file has no line `{up_mark}`"), hint));
     }
     Ok(out)
 }

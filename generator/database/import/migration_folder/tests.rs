@@ -2,6 +2,7 @@
 
 use super::{FolderContent, is_read, read};
 
+/// Returns a folder with files, each given by its name and text.
 fn folder(files: &[(&str, &str)]) -> FolderContent {
     let names = files.iter().map(|(name, _)| (*name).to_owned()).collect();
     let texts = files.iter().filter(|(name, _)| is_read(name));
@@ -12,6 +13,7 @@ fn paths(files: &[(&str, &str)]) -> Vec<String> {
     read(&folder(files)).unwrap().into_iter().map(|file| file.path).collect()
 }
 
+/// Returns the fault of a folder as one text: `<path>:<line>: <what>`.
 fn fault(files: &[(&str, &str)]) -> String {
     let fault = read(&folder(files)).unwrap_err();
     assert!(!fault.hint.is_empty());
@@ -101,7 +103,7 @@ fn a_folder_without_a_clear_order_is_refused() {
             "it lists b.sql, which does not exist",
         ),
     ] {
-        let found = fault(&files);
-        assert!(found.contains(expected), "{found}\n{expected}");
+        let message = fault(&files);
+        assert!(message.contains(expected), "{message}\n{expected}");
     }
 }

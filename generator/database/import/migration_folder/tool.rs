@@ -27,7 +27,7 @@ pub enum MigrationTool {
     Numbered,
 }
 
-/// The extensions of programs, in which some tools have migrations besides those in SQL.
+/// Extensions of files of programming languages, in which some tools can have migrations.
 const PROGRAMS: [&str; 12] = ["class", "cs", "ex", "exs", "go", "groovy", "java", "js", "kt", "py", "rb", "ts"];
 
 impl MigrationTool {
@@ -50,12 +50,12 @@ impl MigrationTool {
     /// # Errors
     /// The folder has no file of a known form, or files of several forms.
     pub fn of_folder(content: &FolderContent) -> Result<Self, FolderFault> {
-        // Maps a tool to its first file; `None` stands for files of no known form.
-        let mut found: BTreeMap<Option<MigrationTool>, &str> = BTreeMap::new();
+        // Maps a tool to its first file; the key `None` is for files of no known form.
+        let mut first_paths: BTreeMap<Option<MigrationTool>, &str> = BTreeMap::new();
         for (path, text) in content.texts.iter().filter(|(path, _)| path.ends_with(".sql")) {
-            found.entry(tool_of_file(path, text, content)).or_insert(path);
+            first_paths.entry(tool_of_file(path, text, content)).or_insert(path);
         }
-        match found.keys().collect::<Vec<_>>().as_slice() {
+        match first_paths.keys().collect::<Vec<_>>().as_slice() {
             [Some(tool)] => return Ok(*tool),
             [] => {
                 let hint = "give the folder that contains the migrations as .sql files";
@@ -63,11 +63,11 @@ impl MigrationTool {
             }
             _ => {}
         }
-        let in_words = |(tool, path): (Option<MigrationTool>, &str)| match tool {
+        let description = |(tool, path): (Option<MigrationTool>, &str)| match tool {
             Some(tool) => format!("migrations of {} ({path})", tool.in_words()),
             None => format!("SQL that belongs to no known tool ({path})"),
         };
-        let parts: Vec<String> = found.into_iter().map(in_words).collect();
+        let parts: Vec<String> = first_paths.into_iter().map(description).collect();
         Err(FolderFault::of_folder(
             format!("the folder has {}, so the order of its files is not clear", parts.join(" and ")),
             "give the folder that contains only the migrations of one tool, or one .sql file",
@@ -75,7 +75,7 @@ impl MigrationTool {
     }
 }
 
-/// Returns the tool to which the form of a file belongs.
+/// Returns the tool that writes files of this form; `None` if no known tool does.
 fn tool_of_file(path: &str, text: &str, content: &FolderContent) -> Option<MigrationTool> {
     let (base, parent) = (base_name(path), parent_of(path));
     let starts_with_digit = |name: &str| name.starts_with(|c: char| c.is_ascii_digit());
@@ -98,6 +98,7 @@ pub fn require_sql_only(content: &FolderContent) -> Result<(), FolderFault> {
     let is_program = |name: &&String| {
         let (base, parent) = (base_name(name), parent_of(name));
         let Some((stem, extension)) = base.rsplit_once('.') else { return false };
+        // Alembic keeps its migrations in a folder `versions`.
         let is_numbered = base.starts_with(|c: char| c.is_ascii_digit()) || base_name(parent) == "versions";
         let is_flyway = FlywayName::of(&format!("{stem}.sql")).is_some();
         PROGRAMS.contains(&extension) && (is_numbered || is_flyway)
@@ -115,10 +116,12 @@ pub fn require_sql_only(content: &FolderContent) -> Result<(), FolderFault> {
     }
     let is_lock = |(name, _): &(&String, &String)| base_name(name) == PRISMA_LOCK;
     for (name, text) in content.texts.iter().filter(is_lock) {
-        let provider = |line: &str| line.trim().strip_prefix("provider").map(|rest| rest.contains("\"postgresql\""));
-        if let Some(line) = text.lines().position(|line| provider(line) == Some(false)) {
+        // `None` for a line that does not name the provider.
+        let is_postgresql =
+            |line: &str| line.trim().strip_prefix("provider").map(|value| value.contains("\"postgresql\""));
+        if let Some(line_index) = text.lines().position(|line| is_postgresql(line) == Some(false)) {
             let what = "the migrations are for a database other than PostgreSQL";
-            return Err(FolderFault::at(name, line + 1, what, "import migrations for PostgreSQL"));
+            return Err(FolderFault::at(name, line_index + 1, what, "import migrations for PostgreSQL"));
         }
     }
     Ok(())

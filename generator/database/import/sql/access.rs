@@ -1,4 +1,4 @@
-//! Roles, privileges, signatures of functions, and owners.
+//! Reads roles, privileges, signatures of functions, and owners.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,9 +12,9 @@ use crate::values::SqlIdent;
 /// Reads the names of roles. `public` means all roles.
 pub fn roles(node: &SyntaxNode) -> Parsed<Vec<SqlIdent>> {
     let mut parts = Parts::of(node);
-    let all = parts.take_all(SyntaxKind::ROLE_REF).iter().map(role).collect();
+    let role_names = parts.take_all(SyntaxKind::ROLE_REF).iter().map(role).collect();
     parts.refuse_rest_except(",")?;
-    all
+    role_names
 }
 
 /// The privileges of a GRANT or REVOKE, by their names in SQL, in lower case.
@@ -32,14 +32,15 @@ pub fn take_privileges(parts: &mut Parts) -> Parsed<PrivilegeList> {
     let mut privileges = PrivilegeList::default();
     if let Some(words) = parts.take_node(ALL_PRIVILEGES) {
         if let Some(columns) = Parts::of(&words).take_node(COLUMN_REF_LIST) {
-            let all = ColumnPrivilege::ALL.iter().map(|privilege| privilege.sql().to_ascii_lowercase());
-            let all: BTreeSet<String> = all.collect();
+            let names = ColumnPrivilege::ALL.iter().map(|privilege| privilege.sql().to_ascii_lowercase());
+            let names: BTreeSet<String> = names.collect();
             privileges.on_columns =
-                idents(&columns, COLUMN_NAME_REF)?.into_iter().map(|column| (column, all.clone())).collect();
+                idents(&columns, COLUMN_NAME_REF)?.into_iter().map(|column| (column, names.clone())).collect();
             privileges.on_objects = Some(BTreeSet::new());
         }
         return Ok(privileges);
     }
+    // The parser uses these kinds of nodes for GRANT, too.
     let mut list = Parts::of(&parts.require(REVOKE_COMMAND_LIST)?);
     let mut on_objects = BTreeSet::new();
     for item in list.take_all(REVOKE_COMMAND) {
@@ -60,7 +61,7 @@ pub fn take_privileges(parts: &mut Parts) -> Parsed<PrivilegeList> {
     Ok(privileges)
 }
 
-/// Takes the mode of an argument.
+/// Takes the mode of an argument; without a word for it, the mode is `In`.
 pub fn take_mode(parts: &mut Parts) -> ArgumentMode {
     use SyntaxKind::*;
     parts.take_node(PARAM_IN);
@@ -70,7 +71,7 @@ pub fn take_mode(parts: &mut Parts) -> ArgumentMode {
     mode.map_or(ArgumentMode::In, |(_, mode)| mode)
 }
 
-/// Reads the name of a function and its argument types, if they are given.
+/// Reads the name of a function and the types of its input arguments; `None` for the types if there is no list of them.
 pub fn signature(node: &SyntaxNode) -> Parsed<(ObjectName, Option<Vec<TypeName>>)> {
     use SyntaxKind::*;
     let mut parts = Parts::of(node);
@@ -83,7 +84,7 @@ pub fn signature(node: &SyntaxNode) -> Parsed<(ObjectName, Option<Vec<TypeName>>
         param.take_node(PARAM_NAME);
         let kind = type_name(&param.take_any()?)?;
         param.refuse_rest_except("")?;
-        // The server identifies functions without the values that they return.
+        // Arguments that only return a value do not identify a function.
         if mode != ArgumentMode::Out {
             argument_types.push(kind);
         }
@@ -106,7 +107,7 @@ impl Reader {
     pub(super) fn alter_owner(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
         self.object_in_messages = summary(node);
-        // Every database has the schema public; its owner matters only for what is in it.
+        // Every database has the schema `public`, so its owner does not matter.
         let is_public = node.kind() == SyntaxKind::ALTER_SCHEMA
             && node.children().next().is_some_and(|name| tokens(&name).any(|token| token.text() == PUBLIC_SCHEMA));
         if is_public {
@@ -120,28 +121,29 @@ impl Reader {
     }
 }
 
-/// Grants privileges to a role, or revokes them; `None` means all privileges.
+/// Grants privileges to a role, or revokes them if `is_grant` is false; `None` means all privileges.
 pub fn change_privileges<P: Privilege + 'static>(
     grants: &mut Grants<P>,
     role: &SqlIdent,
     privileges: Option<&BTreeSet<String>>,
     is_grant: bool,
 ) -> Result<(), String> {
-    let changed: BTreeSet<P> = match privileges {
+    let changed_privileges: BTreeSet<P> = match privileges {
         None => P::ALL.iter().copied().collect(),
         Some(words) => {
             let privilege = |word: &String| {
-                let found = P::ALL.iter().copied().find(|privilege| privilege.sql().eq_ignore_ascii_case(word));
-                found.ok_or_else(|| format!("nself cannot represent the privilege `{word}`"))
+                let mut all_privileges = P::ALL.iter().copied();
+                let privilege = all_privileges.find(|privilege| privilege.sql().eq_ignore_ascii_case(word));
+                privilege.ok_or_else(|| format!("nself cannot represent the privilege `{word}`"))
             };
             words.iter().map(privilege).collect::<Result<_, _>>()?
         }
     };
     let privileges_of_role = grants.entry(role.clone()).or_default();
     if is_grant {
-        privileges_of_role.extend(changed);
+        privileges_of_role.extend(changed_privileges);
     } else {
-        privileges_of_role.retain(|privilege| !changed.contains(privilege));
+        privileges_of_role.retain(|privilege| !changed_privileges.contains(privilege));
     }
     if privileges_of_role.is_empty() {
         grants.remove(role);

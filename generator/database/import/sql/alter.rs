@@ -9,7 +9,7 @@ use super::{column, constraint, partition, retype, storage};
 use crate::database::model::*;
 
 impl Reader {
-    /// Reads ALTER TABLE. The actions are read separately, so that all problems are reported.
+    /// Reads ALTER TABLE. If an action cannot be read, the others are read nevertheless, so that all problems are reported.
     pub(super) fn alter_table(&mut self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
@@ -100,7 +100,8 @@ impl Reader {
                 parts.refuse_rest_except("VALIDATE CONSTRAINT")?;
                 let table = self.table(name, node)?;
                 let not_valid_of_check = table.checks.get_mut(&constraint).map(|check| &mut check.not_valid);
-                match not_valid_of_check.or(table.foreign_keys.get_mut(&constraint).map(|key| &mut key.not_valid)) {
+                let not_valid_of_key = table.foreign_keys.get_mut(&constraint).map(|key| &mut key.not_valid);
+                match not_valid_of_check.or(not_valid_of_key) {
                     Some(not_valid) => *not_valid = false,
                     None => return unsupported(node, format!("there is no check or foreign key `{constraint}`")),
                 }
@@ -216,22 +217,24 @@ impl Reader {
         parts.refuse_rest_except("ALTER INDEX ;")
     }
 
-    /// Returns whether no object has a name. The server gives names to the indexes of partitions, which the definition does
-    /// not have.
+    /// Returns whether it is certain that no index has a name. The server creates indexes of partitions and chooses their
+    /// names; the definition does not have these indexes.
     fn is_certainly_missing(&self, name: &ObjectName) -> bool {
         let may_be_of_partition = || {
-            let attached = self.attached_tables.iter().map(|attached| &attached.partition);
+            let attached_partitions = self.attached_tables.iter().map(|table| &table.partition);
             let tables = self.schema.tables.iter().filter(|(_, table)| table.partition_of.is_some());
-            let mut partitions = tables.map(|(name, _)| name).chain(attached);
+            let mut partitions = tables.map(|(name, _)| name).chain(attached_partitions);
             partitions.any(|partition| {
-                let start: String = partition.name().chars().take(20).collect();
-                partition.schema() == name.schema() && name.name().starts_with(&start)
+                // The name of such an index begins with that of the partition, which the server may shorten.
+                let name_start: String = partition.name().chars().take(20).collect();
+                partition.schema() == name.schema() && name.name().starts_with(&name_start)
             })
         };
         !self.is_relation_name_taken(name) && !may_be_of_partition()
     }
 
-    /// Records that ALTER INDEX attaches an index to the index with these names.
+    /// Records that ALTER INDEX attaches an index of a partition to that of the partitioned table. `names` is the name of the
+    /// latter, perhaps after its schema.
     fn attach_index(&mut self, node: &SyntaxNode, names: &[String], action: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(action);
         let attached_names = path(&parts.require(SyntaxKind::INDEX_REF)?);

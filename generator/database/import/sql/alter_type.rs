@@ -29,8 +29,8 @@ impl Reader {
             return self.alter_owner(node);
         }
         self.object_in_messages = format!("the type {name}");
-        let is_check = action.kind() == ADD_CONSTRAINT;
-        if let Some(clause) = action.descendants().find(|part| is_check && part.kind() == NOT_VALID) {
+        let adds_constraint = action.kind() == ADD_CONSTRAINT;
+        if let Some(clause) = action.descendants().find(|part| adds_constraint && part.kind() == NOT_VALID) {
             let what = format!("NOT VALID of a check of the domain {name} is left out: nself checks the stored values");
             self.note_once(&clause, what);
         }
@@ -39,9 +39,9 @@ impl Reader {
             RENAME_VALUE => self.rename_label(&name, &action)?,
             RENAME_ATTRIBUTE => self.rename_attribute(&name, &action)?,
             _ => match self.schema.types.get_mut(&name) {
-                Some(UserType::Enum(kind)) if action.kind() == ADD_VALUE => add_label(kind, &action)?,
-                Some(UserType::Composite(kind)) if action.kind() == ALTER_TYPE_ATTRIBUTE_ACTION_LIST => {
-                    change_attributes(kind, &action)?;
+                Some(UserType::Enum(enumeration)) if action.kind() == ADD_VALUE => add_label(enumeration, &action)?,
+                Some(UserType::Composite(composite)) if action.kind() == ALTER_TYPE_ATTRIBUTE_ACTION_LIST => {
+                    change_attributes(composite, &action)?;
                 }
                 Some(UserType::Domain(domain)) => change_domain(&name, domain, &action)?,
                 Some(_) => {
@@ -73,24 +73,24 @@ impl Reader {
         Ok(())
     }
 
-    /// Reads RENAME VALUE. A default that is the label alone follows.
+    /// Reads RENAME VALUE. Also changes the label in defaults that are only the label: `'old'` or `'old'::status`.
     fn rename_label(&mut self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
         let (from, to) = (label(&parts.take_any()?)?, label(&parts.take_any()?)?);
         parts.refuse_rest_except("RENAME VALUE TO")?;
-        let Some(UserType::Enum(kind)) = self.schema.types.get_mut(name) else {
+        let Some(UserType::Enum(enumeration)) = self.schema.types.get_mut(name) else {
             return unsupported(node, format!("there is no enumeration `{name}`"));
         };
-        let Some(position) = kind.values.iter().position(|value| *value == from) else {
+        let Some(position) = enumeration.values.iter().position(|value| *value == from) else {
             return unsupported(node, format!("it has no label `{from}`"));
         };
-        kind.values[position] = to.clone();
-        let old = literal(from.as_str());
+        enumeration.values[position] = to.clone();
+        let old_literal = literal(from.as_str());
         let columns = self.schema.tables.values_mut().flat_map(|table| table.columns.values_mut());
         for column in columns.filter(|column| column.kind.object().as_ref() == Some(name)) {
-            let rest = column.default.as_ref().and_then(|default| default.as_str().strip_prefix(&old));
-            if let Some(rest) = rest.filter(|rest| rest.is_empty() || rest.starts_with("::")) {
-                column.default = Some(Expression::new(&format!("{}{rest}", literal(to.as_str()))).at(node)?);
+            let cast = column.default.as_ref().and_then(|default| default.as_str().strip_prefix(&old_literal));
+            if let Some(cast) = cast.filter(|cast| cast.is_empty() || cast.starts_with("::")) {
+                column.default = Some(Expression::new(&format!("{}{cast}", literal(to.as_str()))).at(node)?);
             }
         }
         self.require_no_label(&from, node)
@@ -98,27 +98,32 @@ impl Reader {
 }
 
 /// Reads ADD VALUE.
-fn add_label(kind: &mut Enumeration, node: &SyntaxNode) -> Parsed<()> {
+fn add_label(enumeration: &mut Enumeration, node: &SyntaxNode) -> Parsed<()> {
     let mut parts = Parts::of(node);
     let if_not_exists = parts.take_node(SyntaxKind::IF_NOT_EXISTS).is_some();
     let before = parts.take_node(SyntaxKind::BEFORE_VALUE);
     let neighbour = before.clone().or_else(|| parts.take_node(SyntaxKind::AFTER_VALUE));
-    let new = label(&parts.require(SyntaxKind::LITERAL)?)?;
+    let new_label = label(&parts.require(SyntaxKind::LITERAL)?)?;
     parts.refuse_rest_except("ADD VALUE")?;
-    if kind.values.contains(&new) {
-        return if if_not_exists { Ok(()) } else { unsupported(node, format!("the label `{new}` already exists")) };
+    if enumeration.values.contains(&new_label) {
+        return if if_not_exists {
+            Ok(())
+        } else {
+            unsupported(node, format!("the label `{new_label}` already exists"))
+        };
     }
     let position = match neighbour {
-        None => kind.values.len(),
+        None => enumeration.values.len(),
         Some(clause) => {
             let neighbour = label(&Parts::of(&clause).take_any()?)?;
-            match kind.values.iter().position(|value| *value == neighbour) {
+            match enumeration.values.iter().position(|value| *value == neighbour) {
+                // BEFORE takes the position of the neighbour, AFTER the next one.
                 Some(position) => position + usize::from(before.is_none()),
                 None => return unsupported(&clause, format!("it has no label `{neighbour}`")),
             }
         }
     };
-    kind.values.insert(position, new);
+    enumeration.values.insert(position, new_label);
     Ok(())
 }
 
@@ -183,17 +188,17 @@ fn change_domain(name: &ObjectName, domain: &mut Domain, node: &SyntaxNode) -> P
         }
         ADD_CONSTRAINT => {
             let mut clause = Parts::of(&parts.require(CHECK_CONSTRAINT)?);
-            let check = constraint::take_name(&mut clause)?;
+            let declared_name = constraint::take_name(&mut clause)?;
             let condition = expression(&clause.take_any()?)?;
-            // The server validates values, which are no part of a schema, later.
+            // NOT VALID postpones the check of stored values, which are not part of a schema.
             clause.take_node(NOT_VALID);
             clause.refuse_rest_except("CHECK ( )")?;
             parts.refuse_rest_except("ADD")?;
-            let is_taken = |taken: &str| domain.checks.contains_key(taken);
+            let is_taken = |candidate: &str| domain.checks.contains_key(candidate);
             let default_name = || default_names::free_default_name(name.name(), None, "check", is_taken);
-            let check = check.map_or_else(|| tree::name_at(&default_name(), node), Ok)?;
-            if domain.checks.insert(check.clone(), condition).is_some() {
-                return unsupported(node, format!("there are two constraints `{check}`"));
+            let check_name = declared_name.map_or_else(|| tree::name_at(&default_name(), node), Ok)?;
+            if domain.checks.insert(check_name.clone(), condition).is_some() {
+                return unsupported(node, format!("there are two constraints `{check_name}`"));
             }
         }
         _ => return unsupported(node, format!("nself cannot represent `{}`", leading_keywords(node))),

@@ -22,6 +22,7 @@ impl Reader {
             .into_iter()
             .find_map(|kind| parts.take_node(kind))
         else {
+            // OWNER TO is the only other supported action.
             return self.alter_owner(node);
         };
         match action.kind() {
@@ -45,7 +46,8 @@ impl Reader {
         parts.refuse_rest_except("ALTER VIEW MATERIALIZED ;")
     }
 
-    /// Reads RENAME COLUMN of a view. The view then names all of its columns.
+    /// Reads RENAME COLUMN of a view. The definition then lists the names of all columns of the view, since the query
+    /// still has the old name.
     fn rename_column_of_view(&mut self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
         let from = ident(&parts.require(SyntaxKind::COLUMN_NAME_REF)?)?;
@@ -54,6 +56,7 @@ impl Reader {
         self.require_no_mention_of_relation(name, node)?;
         let Some(view) = self.schema.views.get_mut(name) else { return unsupported(node, "there is no such view") };
         let columns = self.column_order.entry(name.clone()).or_default();
+        // The list is empty if the columns of the query are unknown. Indexes of the view would keep the old name.
         if !columns.contains(&from) || columns.contains(&to) || !view.indexes.is_empty() {
             let what =
                 format!("nself cannot follow the rename of `{from}`; drop the view, and create it with the new name");
@@ -68,8 +71,8 @@ impl Reader {
             view.column_defaults.insert(to.clone(), default);
         }
         for grant in &mut self.grants {
-            if let GrantObject::Column(view, column) = &mut grant.object
-                && view == name
+            if let GrantObject::Column(relation, column) = &mut grant.object
+                && relation == name
                 && *column == from
             {
                 column.clone_from(&to);

@@ -14,6 +14,7 @@ impl Reader {
         // Problems that are found here do not concern the last statement.
         self.object_in_messages.clear();
         self.resolve_keys_to_primary_key();
+        // A key that is still unresolved refers to a table without a primary key.
         for (at, table, name) in std::mem::take(&mut self.foreign_keys_to_primary_key) {
             let key = self.schema.tables.get(&table).and_then(|table| table.foreign_keys.get(&name));
             let Some(target) = key.map(|key| &key.references.table) else { continue };
@@ -28,10 +29,10 @@ impl Reader {
         self.allow_open_definers();
     }
 
-    /// Allows functions with the rights of their owner whose callers can choose the objects that they use, with a note:
-    /// the import keeps the SQL as it is, and the definition names what to review.
+    /// Adds each SECURITY DEFINER function whose caller can choose the objects that it uses to `allow`, with a note.
+    /// The import keeps the SQL of the function, and the note says how to make it safe.
     fn allow_open_definers(&mut self) {
-        let open: Vec<(ObjectName, String, String)> = self
+        let open_definers: Vec<(ObjectName, String, String)> = self
             .schema
             .functions
             .iter()
@@ -39,7 +40,7 @@ impl Reader {
                 Some((name.clone(), unsafe_search_path(&self.schema, function)?, mend_of_search_path(function)))
             })
             .collect();
-        for (name, reason, mend) in open {
+        for (name, reason, mend) in open_definers {
             let at = self.declared_at.get(&format!("functions.{name}")).copied().unwrap_or_default();
             let what = format!(
                 "{name} runs with the rights of its owner, but {reason}; `allow` accepts this: {mend}, and remove it from `allow`"
@@ -73,9 +74,9 @@ impl Reader {
         }
     }
 
-    /// Reports columns and indexes whose collation neither every server nor the file has.
+    /// Reports columns and indexes with a collation that the file does not create and that not every server has.
     fn require_collations(&mut self) {
-        let mut missing = Vec::new();
+        let mut missing_collations = Vec::new();
         for (name, table) in &self.schema.tables {
             let columns = table.columns.values().map(|column| (format!("tables.{name}"), &column.collation));
             let indexes = table.indexes.iter().flat_map(|(index, definition)| {
@@ -86,11 +87,15 @@ impl Reader {
                 let Some(collation) = collation.as_ref().and_then(Collation::object) else { continue };
                 let key = ObjectKey::of_collation(&collation);
                 if !self.schema.objects.contains_key(&key) {
-                    missing.push((self.declared_at.get(&path).copied().unwrap_or_default(), name.clone(), collation));
+                    missing_collations.push((
+                        self.declared_at.get(&path).copied().unwrap_or_default(),
+                        name.clone(),
+                        collation,
+                    ));
                 }
             }
         }
-        for (at, table, collation) in missing {
+        for (at, table, collation) in missing_collations {
             let what = format!(
                 "the table {table}: nself cannot represent the collation `{collation}`, which not every server has; create it in the file"
             );
@@ -98,8 +103,9 @@ impl Reader {
         }
     }
 
-    /// Completes the foreign keys without columns whose tables have a primary key. Runs before changes of columns and
-    /// tables, too, because a later primary key may be a different one.
+    /// Adds the referenced columns to foreign keys that name none: the primary key of the referenced table. A key whose
+    /// table has no primary key yet stays in `foreign_keys_to_primary_key`. Runs before changes of columns and tables,
+    /// too, because a later primary key may be a different one.
     pub(super) fn resolve_keys_to_primary_key(&mut self) {
         let mut unresolved = Vec::new();
         for (at, table, name) in std::mem::take(&mut self.foreign_keys_to_primary_key) {

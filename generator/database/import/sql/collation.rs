@@ -6,29 +6,30 @@ use super::tree::{self, AtNode, Parsed, Parts, unsupported};
 use crate::database::model::Collation;
 use crate::values::Checked;
 
-/// Takes a column or expression and the name of its collation. The syntax tree is either `COLLATE(a, "C")` or `a`,
-/// `COLLATE("C")`.
+/// Takes a column or expression, and returns its node and the node of its collation's name, if it has one. The syntax
+/// tree is either `COLLATE(a, "C")` or `a`, `COLLATE("C")`.
 pub fn take_collated(parts: &mut Parts) -> Parsed<(SyntaxNode, Option<SyntaxNode>)> {
-    let first = parts.take_any()?;
+    let value = parts.take_any()?;
     let clause_after = parts.take_node(SyntaxKind::COLLATE);
-    if first.kind() == SyntaxKind::COLLATE {
-        let mut clause = Parts::of(&first);
+    if value.kind() == SyntaxKind::COLLATE {
+        let mut clause = Parts::of(&value);
         let collation = clause.require(SyntaxKind::COLLATION_REF)?;
         return Ok((clause.take_any()?, Some(collation)));
     }
     let collation = clause_after.map(|clause| Parts::of(&clause).require(SyntaxKind::COLLATION_REF)).transpose()?;
-    Ok((first, collation))
+    Ok((value, collation))
 }
 
-/// Reads the name of a collation; `None` for the default collation. Every name of the server's schema is one of the
-/// server; a name without a schema is one of the server if all servers have it.
+/// Reads the name of a collation; `None` for the default collation. In the schema `pg_catalog`, only collations that
+/// every server has are supported. A name without a schema means such a collation, or else one in the schema `public`.
 pub fn read_collation(node: &SyntaxNode) -> Parsed<Option<Collation>> {
     let names = tree::path(node);
+    // `Collation::object` is `None` for a collation that every server has.
     let name = match names.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["pg_catalog", "default"] | ["default"] => return Ok(None),
         ["pg_catalog", name] => {
             let collation = Collation::new(name).ok().filter(|collation| collation.object().is_none());
-            return collation.map(Some).map_or_else(|| not_everywhere(node, name), Ok);
+            return collation.map(Some).map_or_else(|| system_collation_error(node, name), Ok);
         }
         [name] if Collation::new(name).is_ok_and(|collation| collation.object().is_none()) => (*name).to_owned(),
         _ => tree::object_from_path(&names, node)?.to_string(),
@@ -45,7 +46,8 @@ pub fn take_clause(parts: &mut Parts) -> Parsed<Option<Collation>> {
     Ok(collation)
 }
 
-fn not_everywhere<T>(node: &SyntaxNode, name: &str) -> Parsed<T> {
+/// Returns the error about a collation that some operating systems lack.
+fn system_collation_error<T>(node: &SyntaxNode, name: &str) -> Parsed<T> {
     unsupported(
         node,
         format!(

@@ -37,12 +37,14 @@ impl Reader {
             self.read_not_null(table, &name, &clause)?;
             column.nullable = false;
         }
+        // NULL is the default, and an identity column is always NOT NULL.
         parts.take_node(NULL_CONSTRAINT);
         column.nullable &= column.identity.is_none();
         if self.table(table, &node)?.columns.insert(name.clone(), column).is_some() {
             return unsupported(&node, format!("there are two columns `{name}`"));
         }
         let order = self.column_order.entry(table.clone()).or_default();
+        // The order may include a dropped column with the same name.
         order.retain(|column| *column != name);
         order.push(name.clone());
         for kind in [PRIMARY_KEY_CONSTRAINT, UNIQUE_CONSTRAINT, CHECK_CONSTRAINT, REFERENCES_CONSTRAINT] {
@@ -117,7 +119,7 @@ fn read_default_and_storage(column: &mut Column, parts: &mut Parts) -> Parsed<()
     Ok(())
 }
 
-/// Reads GENERATED, and returns the option that names the sequence of an identity column.
+/// Reads GENERATED, and returns the option that names the sequence of an identity column, if there is one.
 fn read_generated(column: &mut Column, node: &SyntaxNode) -> Parsed<Option<SyntaxNode>> {
     let mut parts = Parts::of(node);
     let mut name_option = None;
@@ -129,7 +131,7 @@ fn read_generated(column: &mut Column, node: &SyntaxNode) -> Parsed<Option<Synta
     } else {
         let mut clause = Parts::of(&parts.require(SyntaxKind::GENERATED_STORED)?);
         clause.require(SyntaxKind::GENERATED_ALWAYS)?;
-        // Without a word, PostgreSQL 18 computes the column when it is read; older versions require STORED.
+        // Without STORED or VIRTUAL, PostgreSQL 18 computes the column when it is read; older versions require STORED.
         column.is_virtual = clause.take_node(SyntaxKind::STORED).is_none();
         clause.take_node(SyntaxKind::VIRTUAL);
         column.generated = Some(expression(&clause.take_any()?)?);
@@ -139,7 +141,7 @@ fn read_generated(column: &mut Column, node: &SyntaxNode) -> Parsed<Option<Synta
     Ok(name_option)
 }
 
-/// Reads ALWAYS or BY DEFAULT with the options of the sequence, and returns the option that names the sequence.
+/// Reads ALWAYS or BY DEFAULT with the options of the sequence. Returns the option `SEQUENCE NAME`, if there is one.
 pub fn read_identity(column: &mut Column, parts: &mut Parts) -> Parsed<Option<SyntaxNode>> {
     let mut name_option = None;
     if let Some(list) = parts.take_node(SyntaxKind::SEQUENCE_OPTION_LIST) {

@@ -19,6 +19,7 @@ impl Reader {
     /// Reads COMMENT ON. NULL, which removes a comment, has no effect on a new object.
     pub(super) fn comment_on(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
+        // NULL is a token or, read below, a literal.
         let is_null = parts.take_token("NULL");
         let target = parts.take_any()?;
         self.object_in_messages = format!("the comment on {}", summary(&target).to_lowercase());
@@ -30,7 +31,7 @@ impl Reader {
         parts.refuse_rest_except("COMMENT ON IS ;")?;
         let name = Parts::of(&target).take_any()?;
         let Some(text) = text.filter(|_| !is_null) else {
-            // Only a comment that the definition can have was stored before.
+            // Errors are ignored: an object that the definition cannot have has no comment to remove.
             if let Some(class) = ObjectClass::of_node(target.kind())
                 && let Ok(object) = self.object_of_reference(class, &target)
             {
@@ -81,7 +82,8 @@ impl Reader {
         Ok(())
     }
 
-    /// Returns the table and the name of its constraint that a comment is about; `None` for other objects.
+    /// Returns the table and the name of the constraint that a comment is about; `None` for a comment on a different
+    /// kind of object.
     fn constraint_of_table(&mut self, target: &SyntaxNode, name: &SyntaxNode) -> Parsed<Option<(&mut Table, SqlName)>> {
         if target.kind() != SyntaxKind::OBJECT_CONSTRAINT {
             return Ok(None);
@@ -101,7 +103,8 @@ impl Reader {
         Ok(Some((table, constraint)))
     }
 
-    /// Returns the view and the name of its column that a comment is about; `None` for other objects.
+    /// Returns the view and the name of the column that a comment is about; `None` if it is not about a column of a
+    /// view.
     fn column_of_view(&mut self, target: &SyntaxNode, name: &SyntaxNode) -> Parsed<Option<(&mut View, SqlName)>> {
         let names = path(name);
         let Some((column, view)) = names.split_last().filter(|_| target.kind() == SyntaxKind::OBJECT_COLUMN) else {
@@ -112,7 +115,8 @@ impl Reader {
         Ok(self.schema.views.get_mut(&view).map(|view| (view, column)))
     }
 
-    /// Returns the place of an object's comment in the model; `None` if the server gives this comment by default.
+    /// Returns the field of the model with an object's comment; `None` if `text` is the comment that every server gives
+    /// to the schema `public`.
     fn comment_of(
         &mut self,
         target: &SyntaxNode,
@@ -171,6 +175,7 @@ impl Reader {
         Ok(Some(comment))
     }
 
+    /// Returns the comment of the table column with a path such as `orders.note`.
     fn comment_of_column(&mut self, node: &SyntaxNode) -> Parsed<&mut Option<Text>> {
         let names = path(node);
         let Some((column, table)) = names.split_last() else {
@@ -184,6 +189,7 @@ impl Reader {
         Ok(&mut self.column_mut(&table, &name, node)?.comment)
     }
 
+    /// Returns the comment of a type or domain.
     fn comment_of_type(&mut self, node: &SyntaxNode) -> Parsed<&mut Option<Text>> {
         let name = object_name(node)?;
         match self.schema.types.get_mut(&name) {

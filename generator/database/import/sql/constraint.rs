@@ -46,7 +46,7 @@ pub fn default_and_collation(node: &SyntaxNode) -> Parsed<(Expression, Option<Sy
     Ok((expression(&value)?, collation))
 }
 
-/// Takes the options that tell when a constraint is checked.
+/// Takes DEFERRABLE and INITIALLY DEFERRED, and also their opposites, which are the default.
 pub fn take_deferrable(parts: &mut Parts) -> Deferrable {
     let is_deferrable = parts.take_node(SyntaxKind::DEFERRABLE_CONSTRAINT_OPTION).is_some();
     let is_deferred = parts.take_node(SyntaxKind::INITIALLY_DEFERRED_CONSTRAINT_OPTION).is_some();
@@ -86,7 +86,8 @@ struct ConstraintClause<'a> {
     node: &'a SyntaxNode,
     /// The name, if the constraint has one.
     name: Option<SqlName>,
-    /// The column at which the constraint is written; `None` for a constraint of the table.
+    /// The column at which the constraint is written, such as `id` in `id integer PRIMARY KEY`; `None` for a constraint
+    /// of the table.
     column: Option<&'a SqlName>,
 }
 
@@ -122,9 +123,9 @@ impl Reader {
         let name = name.map_or_else(|| self.default_relation_name(table, None, "pkey", node), Ok)?;
         // A partition in `tables` lists only the columns that differ from its table, so a column that is NOT NULL
         // already is not added there.
-        let inherited = self.schema.columns_of(table);
-        for column in unique.columns.iter().filter(|column| inherited.get(*column).is_some_and(|found| found.nullable))
-        {
+        let columns = self.schema.columns_of(table);
+        let is_nullable = |name: &&SqlName| columns.get(*name).is_some_and(|column| column.nullable);
+        for column in unique.columns.iter().filter(is_nullable) {
             self.column_mut(table, column, node)?.nullable = false;
         }
         self.require_free_constraint_name(table, &name, node)?;
@@ -196,9 +197,13 @@ impl Reader {
         // As on the server, the default name contains the column if the check mentions exactly one column.
         let identifiers_in_check: BTreeSet<_> = identifiers::mentioned_names(text.as_str()).collect();
         let columns = &self.table(table, node)?.columns;
-        let mut mentioned_columns = columns.keys().filter(|column| identifiers_in_check.contains(column.as_str()));
-        let only_column = mentioned_columns.next().filter(|_| mentioned_columns.next().is_none()).cloned();
-        let only_column = only_column.as_ref().map(SqlName::as_str);
+        let mentioned_columns: Vec<&str> =
+            columns.keys().map(SqlName::as_str).filter(|column| identifiers_in_check.contains(*column)).collect();
+        let only_column = match mentioned_columns.as_slice() {
+            [column] => Some((*column).to_owned()),
+            _ => None,
+        };
+        let only_column = only_column.as_deref();
         let name = name.map_or_else(|| self.default_constraint_name(table, only_column, "check", node), Ok)?;
         self.require_free_constraint_name(table, &name, node)?;
         self.table(table, node)?.checks.insert(name, CheckConstraint { expression: text, not_valid, no_inherit });
@@ -209,7 +214,9 @@ impl Reader {
         use SyntaxKind::*;
         let ConstraintClause { table, node, name, column } = clause;
         let referenced_table = object_name(&parts.require(TABLE_NAME_REF)?)?;
-        let mut lists = parts.take_all(FOREIGN_KEY_COLUMN_LIST).into_iter();
+        // A constraint of the table has its columns in the first list and the referenced columns in the second one. A
+        // constraint at a column has the referenced columns without a list.
+        let mut column_lists = parts.take_all(FOREIGN_KEY_COLUMN_LIST).into_iter();
         let (columns, referenced_columns) = match column {
             Some(column) => {
                 let referenced_columns =
@@ -218,8 +225,8 @@ impl Reader {
             }
             None => {
                 let own_columns =
-                    lists.next().map_or_else(|| unsupported(node, "the columns of the key are missing"), Ok)?;
-                let referenced_columns = lists.next().map(|list| idents(&list, COLUMN_NAME_REF)).transpose()?;
+                    column_lists.next().map_or_else(|| unsupported(node, "the columns of the key are missing"), Ok)?;
+                let referenced_columns = column_lists.next().map(|list| idents(&list, COLUMN_NAME_REF)).transpose()?;
                 (idents(&own_columns, COLUMN_NAME_REF)?, referenced_columns.unwrap_or_default())
             }
         };
@@ -297,7 +304,8 @@ impl Reader {
         Ok(())
     }
 
-    /// Returns the default name of an index, or of a constraint with an index. No relation has this name yet.
+    /// Returns the default name of an index, or of a constraint with an index: `table_part_label`, such as
+    /// `orders_number_key`. No relation has this name yet.
     pub(super) fn default_relation_name(
         &self,
         table: &ObjectName,
@@ -310,7 +318,8 @@ impl Reader {
         tree::name_at(&default_names::free_default_name(table.name(), part, label, is_taken), node)
     }
 
-    /// Returns the default name of a constraint without an index. No such constraint of the schema has this name yet.
+    /// Returns the default name of a check or foreign key: `table_part_label`, such as `orders_customer_id_fkey`. No
+    /// check or foreign key of the schema has this name yet.
     fn default_constraint_name(
         &self,
         table: &ObjectName,
@@ -326,8 +335,9 @@ impl Reader {
     }
 }
 
-/// Reads the action after ON DELETE or ON UPDATE, and the columns that it sets.
+/// Reads the action after ON DELETE or ON UPDATE, and the columns in brackets after SET NULL or SET DEFAULT.
 fn foreign_key_action(node: &SyntaxNode) -> Parsed<(Action, Vec<SqlName>)> {
+    // The first two words are ON DELETE or ON UPDATE.
     let words = tokens(node).skip(2).map(|token| token.text().to_ascii_lowercase());
     let words: Vec<String> = words.take_while(|word| word != "(").collect();
     let action = match words.join(" ").as_str() {

@@ -1,5 +1,5 @@
 //! Default privileges. The server grants them on objects that are created later. A definition grants them on all objects,
-//! so the import leaves out default privileges that an object lacks.
+//! so the import leaves out a default privilege if an object lacks it.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use super::unmet_defaults;
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent};
 
-/// The words after ON in ALTER DEFAULT PRIVILEGES, as a node.
+/// Takes the words after ON in ALTER DEFAULT PRIVILEGES, such as TABLES; returns the kind of their node.
 fn take_target(parts: &mut Parts) -> Option<SyntaxKind> {
     use SyntaxKind::*;
     let kinds = [
@@ -42,6 +42,7 @@ impl Reader {
             }
             owners.refuse_rest_except("FOR ROLE USER")?;
         }
+        // `None` is the whole database.
         let mut schemas = vec![None];
         if let Some(clause) = parts.take_node(IN_SCHEMAS) {
             let mut clause = Parts::of(&clause);
@@ -102,11 +103,11 @@ impl Reader {
 
     /// Records the grants that the server makes when it creates an object in a schema.
     pub(super) fn grant_defaults(&mut self, object: &GrantObject, schema: &str, node: &SyntaxNode) {
-        let in_schema = self.schema.schemas.iter().find(|(name, _)| name.as_str() == schema);
-        let of_schema = in_schema.map(|(_, namespace)| namespace.default_privileges.clone()).unwrap_or_default();
-        let of_database = self.schema.default_privileges.clone();
+        let namespace = self.schema.schemas.iter().find(|(name, _)| name.as_str() == schema);
+        let schema_defaults = namespace.map(|(_, namespace)| namespace.default_privileges.clone()).unwrap_or_default();
+        let database_defaults = self.schema.default_privileges.clone();
         let is_sequence = |name: &ObjectName| self.schema.sequences.contains_key(name);
-        let of_object = |defaults: &DefaultPrivileges| match object {
+        let privileges_on_object = |defaults: &DefaultPrivileges| match object {
             GrantObject::Relation(name) if is_sequence(name) => words(&defaults.sequences),
             GrantObject::Sequence(_) => words(&defaults.sequences),
             GrantObject::Relation(_) => words(&defaults.tables),
@@ -115,22 +116,26 @@ impl Reader {
             GrantObject::Schema(_) => words(&defaults.schemas),
             GrantObject::Column(..) => Vec::new(),
         };
-        let is_revoked = match object {
-            GrantObject::Function(_) => of_database.private_functions,
-            GrantObject::Type(_) => of_database.private_types,
+        let is_private = match object {
+            GrantObject::Function(_) => database_defaults.private_functions,
+            GrantObject::Type(_) => database_defaults.private_types,
             _ => false,
         };
         let public = || (SqlIdent::wrap(PUBLIC_ROLE.into()), None);
-        let revoked = is_revoked.then(public).into_iter().map(|change| (false, change));
-        let granted = of_object(&of_database).into_iter().chain(of_object(&of_schema)).map(|change| (true, change));
-        let changes: Vec<_> = revoked.chain(granted).collect();
+        let revoke_from_public = is_private.then(public).into_iter().map(|change| (false, change));
+        let default_grants = privileges_on_object(&database_defaults)
+            .into_iter()
+            .chain(privileges_on_object(&schema_defaults))
+            .map(|change| (true, change));
+        let changes: Vec<_> = revoke_from_public.chain(default_grants).collect();
         for (is_grant, (role, privileges)) in changes {
             let (at, object, roles) = (start_offset(node), object.clone(), vec![role]);
             self.grants.push(Grant { at, is_grant, with_grant_option: false, object, privileges, roles });
         }
     }
 
-    /// Compares default privileges with the grants on all objects. Grants to the owner are ignored.
+    /// Adapts default privileges and grants to the meaning of a definition, in which default privileges apply to all
+    /// objects. Default privileges of the owner are removed.
     pub(super) fn resolve_default_privileges(&mut self, owner: Option<&str>) {
         let Some(at) = self.default_privileges_at else { return };
         let namespaces = self.schema.schemas.values_mut().map(|namespace| &mut namespace.default_privileges);
@@ -143,15 +148,18 @@ impl Reader {
         }
         let defaults = self.schema.default_privileges.clone();
         let public = || SqlIdent::wrap(PUBLIC_ROLE.into());
+        // Functions and types that everyone may use need a grant if the default is private.
         if defaults.private_functions {
-            let open = self.schema.functions.values_mut().filter(|function| function.is_callable_by_everyone());
-            open.for_each(|function| drop(function.grants.insert(public(), [FunctionPrivilege::Execute].into())));
+            let open_functions =
+                self.schema.functions.values_mut().filter(|function| function.is_callable_by_everyone());
+            open_functions
+                .for_each(|function| drop(function.grants.insert(public(), [FunctionPrivilege::Execute].into())));
         }
         if defaults.private_types {
-            let open = self.schema.types.values_mut().filter(|kind| !kind.is_private());
-            open.for_each(|kind| drop(kind.rights_mut().0.insert(public(), [TypePrivilege::Usage].into())));
+            let open_types = self.schema.types.values_mut().filter(|kind| !kind.is_private());
+            open_types.for_each(|kind| drop(kind.rights_mut().0.insert(public(), [TypePrivilege::Usage].into())));
         }
-        // An object that lacks a default privilege would get it.
+        // In a definition, an object that lacks a default privilege would get it.
         for what in unmet_defaults::leave_out(&mut self.schema) {
             self.notes.push(Unsupported { at, what });
         }
@@ -163,15 +171,17 @@ type WordsOfRole = (SqlIdent, Option<BTreeSet<String>>);
 
 /// Returns the privileges of roles as the words of a GRANT.
 fn words<P: Privilege>(grants: &Grants<P>) -> Vec<WordsOfRole> {
-    let of_role = |privileges: &BTreeSet<P>| privileges.iter().map(|it| it.sql().to_ascii_lowercase()).collect();
-    grants.iter().map(|(role, privileges)| (role.clone(), Some(of_role(privileges)))).collect()
+    let names =
+        |privileges: &BTreeSet<P>| privileges.iter().map(|privilege| privilege.sql().to_ascii_lowercase()).collect();
+    grants.iter().map(|(role, privileges)| (role.clone(), Some(names(privileges)))).collect()
 }
 
 fn remove_role<P>(grants: &mut Grants<P>, role: Option<&str>) {
     grants.retain(|name, _| Some(name.as_str()) != role);
 }
 
-/// Changes default privileges as GRANT and REVOKE do.
+/// Changes default privileges as GRANT and REVOKE do. `is_global` is true for those of the whole database, in which two
+/// flags hold whether PUBLIC lost its rights on functions and types.
 fn change_defaults(
     defaults: &mut DefaultPrivileges,
     is_global: bool,

@@ -1,4 +1,4 @@
-//! `ALTER TABLE … DETACH PARTITION`: the partition becomes a plain table, with what it inherited.
+//! `ALTER TABLE … DETACH PARTITION`: the partition becomes a plain table with copies of all that it inherited.
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
@@ -34,13 +34,14 @@ impl Reader {
             return unsupported(node, what);
         }
         let mut table = Table { columns: self.schema.columns_of(&name), partition_of: None, ..partition };
-        let inherited = parent.checks.iter().filter(|(_, check)| !check.no_inherit);
-        for (key, check) in inherited {
-            table.checks.entry(key.clone()).or_insert_with(|| check.clone());
+        let inherited_checks = parent.checks.iter().filter(|(_, check)| !check.no_inherit);
+        for (check_name, check) in inherited_checks {
+            table.checks.entry(check_name.clone()).or_insert_with(|| check.clone());
         }
-        for (key, foreign_key) in &parent.foreign_keys {
-            table.foreign_keys.entry(key.clone()).or_insert_with(|| foreign_key.clone());
+        for (key_name, foreign_key) in &parent.foreign_keys {
+            table.foreign_keys.entry(key_name.clone()).or_insert_with(|| foreign_key.clone());
         }
+        // The server gave default names to the partition's copies of keys and indexes.
         if !parent.primary_key.is_empty() {
             self.require_default_name(&name, &default_key_name(&name), node)?;
             table.primary_key.clone_from(&parent.primary_key);
@@ -76,7 +77,8 @@ impl Reader {
         Ok(())
     }
 
-    /// Refuses an inherited index whose default name another relation has: the server chose a different one.
+    /// Refuses the default name of an inherited key or index if another relation has it: the server chose a different
+    /// one.
     fn require_default_name(&self, table: &ObjectName, key: &SqlName, node: &SyntaxNode) -> Parsed<()> {
         match self.is_relation_name_taken(&table.in_same_schema(key)) {
             true => unsupported(

@@ -9,8 +9,9 @@ use super::tree::{Parsed, Parts, ident, object_name, start_offset, string_conten
 use crate::database::lexer::{self, Token, TokenKind};
 use crate::database::model::*;
 
-/// Conditions of EXCEPTION that the server raises for an object that exists.
-const CONDITIONS: [&str; 9] = [
+/// Words between WHEN and THEN in a handler of EXCEPTION that ignores the error about an existing object: names of
+/// errors, and the `or` between them.
+const HANDLER_WORDS: [&str; 9] = [
     "duplicate_object",
     "duplicate_table",
     "duplicate_column",
@@ -22,12 +23,13 @@ const CONDITIONS: [&str; 9] = [
     "or",
 ];
 
-/// The statements of a block, as ranges of its text, and the conditions with which they run.
+/// The statements of a `DO` block, and the conditions under which they run.
 struct Block {
     /// The text with blanks in place of everything other than the statements.
     statements: String,
-    /// Whether EXCEPTION ignores an error, with which the server undoes all statements of the block.
+    /// Whether a handler of EXCEPTION ignores errors. After an error, the server undoes all statements of the block.
     has_handler: bool,
+    /// Whether a statement is inside of `IF NOT EXISTS (…) THEN`.
     has_condition: bool,
     /// The strings in the conditions of IF.
     strings_in_conditions: BTreeSet<String>,
@@ -39,17 +41,18 @@ impl Block {
         self.has_handler || self.has_condition
     }
 
-    /// Reads the text of a block; `None` for a block of any other form.
+    /// Reads the text of a block: BEGIN, statements, also inside of `IF NOT EXISTS (…) THEN … END IF`, handlers after
+    /// EXCEPTION, END. Returns `None` if the block has other parts.
     fn read(text: &str) -> Option<Block> {
-        let all = lexer::tokens(text).ok()?;
-        let tokens: Vec<&Token> = all.iter().filter(|token| token.kind != TokenKind::Comment).collect();
+        let all_tokens = lexer::tokens(text).ok()?;
+        let tokens: Vec<&Token> = all_tokens.iter().filter(|token| token.kind != TokenKind::Comment).collect();
         let is_word = |token: &Token, word: &str| token.text.eq_ignore_ascii_case(word);
         let words_at = |at: usize, words: &[&str]| {
             words.iter().enumerate().all(|(i, word)| tokens.get(at + i).is_some_and(|token| is_word(token, word)))
         };
         let end = tokens.iter().rposition(|token| is_word(token, "end"))?;
-        let is_at_end = tokens[end + 1..].iter().all(|token| token.text == ";");
-        if !words_at(0, &["begin"]) || !is_at_end {
+        let is_last_word = tokens[end + 1..].iter().all(|token| token.text == ";");
+        if !words_at(0, &["begin"]) || !is_last_word {
             return None;
         }
         let mut block = Block {
@@ -61,17 +64,22 @@ impl Block {
         let mut body_end = end;
         if let Some(exception) = tokens.iter().position(|token| is_word(token, "exception")).filter(|at| *at < end) {
             block.has_handler = true;
-            is_ignoring_handler(&tokens[exception + 1..end]).then_some(())?;
+            if !is_ignoring_handler(&tokens[exception + 1..end]) {
+                return None;
+            }
             body_end = exception;
         }
-        let mut removed = vec![(0, tokens[0].at + tokens[0].text.len()), (tokens[body_end].at, text.len())];
+        // Byte ranges without statements: the text up to BEGIN, and from EXCEPTION or the last END on.
+        let mut blank_ranges = vec![(0, tokens[0].at + tokens[0].text.len()), (tokens[body_end].at, text.len())];
         let mut at = 1;
         while at < body_end {
             let begins_statement = at == 1 || tokens[at - 1].text == ";" || is_word(tokens[at - 1], "then");
-            let to = if begins_statement && words_at(at, &["if", "not", "exists", "("]) {
+            let last_blank = if begins_statement && words_at(at, &["if", "not", "exists", "("]) {
                 let then = (at..body_end).find(|at| is_word(tokens[*at], "then"))?;
                 // A further condition after the bracket may be false on a new server.
-                is_one_bracket(&tokens[at + 3..then]).then_some(())?;
+                if !is_one_bracket(&tokens[at + 3..then]) {
+                    return None;
+                }
                 block.has_condition = true;
                 let strings = tokens[at..then].iter().filter(|token| token.kind == TokenKind::Literal);
                 block.strings_in_conditions.extend(strings.map(|token| token.text.trim_matches('\'').to_lowercase()));
@@ -82,10 +90,10 @@ impl Block {
                 at += 1;
                 continue;
             };
-            removed.push((tokens[at].at, tokens[to].at + tokens[to].text.len()));
-            at = to + 1;
+            blank_ranges.push((tokens[at].at, tokens[last_blank].at + tokens[last_blank].text.len()));
+            at = last_blank + 1;
         }
-        for (from, to) in removed {
+        for (from, to) in blank_ranges {
             block.statements.replace_range(from..to, &" ".repeat(to - from));
         }
         Some(block)
@@ -105,16 +113,16 @@ fn is_one_bracket(tokens: &[&Token]) -> bool {
 /// Returns whether the handlers of EXCEPTION only ignore the error: `WHEN duplicate_object THEN null;`.
 fn is_ignoring_handler(tokens: &[&Token]) -> bool {
     let words: Vec<String> = tokens.iter().map(|token| token.text.to_ascii_lowercase()).collect();
-    let mut rest = words.as_slice();
-    while let [first, after @ ..] = rest {
+    let mut handlers = words.as_slice();
+    while let [first, after @ ..] = handlers {
         let Some(then) = after.iter().position(|word| word == "then").filter(|_| first == "when") else { return false };
-        if !after[..then].iter().all(|word| CONDITIONS.contains(&word.as_str())) {
+        if !after[..then].iter().all(|word| HANDLER_WORDS.contains(&word.as_str())) {
             return false;
         }
         let handler = &after[then + 1..];
         let Some(end) = handler.iter().position(|word| word == ";") else { return false };
         match handler[..end].iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-            [] | ["null"] | ["raise", "notice", ..] => rest = &handler[end + 1..],
+            [] | ["null"] | ["raise", "notice", ..] => handlers = &handler[end + 1..],
             _ => return false,
         }
     }
@@ -122,13 +130,13 @@ fn is_ignoring_handler(tokens: &[&Token]) -> bool {
 }
 
 impl Reader {
-    /// Returns the statements of a block that creates objects, each with whether it runs only if its object does not
-    /// exist.
+    /// Returns the statements of a block that creates objects. The `bool` is true if the statement runs only if its
+    /// object does not exist.
     pub(super) fn statements_of_do_block(node: &SyntaxNode) -> Parsed<Vec<(SyntaxNode, bool)>> {
         let mut parts = Parts::of(node);
         let body = parts.require(SyntaxKind::LITERAL)?;
         let text = string_content(&body)?;
-        let refused = || {
+        let refusal = || {
             unsupported(
                 node,
                 "nself can represent a `DO` block only if it creates objects, also `IF NOT EXISTS`; write its statements without \
@@ -136,16 +144,18 @@ impl Reader {
             )
         };
         let is_dollar_quoted = tokens(&body).next().is_some_and(|token| token.text().starts_with('$'));
-        let has_language = parts.take_rest().iter().any(|part| {
+        let has_other_language = parts.take_rest().iter().any(|part| {
             !tokens(part).any(|token| token.text().trim_matches(['\'', '"']).eq_ignore_ascii_case("plpgsql"))
         });
-        let Some(block) = Block::read(&text).filter(|_| is_dollar_quoted && !has_language) else { return refused() };
-        // Blanks before the statements keep their places.
+        let Some(block) = Block::read(&text).filter(|_| is_dollar_quoted && !has_other_language) else {
+            return refusal();
+        };
+        // Blanks before the text of the block give its statements the byte offsets that they have in the file.
         let tag_length = body.text().to_string()[1..].find('$').map_or(0, |end| end + 2);
         let offset = start_offset(&body) + tag_length;
         let parsed = SourceFile::parse(&format!("{}{}", " ".repeat(offset), block.statements));
         if !parsed.errors().is_empty() {
-            return refused();
+            return refusal();
         }
         let statements: Vec<SyntaxNode> = parsed.tree().syntax().children().collect();
         // A condition about a different object could be false on a new server.
@@ -153,15 +163,19 @@ impl Reader {
             !block.has_condition
                 || created_name(statement).is_some_and(|name| block.strings_in_conditions.contains(&name))
         };
-        let real: Vec<&SyntaxNode> =
+        let non_empty_statements: Vec<&SyntaxNode> =
             statements.iter().filter(|statement| statement.kind() != SyntaxKind::EMPTY_STMT).collect();
-        // A guarded statement with several actions exists in part, and a handler undoes other statements of the block.
+        // Of a guarded statement with several actions, a part may exist already. If a handler catches an error, the
+        // server undoes the other statements of the block, too.
         let is_whole = |statement: &SyntaxNode| !block.is_guarded() || actions(statement).count() < 2;
-        let is_alone = !block.has_handler || real.len() < 2;
-        match is_alone && real.iter().all(|statement| creates(statement) && is_about(statement) && is_whole(statement))
+        let is_alone = !block.has_handler || non_empty_statements.len() < 2;
+        match is_alone
+            && non_empty_statements
+                .iter()
+                .all(|statement| creates(statement) && is_about(statement) && is_whole(statement))
         {
             true => Ok(statements.into_iter().map(|statement| (statement, block.is_guarded())).collect()),
-            false => refused(),
+            false => refusal(),
         }
     }
 
@@ -207,7 +221,7 @@ impl Reader {
     }
 }
 
-/// Returns whether a statement creates something, or changes nothing that exists.
+/// Returns whether a statement only creates objects, or adds columns and constraints to a table.
 fn creates(statement: &SyntaxNode) -> bool {
     use SyntaxKind::*;
     match statement.kind() {
@@ -247,6 +261,6 @@ fn created_name(statement: &SyntaxNode) -> Option<String> {
         _ => return None,
     };
     let part = |kind: SyntaxKind| statement.descendants().find(|part| part.kind() == kind);
-    let named = part(kind).or_else(|| part(TABLE_RELATION_NAME))?;
-    tokens(&named).last().map(|token| token.text().trim_matches('"').to_lowercase())
+    let name_node = part(kind).or_else(|| part(TABLE_RELATION_NAME))?;
+    tokens(&name_node).last().map(|token| token.text().trim_matches('"').to_lowercase())
 }

@@ -22,7 +22,8 @@ impl DropOptions {
         DropOptions { if_exists, cascade }
     }
 
-    /// Returns an error for a missing object, unless IF EXISTS is given.
+    /// Returns an error for a missing object, unless the options have IF EXISTS. `what` names the object:
+    /// ``table `orders` ``.
     pub fn missing(self, node: &SyntaxNode, what: &str) -> Parsed<()> {
         if self.if_exists { Ok(()) } else { unsupported(node, format!("there is no {what}")) }
     }
@@ -57,6 +58,7 @@ impl Reader {
         parts.refuse_rest_except(keywords)
     }
 
+    /// Drops one object. `kind` is the kind of the statement, such as DROP_TABLE.
     fn drop_object(&mut self, kind: SyntaxKind, reference: &SyntaxNode, options: DropOptions) -> Parsed<()> {
         use SyntaxKind::*;
         match kind {
@@ -64,8 +66,8 @@ impl Reader {
             DROP_SCHEMA => self.drop_schema(&ident(reference)?, reference, options),
             DROP_EXTENSION => {
                 let name = path(reference).concat();
-                let found = self.schema.extensions.iter().find(|extension| extension.as_str() == name).cloned();
-                match found {
+                let extension = self.schema.extensions.iter().find(|extension| extension.as_str() == name).cloned();
+                match extension {
                     Some(_) if options.cascade => {
                         unsupported(reference, "CASCADE may also drop other objects; drop them by name first")
                     }
@@ -91,16 +93,18 @@ impl Reader {
         }
     }
 
+    /// Drops a table and its partitions. CASCADE also drops foreign keys that refer to them, and is refused if it could
+    /// drop a part of a different object.
     fn drop_table(&mut self, name: &ObjectName, node: &SyntaxNode, options: DropOptions) -> Parsed<()> {
         if !self.schema.tables.contains_key(name) {
             return options.missing(node, &format!("table `{name}`"));
         }
         self.require_no_pending_attachment(name, node)?;
-        let is_foreign = |(other, table): &(&ObjectName, &Table)| {
+        let refers_to_table = |(other, table): &(&ObjectName, &Table)| {
             *other != name && table.foreign_keys.values().any(|key| key.references.table == *name)
         };
         if !options.cascade
-            && let Some((other, _)) = self.schema.tables.iter().find(is_foreign)
+            && let Some((other, _)) = self.schema.tables.iter().find(refers_to_table)
         {
             return unsupported(node, format!("a foreign key of {other} refers to it; drop the key first"));
         }
@@ -109,6 +113,7 @@ impl Reader {
                 self.remove_foreign_keys(|key| key.references.table == table);
             }
             self.remove_table(&table);
+            // Without the table, only parts of other objects can mention it.
             if options.cascade {
                 self.require_no_dependent(&table, node)?;
             }
@@ -116,7 +121,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Removes a table with its sequences, and what the file said about it.
+    /// Removes a table with its sequences, grants, recorded places and unresolved foreign keys.
     fn remove_table(&mut self, name: &ObjectName) {
         let Some(table) = self.schema.tables.remove(name) else { return };
         self.declared_at.remove(&format!("tables.{name}"));
@@ -125,17 +130,17 @@ impl Reader {
         }
         self.foreign_keys_to_primary_key.retain(|(_, table, _)| table != name);
         self.remove_owned_sequences(|owner| owner.table == *name);
-        self.forget_relation(name);
+        self.remove_grants_on_relation(name);
     }
 
     /// Removes the sequences that belong to certain columns.
     pub(super) fn remove_owned_sequences(&mut self, is_owner: impl Fn(&ColumnOf) -> bool) {
         let is_owned = |sequence: &Sequence| sequence.owned_by.as_ref().is_some_and(&is_owner);
-        let owned = self.schema.sequences.iter().filter(|(_, sequence)| is_owned(sequence));
-        for name in owned.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+        let owned_sequences = self.schema.sequences.iter().filter(|(_, sequence)| is_owned(sequence));
+        for name in owned_sequences.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
             self.schema.sequences.remove(&name);
             self.declared_at.remove(&format!("sequences.{name}"));
-            self.forget_relation(&name);
+            self.remove_grants_on_relation(&name);
         }
     }
 
@@ -146,8 +151,8 @@ impl Reader {
         }
     }
 
-    /// Forgets the grants on a table, view or sequence.
-    fn forget_relation(&mut self, name: &ObjectName) {
+    /// Removes the grants on a table, view or sequence and its columns.
+    fn remove_grants_on_relation(&mut self, name: &ObjectName) {
         self.grants.retain(|grant| match &grant.object {
             GrantObject::Relation(other) | GrantObject::Column(other, _) | GrantObject::Sequence(other) => {
                 other != name
@@ -164,10 +169,11 @@ impl Reader {
         for index in view.indexes.keys() {
             self.declared_at.remove(&format!("indexes.{}", name.in_same_schema(index)));
         }
-        self.forget_relation(name);
+        self.remove_grants_on_relation(name);
         if options.cascade { self.require_no_dependent(name, node) } else { Ok(()) }
     }
 
+    /// Drops an index of a table or materialised view, but not the index of a constraint.
     fn drop_index(&mut self, name: &ObjectName, node: &SyntaxNode, options: DropOptions) -> Parsed<()> {
         let tables = self.schema.tables.iter_mut().map(|(owner, table)| (owner, &mut table.indexes));
         let views = self.schema.views.iter_mut().map(|(owner, view)| (owner, &mut view.indexes));
@@ -187,10 +193,11 @@ impl Reader {
             return options.missing(node, &format!("sequence `{name}`"));
         }
         self.declared_at.remove(&format!("sequences.{name}"));
-        self.forget_relation(name);
+        self.remove_grants_on_relation(name);
         if options.cascade { self.require_no_mention(name, node) } else { Ok(()) }
     }
 
+    /// Drops a type or domain. CASCADE is refused if an object uses the type.
     fn drop_type(&mut self, name: &ObjectName, node: &SyntaxNode, options: DropOptions) -> Parsed<()> {
         if self.schema.types.remove(name).is_none() {
             return options.missing(node, &format!("type `{name}`"));
@@ -206,6 +213,7 @@ impl Reader {
         Ok(())
     }
 
+    /// Drops a function. CASCADE is refused if a trigger or a stored text uses the function.
     fn drop_function(&mut self, node: &SyntaxNode, options: DropOptions) -> Parsed<()> {
         let name = self.function_key(node)?;
         if self.function_of_signature(node).is_err() {
@@ -215,7 +223,9 @@ impl Reader {
             let tables = self.schema.tables.iter().map(|(owner, table)| (owner, &table.triggers));
             let views = self.schema.views.iter().map(|(owner, view)| (owner, &view.triggers));
             let mut owners = tables.chain(views);
-            if let Some((table, _)) = owners.find(|(_, all)| all.values().any(|trigger| trigger.function == name)) {
+            if let Some((table, _)) =
+                owners.find(|(_, triggers)| triggers.values().any(|trigger| trigger.function == name))
+            {
                 return unsupported(node, format!("CASCADE also drops a trigger of {table}; drop the trigger first"));
             }
             self.require_no_mention(&name, node)?;
@@ -235,6 +245,7 @@ impl Reader {
             return unsupported(node, format!("it contains `{object}`; drop the objects of the schema first"));
         }
         self.grants.retain(|grant| !matches!(&grant.object, GrantObject::Schema(other) if other == name));
+        // The schema `public` exists on every server, also without an entry in the definition.
         match self.schema.schemas.remove(name) {
             None if name.as_str() != PUBLIC_SCHEMA => options.missing(node, &format!("schema `{name}`")),
             _ => Ok(()),

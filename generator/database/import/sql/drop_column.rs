@@ -43,7 +43,7 @@ impl Reader {
         self.remove_foreign_keys(refers_to_column);
         for name in &tables {
             if let Some(table) = self.schema.tables.get_mut(name) {
-                let dropped_indexes = without_column(table, &column);
+                let dropped_indexes = remove_column_and_dependents(table, &column);
                 for index in dropped_indexes {
                     self.declared_at.remove(&format!("indexes.{}", name.in_same_schema(&index)));
                 }
@@ -57,7 +57,8 @@ impl Reader {
         Ok(())
     }
 
-    /// Refuses to drop a column that other parts of its table use, which the server would not drop, or drop by CASCADE.
+    /// Refuses to drop a column that a generated column, policy or trigger of its table uses: the server would refuse
+    /// it, too, or also drop this part by CASCADE.
     fn require_unused_column(&mut self, name: &ObjectName, column: &SqlName, node: &SyntaxNode) -> Parsed<()> {
         let column_set: BTreeSet<SqlName> = [column.clone()].into();
         let uses = |text: &Expression| mentions_column(text.as_str(), &column_set);
@@ -68,9 +69,9 @@ impl Reader {
             .triggers
             .iter()
             .find(|(_, trigger)| trigger.update_of.contains(column) || trigger.condition.iter().any(uses));
-        let names = generated.map(|(name, _)| format!("the column {name}"));
-        let names = names.or_else(|| policy.map(|(name, _)| format!("the policy {name}")));
-        match names.or_else(|| trigger.map(|(name, _)| format!("the trigger {name}"))) {
+        let part = generated.map(|(name, _)| format!("the column {name}"));
+        let part = part.or_else(|| policy.map(|(name, _)| format!("the policy {name}")));
+        match part.or_else(|| trigger.map(|(name, _)| format!("the trigger {name}"))) {
             Some(part) => unsupported(node, format!("{part} uses the column `{column}`; drop it first")),
             None => Ok(()),
         }
@@ -87,7 +88,7 @@ impl Reader {
         let table = self.table(name, node)?;
         let key_name = primary_key_name(name, table);
         table.constraint_comments.remove(&constraint);
-        // The columns of a key to which foreign keys can refer.
+        // The columns of a primary key or unique constraint, to which foreign keys can refer.
         let mut key_columns = table.uniques.remove(&constraint).map(|unique| unique.columns);
         if !table.primary_key.is_empty() && key_name == constraint {
             key_columns = Some(table.take_primary_key());
@@ -111,7 +112,7 @@ impl Reader {
 }
 
 /// Removes a column from a table, with the keys, checks and indexes that use it. Returns the names of the indexes.
-fn without_column(table: &mut Table, column: &SqlName) -> Vec<SqlName> {
+fn remove_column_and_dependents(table: &mut Table, column: &SqlName) -> Vec<SqlName> {
     let column_set: BTreeSet<SqlName> = [column.clone()].into();
     let uses = |text: &Expression| mentions_column(text.as_str(), &column_set);
     table.columns.remove(column);
@@ -129,9 +130,9 @@ fn without_column(table: &mut Table, column: &SqlName) -> Vec<SqlName> {
         let is_part = |part: &IndexColumn| part.column.as_ref() == Some(column) || part.expression.iter().any(uses);
         index.columns.iter().any(is_part) || index.include.contains(column) || index.predicate.iter().any(uses)
     };
-    let dropped: Vec<SqlName> =
+    let dropped_indexes: Vec<SqlName> =
         table.indexes.iter().filter(|(_, index)| index_uses(index)).map(|(name, _)| name.clone()).collect();
-    table.indexes.retain(|name, _| !dropped.contains(name));
+    table.indexes.retain(|name, _| !dropped_indexes.contains(name));
     if let ReplicaIdentity::Index(name) = &table.replica_identity
         && !table.indexes.contains_key(name)
         && !table.uniques.contains_key(name)
@@ -139,5 +140,5 @@ fn without_column(table: &mut Table, column: &SqlName) -> Vec<SqlName> {
         // The table has no identity then, and pg_dump prints none.
         table.replica_identity = ReplicaIdentity::Default;
     }
-    dropped
+    dropped_indexes
 }

@@ -1,4 +1,4 @@
-//! Extensions.
+//! `CREATE EXTENSION` and `ALTER EXTENSION`.
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
@@ -26,6 +26,7 @@ impl Reader {
         unsupported(&action, format!("nself cannot represent `{keywords}`"))
     }
 
+    /// Reads CREATE EXTENSION.
     pub(super) fn create_extension(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
         parts.take_node(SyntaxKind::IF_NOT_EXISTS);
@@ -55,8 +56,8 @@ impl Reader {
                 format!("the version of the extension `{name}` is left out: the server chooses one"),
             );
         }
-        let needed = if parts.take_token("CASCADE") { extensions_needed_by(&name) } else { &[] };
-        for name in needed.iter().copied().chain([name.as_str()]) {
+        let needed_extensions = if parts.take_token("CASCADE") { extensions_needed_by(&name) } else { &[] };
+        for name in needed_extensions.iter().copied().chain([name.as_str()]) {
             // Every database has plpgsql without a statement.
             if name != "plpgsql" {
                 let name = ExtensionName::new(name);
@@ -68,7 +69,7 @@ impl Reader {
     }
 }
 
-/// Returns the extensions that the server creates with one by CASCADE.
+/// Returns the further extensions that `CREATE EXTENSION name CASCADE` creates.
 fn extensions_needed_by(name: &str) -> &'static [&'static str] {
     match name {
         "earthdistance" => &["cube"],

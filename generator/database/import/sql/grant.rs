@@ -45,6 +45,7 @@ impl Reader {
                     });
                 }
             }
+            // `GRANT SELECT (id) ON orders` has privileges on columns only.
             let only_on_columns = privileges.as_ref().is_some_and(BTreeSet::is_empty);
             if only_on_columns {
                 continue;
@@ -67,7 +68,8 @@ impl Reader {
         Ok(())
     }
 
-    /// Returns the keys of the functions or procedures, by the kind of the node, in schemas.
+    /// Returns the keys of the functions in schemas that a node ALL FUNCTIONS, ALL PROCEDURES or ALL ROUTINES means.
+    /// `kind` is the kind of the node.
     fn functions_in_schemas(&self, kind: SyntaxKind, schemas: &[SqlName]) -> impl Iterator<Item = ObjectName> {
         let includes = move |(key, function): &(&ObjectName, &Function)| {
             let is_kind = match kind {
@@ -80,7 +82,7 @@ impl Reader {
         self.schema.functions.iter().filter(includes).map(|(key, _)| key.clone())
     }
 
-    /// Reads the objects after ON.
+    /// Returns the objects that the clause `on` names. ALL TABLES IN SCHEMA and the like mean the objects so far.
     fn grant_objects(&self, on: &SyntaxNode) -> Parsed<Vec<GrantObject>> {
         use SyntaxKind::*;
         let target = Parts::of(on).take_any()?;
@@ -144,7 +146,7 @@ impl Reader {
     }
 }
 
-/// Takes WITH GRANT OPTION or GRANT OPTION FOR; returns whether one of them is there.
+/// Takes WITH GRANT OPTION of GRANT, or GRANT OPTION FOR of REVOKE; returns whether the statement has one.
 fn take_grant_option(parts: &mut Parts) -> Parsed<bool> {
     use SyntaxKind::*;
     if let Some(clause) = parts.take_node(GRANT_WITH_CLAUSE) {

@@ -1,4 +1,4 @@
-//! Owners and grants are resolved after the whole file has been read: a grant to the owner is ignored, and a later
+//! Resolves owners and grants after the whole file has been read: grants to the owner are ignored, and a later
 //! statement may name the owner.
 
 use super::access::change_privileges;
@@ -9,7 +9,7 @@ use crate::database::model::*;
 use crate::values::{Checked, SqlIdent};
 
 impl Reader {
-    /// Resolves owners and grants.
+    /// Applies the recorded grants to the schema, and reports objects that belong to several owners.
     pub(super) fn resolve_grants(&mut self) {
         let owners: Vec<(String, usize)> = std::mem::take(&mut self.owners).into_iter().collect();
         match owners.as_slice() {
@@ -18,9 +18,9 @@ impl Reader {
                 at: *at,
                 what: format!("the owner `{owner}` is left out: everything belongs to the owner of the database"),
             }),
-            conflicting => {
-                let names: Vec<&str> = conflicting.iter().map(|(name, _)| name.as_str()).collect();
-                for (_, at) in &conflicting[1..] {
+            several_owners => {
+                let names: Vec<&str> = several_owners.iter().map(|(name, _)| name.as_str()).collect();
+                for (_, at) in &several_owners[1..] {
                     let what = format!(
                         "objects belong to several roles: {}; a database can have only one owner",
                         names.join(", ")
@@ -43,7 +43,7 @@ impl Reader {
         for (name, function) in &mut self.schema.functions {
             let public_may_execute = !self.revoked_functions.contains(name);
             if public_may_execute && !function.is_callable_by_everyone() {
-                // A definition with grants on a function revokes the default right of PUBLIC, so the right must be
+                // Other grants on a function in a definition revoke the default right of PUBLIC, so the right must be
                 // granted explicitly.
                 let public = SqlIdent::wrap(PUBLIC_ROLE.into());
                 function.grants.entry(public).or_default().insert(FunctionPrivilege::Execute);
@@ -80,7 +80,7 @@ impl Reader {
             GrantObject::Function(_) | GrantObject::Type(_) | GrantObject::Column(..) => return Some(remaining),
         };
         let is_plain_grant = grant.is_grant && !grant.with_grant_option;
-        if let (true, Some(privileges)) = (is_plain_grant, &mut remaining.privileges) {
+        if is_plain_grant && let Some(privileges) = &mut remaining.privileges {
             privileges.retain(|privilege| !self.service_rights.contains(target, role, privilege));
             if privileges.is_empty() {
                 return None;
@@ -91,7 +91,8 @@ impl Reader {
 
     /// Applies a GRANT or REVOKE for a role to the schema.
     fn apply_grant(&mut self, grant: &Grant, role: &SqlIdent) -> Result<(), String> {
-        let not_found = |name: &ObjectName| format!("GRANT or REVOKE names the object `{name}`, which does not exist");
+        let missing_object =
+            |name: &ObjectName| format!("GRANT or REVOKE names the object `{name}`, which does not exist");
         match &grant.object {
             GrantObject::Relation(name) => {
                 if let Some(table) = self.schema.tables.get_mut(name) {
@@ -111,7 +112,7 @@ impl Reader {
                 } else if let Some(sequence) = self.schema.sequences.get_mut(name) {
                     grant.apply(&mut sequence.grants, &mut sequence.grant_options, role)
                 } else {
-                    self.apply_to_identity(grant, name, role).unwrap_or_else(|| Err(not_found(name)))
+                    self.apply_to_identity(grant, name, role).unwrap_or_else(|| Err(missing_object(name)))
                 }
             }
             GrantObject::Column(name, column) => {
@@ -125,18 +126,18 @@ impl Reader {
                 // A partition declares only columns that differ, so a column that it inherits is declared now.
                 let inherited = self.schema.columns_of(name).remove(column);
                 let inherited = inherited.ok_or_else(|| format!("{name} has no column `{column}`"))?;
-                let table = self.schema.tables.get_mut(name).ok_or_else(|| not_found(name))?;
+                let table = self.schema.tables.get_mut(name).ok_or_else(|| missing_object(name))?;
                 let column = table.columns.entry(column.clone()).or_insert(inherited);
                 grant.apply(&mut column.grants, &mut column.grant_options, role)
             }
             GrantObject::Sequence(name) => {
                 let Some(sequence) = self.schema.sequences.get_mut(name) else {
-                    return self.apply_to_identity(grant, name, role).unwrap_or_else(|| Err(not_found(name)));
+                    return self.apply_to_identity(grant, name, role).unwrap_or_else(|| Err(missing_object(name)));
                 };
                 grant.apply(&mut sequence.grants, &mut sequence.grant_options, role)
             }
             GrantObject::Function(name) => {
-                let function = self.schema.functions.get_mut(name).ok_or_else(|| not_found(name))?;
+                let function = self.schema.functions.get_mut(name).ok_or_else(|| missing_object(name))?;
                 if role.as_str() == PUBLIC_ROLE {
                     if grant.is_grant {
                         self.revoked_functions.remove(name);
@@ -148,7 +149,7 @@ impl Reader {
                 grant.apply(&mut function.grants, &mut function.grant_options, role)
             }
             GrantObject::Type(name) => {
-                let kind = self.schema.types.get_mut(name).ok_or_else(|| not_found(name))?;
+                let kind = self.schema.types.get_mut(name).ok_or_else(|| missing_object(name))?;
                 if role.as_str() == PUBLIC_ROLE {
                     kind.set_private(!grant.is_grant);
                     return Ok(());
@@ -163,6 +164,7 @@ impl Reader {
                 if is_default_right && includes_usage {
                     self.public_revoked_at = (!grant.is_grant).then_some(grant.at);
                 }
+                // Without an entry for `public`, there are no other rights to revoke.
                 if is_default_right && !grant.is_grant && !self.schema.schemas.contains_key(name) {
                     return Ok(());
                 }
@@ -202,8 +204,8 @@ impl Grant {
             self.privileges.as_ref().is_none_or(|words| words.contains(&privilege.sql().to_ascii_lowercase()))
         };
         // REVOKE GRANT OPTION FOR revokes only the right to grant.
-        let changed = [Some(options), (!self.with_grant_option).then_some(grants)];
-        for grants in changed.into_iter().flatten() {
+        let affected_grants = [Some(options), (!self.with_grant_option).then_some(grants)];
+        for grants in affected_grants.into_iter().flatten() {
             if let Some(privileges) = grants.get_mut(role) {
                 privileges.retain(|privilege| !is_revoked(privilege));
             }

@@ -45,21 +45,24 @@ impl Reader {
         Ok(())
     }
 
-    /// Removes the index of each partition that the server uses for a new index of the partitioned table.
+    /// Removes from each partition the index that the server attaches to a new index of the partitioned table: of those
+    /// with the same structure, the one that was declared first.
     fn take_indexes_of_partitions(&mut self, partitioned: &ObjectName, index: &Index) {
-        let is_partition = |table: &Table| table.partition_of.as_ref().is_some_and(|it| it.table == *partitioned);
+        let is_partition =
+            |table: &Table| table.partition_of.as_ref().is_some_and(|partition| partition.table == *partitioned);
         let partitions = self.schema.tables.iter().filter(|(_, table)| is_partition(table));
         let partitions: Vec<ObjectName> = partitions.map(|(name, _)| name.clone()).collect();
         for partition in partitions {
-            let place = |key: &SqlName| format!("indexes.{}", partition.in_same_schema(key));
+            let declaration = |name: &SqlName| format!("indexes.{}", partition.in_same_schema(name));
             let indexes = self.schema.tables.get(&partition).into_iter().flat_map(|table| &table.indexes);
-            let equal = indexes
-                .filter(|(_, other)| other.comment.is_none() && other.structure(false) == index.structure(false));
-            let taken = equal.map(|(key, _)| key).min_by_key(|key| self.declared_at.get(&place(key))).cloned();
-            match (taken, self.schema.tables.get_mut(&partition)) {
-                (Some(key), Some(table)) => {
-                    table.indexes.remove(&key);
-                    self.declared_at.remove(&place(&key));
+            let equal_indexes = indexes
+                .filter(|(_, other)| other.comment.is_none() && other.structure(false) == index.structure(false))
+                .map(|(name, _)| name);
+            let attached_index = equal_indexes.min_by_key(|name| self.declared_at.get(&declaration(name))).cloned();
+            match (attached_index, self.schema.tables.get_mut(&partition)) {
+                (Some(name), Some(table)) => {
+                    table.indexes.remove(&name);
+                    self.declared_at.remove(&declaration(&name));
                 }
                 _ => self.take_indexes_of_partitions(&partition, index),
             }
@@ -84,7 +87,7 @@ fn read_index(parts: &mut Parts) -> Parsed<(Index, Vec<String>)> {
         clause.refuse_rest_except("USING")?;
     }
     let mut name_parts = Vec::new();
-    // The parser uses the node of PARTITION BY for the columns of an index too.
+    // The parser gives the columns of an index the same kind of node as those of PARTITION BY.
     let mut list = Parts::of(&parts.require(PARTITION_ITEM_LIST)?);
     for item in list.take_all(PARTITION_ITEM) {
         name_parts.push(default_name_part(&Parts::of(&item).take_any()?));
@@ -106,7 +109,7 @@ fn read_index(parts: &mut Parts) -> Parsed<(Index, Vec<String>)> {
     Ok((index, name_parts))
 }
 
-/// Reads INCLUDE.
+/// Reads the columns of INCLUDE.
 fn included_columns(node: &SyntaxNode) -> Parsed<Vec<SqlName>> {
     let mut clause = Parts::of(node);
     let mut list = Parts::of(&clause.require(SyntaxKind::PARTITION_ITEM_LIST)?);
@@ -132,12 +135,12 @@ fn number_repeated_parts(mut parts: Vec<String>) -> Vec<String> {
     parts
 }
 
-/// Returns the part of a default name for a column or expression: the name of the column or of the called function,
-/// else `expr`.
+/// Returns the part of a default name for a column or expression: the name of the column or of the called function
+/// (`lower` for `lower(name)`), else `expr`.
 pub fn default_name_part(node: &SyntaxNode) -> String {
     match node.kind() {
         SyntaxKind::COLLATE => {
-            Parts::of(node).take_any().map_or_else(|_| "expr".into(), |inner| default_name_part(&inner))
+            Parts::of(node).take_any().map_or_else(|_| "expr".into(), |value| default_name_part(&value))
         }
         SyntaxKind::NAME_REF => path(node).concat(),
         SyntaxKind::CALL_EXPR => {

@@ -7,14 +7,14 @@ use super::reader::Reader;
 use super::tree::{Parsed, Parts, Unsupported, leading_keywords, start_offset, tokens, unsupported};
 
 impl Reader {
-    /// Adds a note, once for all equal ones.
+    /// Adds a note, unless an equal one exists.
     pub(super) fn note_once(&mut self, node: &SyntaxNode, what: String) {
         if !self.notes.iter().any(|note| note.what == what) {
             self.notes.push(Unsupported { at: start_offset(node), what });
         }
     }
 
-    /// Leaves out a statement about roles or databases of the server.
+    /// Adds a note about a statement that is left out because it concerns roles or databases of the server.
     pub(super) fn note_server_statement(&mut self, node: &SyntaxNode) {
         let words = leading_keywords(node);
         let words = words.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
@@ -58,7 +58,8 @@ pub fn is_language_of_every_database(node: &SyntaxNode) -> bool {
         && tokens(node).any(|token| token.text().trim_matches('"').eq_ignore_ascii_case("plpgsql"))
 }
 
-/// Returns whether a statement changes or drops an object only if it exists, and the import accepts no such objects.
+/// Returns whether a statement has no effect: it changes or drops an object IF EXISTS, and the import accepts no
+/// statement that creates such an object.
 pub fn changes_nothing(node: &SyntaxNode) -> bool {
     use SyntaxKind::*;
     let kinds = [

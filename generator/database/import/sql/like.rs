@@ -13,20 +13,20 @@ use crate::database::model::*;
 const PROPERTIES: [&str; 9] =
     ["comments", "compression", "constraints", "defaults", "generated", "identity", "indexes", "statistics", "storage"];
 
-/// Returns the properties that are copied after all INCLUDING and EXCLUDING options are applied in their order.
+/// Returns the properties that LIKE copies: the options INCLUDING and EXCLUDING are applied in their order.
 fn included_properties(parts: &mut Parts) -> BTreeSet<String> {
     let mut included = BTreeSet::new();
     for option in parts.take_rest() {
         let word = tokens(&option).last().map(|token| token.text().to_ascii_lowercase()).unwrap_or_default();
-        let words: Vec<String> = match word.as_str() {
+        let properties: Vec<String> = match word.as_str() {
             "all" => PROPERTIES.iter().map(|property| (*property).to_owned()).collect(),
             _ => vec![word],
         };
-        for word in words {
+        for property in properties {
             if option.kind() == SyntaxKind::INCLUDING_PROPERTY {
-                included.insert(word);
+                included.insert(property);
             } else {
-                included.remove(&word);
+                included.remove(&property);
             }
         }
     }
@@ -96,17 +96,17 @@ impl Reader {
             target.primary_key_storage.clone_from(&source.primary_key_storage);
             target.primary_key_name = Some(name).filter(|name| *name != crate::database::ddl::default_key_name(table));
         }
-        let joined = |columns: &mut dyn Iterator<Item = &SqlName>| {
+        let joined_names = |columns: &mut dyn Iterator<Item = &SqlName>| {
             columns.map(ToString::to_string).collect::<Vec<_>>().join("_")
         };
         for unique in source.uniques.values() {
-            let part = joined(&mut unique.columns.iter().chain(&unique.include));
+            let part = joined_names(&mut unique.columns.iter().chain(&unique.include));
             let name = self.default_relation_name(table, Some(&part), "key", node)?;
             self.table(table, node)?.uniques.insert(name, unique.clone());
         }
         for index in source.indexes.values() {
             let columns = index.column_names().unwrap_or_default();
-            let part = joined(&mut columns.iter().chain(&index.include));
+            let part = joined_names(&mut columns.iter().chain(&index.include));
             let name = self.default_relation_name(table, Some(&part), "idx", node)?;
             let mut index = index.clone();
             index.comment = index.comment.filter(|_| included.contains("comments"));

@@ -1,5 +1,6 @@
-//! Imports the SQL of a schema, written by hand or printed by pg_dump. The parser Squawk makes a syntax tree; each
-//! statement becomes part of the model or is reported as unsupported, with its place.
+//! Imports the SQL of a schema, written by hand or printed by pg_dump. The parser Squawk turns the SQL into a syntax
+//! tree. Each statement becomes part of the model, is left out with a note, or is reported as unsupported with its
+//! place.
 
 mod access;
 mod alter;
@@ -105,7 +106,7 @@ pub fn read(text: &str) -> Result<Imported, Vec<ImportFinding>> {
 }
 
 impl Reader {
-    /// Reads all statements, unless the SQL has syntax errors or `problems` is not empty.
+    /// Reads all statements, unless the text has unsupported commands of psql or the SQL has syntax errors.
     fn read(text: &WithoutCommands) -> Reader {
         let parsed = SourceFile::parse(&text.sql);
         let copy = |problem: &Unsupported| Unsupported { at: problem.at, what: problem.what.clone() };
@@ -133,7 +134,7 @@ impl Reader {
         self.record_error(result);
     }
 
-    /// Reads a statement that creates and changes no object; `None` for all others.
+    /// Reads a statement that neither creates nor changes an object; `None` for other statements.
     fn read_statement_without_object(&mut self, node: &SyntaxNode) -> Option<Parsed<()>> {
         use SyntaxKind::*;
         match node.kind() {
@@ -159,6 +160,7 @@ impl Reader {
         Some(Ok(()))
     }
 
+    /// Calls the method that reads statements of the node's kind.
     fn dispatch(&mut self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         if let Some(result) = self.read_statement_without_object(node) {
@@ -274,13 +276,14 @@ impl Reader {
         if name.is_none_or(|name| tree::path(&name).len() > 1) || schema.as_deref() == Some(PUBLIC_SCHEMA) {
             return Ok(());
         }
-        let place = schema.as_ref().map_or("is empty".to_owned(), |schema| format!("begins with `{schema}`"));
+        let path_state = schema.as_ref().map_or("is empty".to_owned(), |schema| format!("begins with `{schema}`"));
         let what = format!(
-            "the search path {place}, so the server would not create this in public: write the schema before the name"
+            "the search path {path_state}, so the server would not create this in public: write the schema before the name"
         );
         unsupported(node, what)
     }
 
+    /// Reads CREATE SCHEMA.
     fn create_schema(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
         parts.take_node(SyntaxKind::IF_NOT_EXISTS);
@@ -292,7 +295,7 @@ impl Reader {
             schema_parts.refuse_rest_except("AUTHORIZATION")?;
             self.add_schema(name, node);
         }
-        // The name of the schema is that of its owner.
+        // `CREATE SCHEMA AUTHORIZATION role` names the schema after its owner.
         if let Some(clause) = parts.take_node(SyntaxKind::AUTHORIZATION_SCHEMA) {
             let mut clause = Parts::of(&clause);
             if let Some(role) = self.record_schema_owner(&mut clause)? {
@@ -303,14 +306,16 @@ impl Reader {
         parts.refuse_rest_except("CREATE SCHEMA ;")
     }
 
+    /// Adds a schema with its default privileges. `public` always exists.
     fn add_schema(&mut self, name: SqlName, node: &SyntaxNode) {
         if name.as_str() != PUBLIC_SCHEMA && !self.schema.schemas.contains_key(&name) {
             self.schema.schemas.insert(name.clone(), Namespace::default());
+            // Only default privileges of the whole database apply to a schema.
             self.grant_defaults(&GrantObject::Schema(name), "", node);
         }
     }
 
-    /// Takes the role after AUTHORIZATION, which owns a schema, and records it.
+    /// Takes the role after AUTHORIZATION, records it as an owner, and returns it; `None` if no role follows.
     fn record_schema_owner(&mut self, parts: &mut Parts) -> Parsed<Option<crate::values::SqlIdent>> {
         let reference = parts.take_node(SyntaxKind::ROLE_REF).or_else(|| parts.take_node(SyntaxKind::ROLE));
         let Some(reference) = reference else { return Ok(None) };

@@ -18,8 +18,10 @@ impl Reader {
         }
     }
 
+    /// Reads CREATE of an object, and stores its SQL.
     fn create_object(&mut self, node: &SyntaxNode) -> Parsed<()> {
-        // The definition has each object once, so its text has neither clause. Both are read below.
+        // The text of an object in a definition has neither clause, since the definition has each object once. Both are
+        // read below.
         let ignored = [SyntaxKind::OR_REPLACE, SyntaxKind::IF_NOT_EXISTS];
         let text: String = node
             .children_with_tokens()
@@ -52,11 +54,11 @@ impl Reader {
     ) -> Parsed<&mut SqlObject> {
         let text = without_comments(&node.text().to_string());
         // The text begins with the words of the class, such as TEXT SEARCH DICTIONARY.
-        let mut rest = text.as_str();
+        let mut reference = text.as_str();
         for word in class.words.split(' ') {
-            rest = rest.trim_start().get(word.len()..).unwrap_or_default();
+            reference = reference.trim_start().get(word.len()..).unwrap_or_default();
         }
-        self.object_of_text(class, rest, node)
+        self.object_of_text(class, reference, node)
     }
 
     /// Returns the object to which a text refers, such as `german` in `DROP COLLATION german`.
@@ -70,8 +72,8 @@ impl Reader {
 
     /// Reads DROP of one or several objects.
     fn drop_sql_object(&mut self, class: &'static ObjectClass, node: &SyntaxNode) -> Parsed<()> {
-        let has = |kind: SyntaxKind| node.children().any(|part| part.kind() == kind);
-        let (if_exists, cascade) = (has(SyntaxKind::IF_EXISTS), has(SyntaxKind::CASCADE));
+        let has_option = |kind: SyntaxKind| node.children().any(|part| part.kind() == kind);
+        let (if_exists, cascade) = (has_option(SyntaxKind::IF_EXISTS), has_option(SyntaxKind::CASCADE));
         let ignored = [SyntaxKind::IF_EXISTS, SyntaxKind::CASCADE, SyntaxKind::RESTRICT];
         let parts: Vec<SyntaxNode> = node.children().filter(|part| !ignored.contains(&part.kind())).collect();
         // DROP RULE has one rule in two nodes, its name and its table. DROP OPERATOR has one node, a list of operators.
@@ -124,7 +126,8 @@ impl Reader {
 }
 
 /// Rewrites a CREATE AGGREGATE in the old syntax, which has the type of its argument in the option BASETYPE, to the
-/// syntax with a list of arguments. Returns `None` for other statements.
+/// syntax with a list of arguments: `total (BASETYPE = integer, SFUNC = add)` becomes `total(integer) (SFUNC = add)`.
+/// Returns `None` for other statements.
 fn aggregate_with_argument_list(node: &SyntaxNode) -> Option<String> {
     use SyntaxKind::{AGGREGATE_NAME, ATTRIBUTE_LIST, ATTRIBUTE_OPTION, CREATE_AGGREGATE, PARAM_LIST};
     let child = |kind: SyntaxKind| node.children().find(|part| part.kind() == kind);
@@ -133,15 +136,15 @@ fn aggregate_with_argument_list(node: &SyntaxNode) -> Option<String> {
     }
     let options = child(ATTRIBUTE_LIST)?;
     let options = options.children().filter(|part| part.kind() == ATTRIBUTE_OPTION).map(|part| part.text().to_string());
-    let (base, others): (Vec<String>, Vec<String>) =
+    let (base_type, other_options): (Vec<String>, Vec<String>) =
         options.partition(|option| option.trim_start().to_ascii_lowercase().starts_with("basetype"));
-    let argument = base.first()?.split_once('=')?.1.trim();
+    let argument = base_type.first()?.split_once('=')?.1.trim();
     let is_any = argument.trim_matches(['"', '\'']).eq_ignore_ascii_case("any");
     let argument = if is_any { "*" } else { argument };
-    Some(format!("CREATE AGGREGATE {}({argument}) ({})", child(AGGREGATE_NAME)?.text(), others.join(", ")))
+    Some(format!("CREATE AGGREGATE {}({argument}) ({})", child(AGGREGATE_NAME)?.text(), other_options.join(", ")))
 }
 
-/// Returns the key of the object to which a text refers.
+/// Returns the key of the object to which a text refers, such as `collation german` for `german`.
 fn key_of_text(class: &'static ObjectClass, text: &str, node: &SyntaxNode) -> Parsed<ObjectKey> {
     match ObjectIdentity::of_reference(class, text) {
         Some(identity) => ObjectKey::new(&identity.key).at(node),
@@ -179,10 +182,10 @@ fn read_mapping(object: &mut SqlObject, action: &SyntaxNode) -> Parsed<()> {
     Ok(())
 }
 
-/// Returns the statement of a publication with further tables.
+/// Returns the statement that creates a publication (`create`) with the further tables of `ALTER PUBLICATION … ADD`.
 fn with_tables(create: &str, action: &SyntaxNode) -> Parsed<ObjectStatement> {
-    let added = without_comments(&action.text().to_string());
-    let added = added.get("ADD".len()..).unwrap_or_default().trim();
+    let action_text = without_comments(&action.text().to_string());
+    let new_tables = action_text.get("ADD".len()..).unwrap_or_default().trim();
     let parsed = squawk_syntax::SourceFile::parse(&format!("{create};")).syntax_node();
     let clause = parsed.descendants().find(|node| node.kind() == SyntaxKind::FOR_PUBLICATION_OBJECTS);
     let name = parsed.descendants().find(|node| node.kind() == SyntaxKind::PUBLICATION);
@@ -191,8 +194,8 @@ fn with_tables(create: &str, action: &SyntaxNode) -> Parsed<ObjectStatement> {
     };
     let (before, after) = create.split_at(end.min(create.len()));
     let text = match clause {
-        Some(_) => format!("{before}, {added}{after}"),
-        None => format!("{} FOR {added} {}", before.trim_end(), after.trim_start()),
+        Some(_) => format!("{before}, {new_tables}{after}"),
+        None => format!("{} FOR {new_tables} {}", before.trim_end(), after.trim_start()),
     };
     ObjectStatement::new(text.trim_end()).at(action)
 }

@@ -23,8 +23,9 @@ impl Reader {
         Ok(self.key_of_function(&name, argument_types.as_deref()).unwrap_or(name))
     }
 
-    /// Returns the key of a new function: its name. Of two functions with the same name, the later one gets a key of the
-    /// name and the types of its arguments. If it has no arguments, it takes the name, and the earlier one gets such a key.
+    /// Returns the key of a new function: its name. Of two functions with the same name, the later one gets a key of
+    /// the name and the types of its arguments, such as `total_integer`. If the later one has no arguments, its key is
+    /// the name, and the earlier one gets the key with types.
     pub(super) fn key_for_overload(
         &mut self,
         name: &ObjectName,
@@ -32,14 +33,14 @@ impl Reader {
     ) -> Result<ObjectName, String> {
         let Some(mut earlier) = self.schema.functions.remove(name) else { return Ok(name.clone()) };
         let takes_name = function.input_types().next().is_none();
-        let other = if takes_name { &mut earlier } else { &mut *function };
-        if other.name.is_none() {
-            other.name = Some(SqlName::new(name.name())?);
+        let overload = if takes_name { &mut earlier } else { &mut *function };
+        if overload.name.is_none() {
+            overload.name = Some(SqlName::new(name.name())?);
         }
-        let types: Vec<&str> = other.input_types().map(TypeName::as_str).collect();
-        let text = format!("{}_{}", name.name(), types.join("_"));
-        let is_plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' };
-        let text: String = text.chars().map(is_plain).collect();
+        let types: Vec<&str> = overload.input_types().map(TypeName::as_str).collect();
+        let name_and_types = format!("{}_{}", name.name(), types.join("_"));
+        let key_char = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' };
+        let text: String = name_and_types.chars().map(key_char).collect();
         let is_free = |key: &ObjectName| !self.schema.functions.contains_key(key) && key != name;
         let mut keys = numbered_names(name, &text, '_').take(999);
         let key = keys.find(is_free).ok_or("there are too many functions of this name")?;

@@ -25,7 +25,8 @@ impl Reader {
         Ok(())
     }
 
-    /// Reads the list after PARTITION OF: constraints of the partition, and columns with other options.
+    /// Reads the list after PARTITION OF: constraints of the partition, and columns whose options differ from the
+    /// partitioned table.
     pub(super) fn read_partition_parts(&mut self, name: &ObjectName, list: &SyntaxNode) -> Parsed<()> {
         let mut list = Parts::of(list);
         for part in list.take_rest() {
@@ -88,6 +89,7 @@ impl Reader {
             .iter()
             .map(|attached| (attached.partition.clone(), attached.partitioned.clone()))
             .collect();
+        // The number of partitioned tables above a table. The limit ends the search if tables are attached in a circle.
         let depth = |name: &ObjectName| {
             std::iter::successors(parents.get(name), |name| parents.get(*name)).take(parents.len() + 1).count()
         };
@@ -101,6 +103,7 @@ impl Reader {
                     .push(Unsupported { at, what: format!("the partition {partition} of {partitioned}: {what}") });
             }
         }
+        // `attach_partition` has removed the attachments of equal indexes.
         for (at, parent_index, index) in std::mem::take(&mut self.attached_indexes) {
             let what = format!(
                 "the index {index}: the index {parent_index}, to which it is attached, is missing or different"
@@ -110,7 +113,7 @@ impl Reader {
         self.list_partitions();
     }
 
-    /// Makes a table a partition. The table keeps only what it does not inherit from the partitioned table.
+    /// Makes a table a partition, and removes the parts of it that equal those of the partitioned table.
     fn attach_partition(
         &mut self,
         partitioned_name: &ObjectName,
@@ -122,7 +125,8 @@ impl Reader {
         let inherited: BTreeMap<SqlName, Column> =
             partitioned.columns.iter().map(|(name, column)| (name.clone(), column.as_in_partition())).collect();
         partition.columns.retain(|name, column| inherited.get(name) != Some(column));
-        // Leave out keys and indexes that are attached to keys and indexes of the partitioned table.
+        // Leave out keys and indexes that are attached to keys and indexes of the partitioned table. The closure
+        // removes a pair from the attached indexes, and returns whether it was there.
         let attached_indexes = &mut self.attached_indexes;
         let mut take_attached = |parent: &SqlName, child: &SqlName| {
             let is_pair = |(_, parent_index, index): &(usize, String, String)| {
@@ -144,8 +148,9 @@ impl Reader {
         });
         partition.indexes.retain(|child, index| {
             // Comments belong to the index of the partitioned table only.
-            let same = |other: &Index| index.comment.is_none() && index.structure(true) == other.structure(true);
-            let mut parents = partitioned.indexes.iter().filter(|(_, other)| same(other));
+            let has_same_structure =
+                |other: &Index| index.comment.is_none() && index.structure(true) == other.structure(true);
+            let mut parents = partitioned.indexes.iter().filter(|(_, other)| has_same_structure(other));
             !parents.any(|(parent, _)| take_attached(parent, child))
         });
         partition.checks.retain(|name, check| partitioned.checks.get(name) != Some(check));
@@ -154,11 +159,11 @@ impl Reader {
         Ok(())
     }
 
-    /// Moves plain partitions into the list of their partitioned table. In the model, the row security of that table
-    /// also applies to them.
+    /// Moves each partition that has only a bound from the tables into the list of its partitioned table. In the model,
+    /// the row security of the partitioned table also applies to the partitions in its list.
     fn list_partitions(&mut self) {
         let tables = &self.schema.tables;
-        // A plain partition has only a bound; it is in the same schema and has the same row security.
+        // A plain partition has only a bound. Its schema and its row security are those of the partitioned table.
         let is_plain = |name: &ObjectName, table: &Table, partition: &PartitionOf| {
             let partitioned = tables.get(&partition.table);
             let plain_table = Table {
@@ -233,8 +238,11 @@ pub fn take_bound(parts: &mut Parts) -> Parsed<Bound> {
     for part in list.take_all(HASH_PARTITION_BOUND) {
         let value =
             u32::try_from(number(&Parts::of(&part).take_any()?)?).map_err(|error| error.to_string()).at(&part)?;
-        let word = tree::tokens(&part).next().map(|token| token.text().to_ascii_lowercase());
-        *(if word.as_deref() == Some("modulus") { &mut modulus } else { &mut remainder }) = Some(value);
+        let keyword = tree::tokens(&part).next().map(|token| token.text().to_ascii_lowercase());
+        match keyword.as_deref() {
+            Some("modulus") => modulus = Some(value),
+            _ => remainder = Some(value),
+        }
     }
     match (modulus, remainder) {
         (Some(modulus), Some(remainder)) => Ok(Bound::Hash { modulus, remainder }),

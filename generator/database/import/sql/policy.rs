@@ -8,20 +8,20 @@ use super::tree::{Parsed, Parts, ident, object_name, tokens, unsupported};
 use crate::database::model::*;
 
 impl Reader {
-    /// Reads the roles and conditions after ALTER POLICY; those that it does not name stay as they are.
+    /// Reads the roles and conditions after ALTER POLICY. A clause that the statement does not have stays as it is.
     pub(super) fn change_policy(&mut self, table: &ObjectName, name: &SqlName, action: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(action);
-        let mut changed = Policy::default();
-        let has_roles = self.read_policy_clauses(&mut changed, &mut parts)?;
+        let mut new_clauses = Policy::default();
+        let has_roles = self.read_policy_clauses(&mut new_clauses, &mut parts)?;
         parts.refuse_rest_except("")?;
         let Some(policy) = self.table(table, action)?.policies.get_mut(name) else {
             return unsupported(action, "there is no policy with this name");
         };
         if has_roles {
-            policy.roles = changed.roles;
+            policy.roles = new_clauses.roles;
         }
-        policy.using = changed.using.or(policy.using.take());
-        policy.check = changed.check.or(policy.check.take());
+        policy.using = new_clauses.using.or(policy.using.take());
+        policy.check = new_clauses.check.or(policy.check.take());
         Ok(())
     }
 

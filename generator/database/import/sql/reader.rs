@@ -15,12 +15,13 @@ use crate::values::SqlIdent;
 #[derive(Default)]
 pub struct Reader {
     pub schema: Schema,
+    /// Errors of the import.
     pub problems: Vec<Unsupported>,
     /// Parts of the file that are left out on purpose.
     pub notes: Vec<Unsupported>,
     /// Maps each object, such as `tables.orders`, to the place of its statement.
     pub declared_at: BTreeMap<String, usize>,
-    /// Object of the current statement, with which messages begin: `the table orders`.
+    /// The object of the current statement, with which messages begin, such as `the table orders`.
     pub object_in_messages: String,
     /// Place, table and name of foreign keys that name no referenced columns, so they refer to the primary key.
     pub foreign_keys_to_primary_key: Vec<(usize, ObjectName, SqlName)>,
@@ -41,11 +42,12 @@ pub struct Reader {
     pub identity_sequences: BTreeMap<ObjectName, ColumnOf>,
     /// Place and name of the sequences that are created UNLOGGED.
     pub unlogged_sequences: Vec<(usize, ObjectName)>,
+    /// Default privileges that follow from the access of services.
     pub service_rights: ServiceRights,
     /// Tables that are attached as partitions.
     pub attached_tables: Vec<AttachedTable>,
-    /// Indexes that are attached to the index of a partitioned table: place, name of that index, name of the attached
-    /// index.
+    /// Statements that attach an index to the index of a partitioned table: place, name of the partitioned table's
+    /// index, name of the attached index.
     pub attached_indexes: Vec<(usize, String, String)>,
 }
 
@@ -94,6 +96,7 @@ pub struct AttachedTable {
 }
 
 impl Reader {
+    /// Records a problem of the current statement. Its message begins with the object of the statement.
     fn record_problem(&mut self, problem: Unsupported) {
         let what = if self.object_in_messages.is_empty() {
             problem.what
@@ -108,7 +111,8 @@ impl Reader {
         result.map_err(|problem| self.record_problem(problem)).ok()
     }
 
-    /// Records the place at which an object is declared; refuses a second object with the same name.
+    /// Records the place at which an object is declared; refuses a second object with the same name. `kind` is a word
+    /// such as `tables`.
     pub fn record_declaration(&mut self, kind: &str, name: &str, node: &SyntaxNode) -> Parsed<()> {
         if self.declared_at.insert(format!("{kind}.{name}"), start_offset(node)).is_some() {
             return unsupported(node, format!("there are two {kind} with the name `{name}`"));
@@ -119,7 +123,7 @@ impl Reader {
     /// Returns whether a name is taken. Tables, views, sequences, indexes and constraints with an index share one
     /// namespace in a schema.
     pub fn is_relation_name_taken(&self, name: &ObjectName) -> bool {
-        let is_named = |owner: &ObjectName, inner: &SqlName| owner.in_same_schema(inner) == *name;
+        let is_named = |owner: &ObjectName, index: &SqlName| owner.in_same_schema(index) == *name;
         let is_view_or_its_index = self
             .schema
             .views
@@ -146,7 +150,7 @@ impl Reader {
         if is_taken { unsupported(node, format!("there are two constraints `{name}`")) } else { Ok(()) }
     }
 
-    /// Returns a table that must exist.
+    /// Returns a table, or an error at the node if there is no such table.
     pub fn table(&mut self, name: &ObjectName, node: &SyntaxNode) -> Parsed<&mut Table> {
         match self.schema.tables.get_mut(name) {
             Some(table) => Ok(table),

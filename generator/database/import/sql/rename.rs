@@ -116,7 +116,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Reads RENAME TO of a type or domain. Defaults of columns follow.
+    /// Reads RENAME TO of a type or domain. Also changes the name in defaults.
     pub(super) fn rename_type(&mut self, from: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
         let to = from.in_same_schema(&new_name(node)?);
         let Some(kind) = self.schema.types.remove(from) else {
@@ -141,12 +141,12 @@ impl Reader {
         self.require_no_mention_of_type(from, node)
     }
 
-    /// Reads RENAME TO of a sequence. Defaults that count with it follow.
+    /// Reads RENAME TO of a sequence. Also changes the name in defaults that use the sequence.
     pub(super) fn rename_sequence(&mut self, from: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
         self.rename_sequence_to(from, &from.in_same_schema(&new_name(node)?), node)
     }
 
-    /// Gives a sequence a different name or schema.
+    /// Changes the name or the schema of a sequence.
     pub(super) fn rename_sequence_to(&mut self, from: &ObjectName, to: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
         self.require_free_name(to, node)?;
         let Some(sequence) = self.schema.sequences.remove(from) else {
@@ -156,6 +156,7 @@ impl Reader {
         replace_sequence_name(&mut self.schema, from, to);
         self.rename_place("sequences", from, to);
         self.rename_in_grants(from, to);
+        // Texts mention a sequence by its name, which a change of the schema keeps.
         if from.name() == to.name() { Ok(()) } else { self.require_no_mention(from, node) }
     }
 
@@ -186,7 +187,7 @@ impl Reader {
         if is_renamed { Ok(()) } else { unsupported(node, "there is no object with this name") }
     }
 
-    /// Refuses a new name that a table, view, sequence or index has.
+    /// Refuses a new name that is taken by a table, view, sequence or index.
     pub(super) fn require_free_name(&self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
         if self.is_relation_name_taken(name) {
             unsupported(node, format!("the name `{name}` is taken"))
@@ -195,12 +196,14 @@ impl Reader {
         }
     }
 
+    /// Changes the name under which the place of an object is recorded. `kind` is a word such as `tables`.
     pub(super) fn rename_place(&mut self, kind: &str, from: &ObjectName, to: &ObjectName) {
         if let Some(at) = self.declared_at.remove(&format!("{kind}.{from}")) {
             self.declared_at.insert(format!("{kind}.{to}"), at);
         }
     }
 
+    /// Changes the name of a table, view or sequence in the recorded grants.
     pub(super) fn rename_in_grants(&mut self, from: &ObjectName, to: &ObjectName) {
         for grant in &mut self.grants {
             match &mut grant.object {
@@ -214,7 +217,7 @@ impl Reader {
         }
     }
 
-    /// Replaces a name in the defaults of columns and domains.
+    /// Replaces a name by a text in the defaults of columns and domains.
     fn replace_in_defaults(&mut self, from: &str, to: &str) {
         let columns = self.schema.tables.values_mut().flat_map(|table| table.columns.values_mut());
         let domains = self.schema.types.values_mut().filter_map(|kind| match kind {
@@ -228,7 +231,7 @@ impl Reader {
     }
 }
 
-/// Renames a part of a table; returns whether it exists.
+/// Changes the key of an entry in a map of parts, such as the checks of a table; returns whether the entry exists.
 fn rename_key<T>(parts: &mut std::collections::BTreeMap<SqlName, T>, from: &SqlName, to: &SqlName) -> bool {
     match parts.remove(from) {
         Some(part) => {
@@ -239,6 +242,7 @@ fn rename_key<T>(parts: &mut std::collections::BTreeMap<SqlName, T>, from: &SqlN
     }
 }
 
+/// Changes the name of the index in REPLICA IDENTITY USING INDEX.
 fn rename_replica_identity(table: &mut Table, from: &SqlName, to: &SqlName) {
     if table.replica_identity == ReplicaIdentity::Index(from.clone()) {
         table.replica_identity = ReplicaIdentity::Index(to.clone());

@@ -22,7 +22,7 @@ impl Reader {
         let mut parts = Parts::of(node);
         let schema = ident(&parts.require(SyntaxKind::SCHEMA_REF)?)?;
         parts.refuse_rest_except("SET SCHEMA")?;
-        let moved = |name: &ObjectName| ObjectName::new_in(schema.as_str(), name.name());
+        let in_new_schema = |name: &ObjectName| ObjectName::new_in(schema.as_str(), name.name());
         if schema.as_str() == from.schema() {
             return Ok(());
         }
@@ -34,24 +34,25 @@ impl Reader {
         }
         let indexes: Vec<ObjectName> =
             self.table(from, node)?.indexes.keys().map(|index| from.in_same_schema(index)).collect();
-        self.rename_table_to(from, &moved(from), node)?;
-        let is_owned = |sequence: &Sequence| sequence.owned_by.as_ref().is_some_and(|owner| owner.table == moved(from));
+        self.rename_table_to(from, &in_new_schema(from), node)?;
+        let is_owned =
+            |sequence: &Sequence| sequence.owned_by.as_ref().is_some_and(|owner| owner.table == in_new_schema(from));
         let sequences = self.schema.sequences.iter().filter(|(_, sequence)| is_owned(sequence));
         for name in sequences.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
-            self.rename_sequence_to(&name, &moved(&name), node)?;
+            self.rename_sequence_to(&name, &in_new_schema(&name), node)?;
         }
-        let identities = self.identity_sequences.iter().filter(|(_, owner)| owner.table == moved(from));
+        let identities = self.identity_sequences.iter().filter(|(_, owner)| owner.table == in_new_schema(from));
         for name in identities.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
             if let Some(owner) = self.identity_sequences.remove(&name) {
-                self.identity_sequences.insert(moved(&name), owner);
-                self.rename_in_grants(&name, &moved(&name));
+                self.identity_sequences.insert(in_new_schema(&name), owner);
+                self.rename_in_grants(&name, &in_new_schema(&name));
             }
         }
-        indexes.iter().for_each(|index| self.rename_place("indexes", index, &moved(index)));
+        indexes.iter().for_each(|index| self.rename_place("indexes", index, &in_new_schema(index)));
         Ok(())
     }
 
-    /// Gives a table a different name or schema.
+    /// Changes the name or the schema of a table.
     fn rename_table_to(&mut self, from: &ObjectName, to: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
         self.resolve_keys_to_primary_key();
         self.require_no_pending_attachment(from, node)?;
@@ -61,7 +62,7 @@ impl Reader {
         self.rename_in_publications(from, to, node)?;
         let Some(mut table) = self.schema.tables.remove(from) else { return Ok(()) };
         if !table.primary_key.is_empty() {
-            // The key keeps its name.
+            // As on the server, the primary key keeps its name.
             let key_name = primary_key_name(from, &table);
             table.primary_key_name = Some(key_name).filter(|name| *name != default_key_name(to));
         }
@@ -89,11 +90,11 @@ impl Reader {
         Ok(())
     }
 
-    /// Gives a table its new name in the publications that list it.
+    /// Changes the name of a table in the publications that list it.
     fn rename_in_publications(&mut self, from: &ObjectName, to: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
-        // The name could mean a different object.
+        // In the SQL of a publication, the name could also mean a different object.
         let has_same_name = |name: &ObjectName| name != from && name.name() == from.name();
-        let is_unclear = self.schema.tables.keys().any(has_same_name)
+        let is_ambiguous = self.schema.tables.keys().any(has_same_name)
             || self.schema.tables.values().any(|table| table.columns.contains_key(from.name()))
             || self.schema.schemas.contains_key(from.name())
             || from.schema() != to.schema();
@@ -103,7 +104,7 @@ impl Reader {
             if !is_publication || !mentions(object.create.as_str()) {
                 continue;
             }
-            if is_unclear || mentions(key.as_str()) {
+            if is_ambiguous || mentions(key.as_str()) {
                 let what = format!(
                     "nself cannot follow this change of `{from}`, because the {key} mentions it: drop the latter before the change \
                      and create it again afterwards"

@@ -30,6 +30,7 @@ impl Reader {
             let columns = self.schema.tables.get_mut(&table).map(|table| &mut table.columns);
             let Some(column) = columns.and_then(|columns| columns.get_mut(name)) else { continue };
             if column.kind != kind {
+                // The stored default keeps the old type.
                 column.default =
                     column.default.take().map(|default| typed_string(default, &column.kind)).transpose().at(node)?;
             }
@@ -39,16 +40,17 @@ impl Reader {
     }
 }
 
-/// Returns a default that is a string alone with the type that the server stores with it.
+/// Adds the type to a default that is only a string, as the server stores it: `'new'` becomes `'new'::text`. Returns
+/// other defaults unchanged.
 fn typed_string(default: Expression, kind: &TypeName) -> Result<Expression, String> {
     let tokens = lexer::tokens(default.as_str()).unwrap_or_default();
     let is_string = matches!(tokens.as_slice(), [token] if token.kind == TokenKind::Literal);
-    let base = match kind.base() {
+    let base_type = match kind.base() {
         "char" => "bpchar",
-        base => base,
+        name => name,
     };
     let brackets = if kind.is_array() { "[]" } else { "" };
-    if is_string { Expression::new(&format!("{default}::{base}{brackets}")) } else { Ok(default) }
+    if is_string { Expression::new(&format!("{default}::{base_type}{brackets}")) } else { Ok(default) }
 }
 
 /// Changes the identity of a column, or makes a generated column an ordinary one. Returns false for other actions.

@@ -20,7 +20,7 @@ impl Reader {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
         let is_procedure = node.kind() == CREATE_PROCEDURE;
-        let replaces = parts.take_node(OR_REPLACE).is_some();
+        let or_replace = parts.take_node(OR_REPLACE).is_some();
         let name = object_name(&parts.require(if is_procedure { PROCEDURE_NAME } else { FUNCTION_NAME })?)?;
         self.object_in_messages = format!("the function {name}");
         let arguments = read_arguments(&parts.require(PARAM_LIST)?)?;
@@ -60,7 +60,7 @@ impl Reader {
         let argument_types: Vec<TypeName> = function.input_types().cloned().collect();
         let key = match self.key_of_function(&name, Some(&argument_types)) {
             Some(key) => {
-                if !replaces {
+                if !or_replace {
                     return unsupported(node, "there is already a function with this name and these arguments");
                 }
                 // OR REPLACE keeps the comment. The earlier declaration is forgotten, since this one would count as a
@@ -84,12 +84,13 @@ impl Reader {
 impl Reader {
     /// Reads a body that is SQL and not a string: `RETURN …` or `BEGIN ATOMIC … END`.
     fn standard_body(&self, node: &SyntaxNode, returns: Option<&Returns>) -> Parsed<Body> {
-        let is_row = |returns: &Returns| {
+        let mentions_table = |returns: &Returns| {
             let mut names = mentioned_names(returns.as_str());
             names.any(|name| self.schema.tables.keys().any(|table| table.name() == name))
         };
-        // The order of the columns of a table is not part of a definition, so a row of it cannot be a list of columns.
-        if view::selects_all(node) && returns.is_some_and(is_row) {
+        // The order of a table's columns is not part of a definition, so a list of columns cannot replace a row of the
+        // table.
+        if view::selects_all(node) && returns.is_some_and(mentions_table) {
             let what = "nself cannot represent `*` as the row of a table in a body without quotes; write the body between `$$`";
             return unsupported(node, what);
         }
@@ -110,10 +111,11 @@ impl Reader {
     }
 }
 
-/// Returns whether a result type follows from the arguments that return values: the type of the only one, else `record`.
+/// Returns whether the result type follows from the arguments that return values, such as OUT arguments: it is the type
+/// of the only such argument, or `record` for several.
 fn is_implied(returns: &Returns, arguments: &[Argument]) -> bool {
-    let returned: Vec<&Argument> = arguments.iter().filter(|argument| argument.is_returned()).collect();
-    match returned.as_slice() {
+    let output_arguments: Vec<&Argument> = arguments.iter().filter(|argument| argument.is_returned()).collect();
+    match output_arguments.as_slice() {
         [] => false,
         [argument] => TypeName::new(returns.as_str()).is_ok_and(|kind| kind == argument.kind),
         _ => returns.as_str().eq_ignore_ascii_case("record"),
@@ -144,14 +146,14 @@ fn read_arguments(node: &SyntaxNode) -> Parsed<Vec<Argument>> {
     Ok(arguments)
 }
 
-/// Reads an estimate such as COST; `None` for the default.
+/// Reads the number of COST or ROWS; `None` for the server's default.
 fn read_estimate(option: &SyntaxNode, default: u32) -> Parsed<Option<u32>> {
     let value = number(&Parts::of(option).take_any()?)?;
     let value = u32::try_from(value).map_err(|_| "a whole number of at most 32 bits is expected".to_owned());
     Ok(Some(value.at(option)?).filter(|value| *value != default))
 }
 
-/// Takes LANGUAGE from the options of a function.
+/// Takes LANGUAGE from the options of a function. A function without the option is in SQL.
 fn take_language(options: &mut Parts) -> Result<FunctionLanguage, String> {
     let name = match options.take_node(SyntaxKind::LANGUAGE_FUNC_OPTION) {
         None => "sql".to_owned(),
@@ -191,7 +193,7 @@ fn take_options(function: &mut Function, options: &mut Parts) -> Parsed<()> {
             function.security_definer = security_definer;
         }
     }
-    // The option states the default, so it is ignored.
+    // NOT LEAKPROOF is the default, so it is ignored.
     options.take_node(NOT_LEAKPROOF_FUNC_OPTION);
     for option in options.take_all(PARALLEL_FUNC_OPTION) {
         let word = tokens(&option).last().map(|token| token.text().to_ascii_uppercase()).unwrap_or_default();
@@ -234,7 +236,7 @@ fn take_body(options: &mut Parts, node: &SyntaxNode) -> Parsed<Body> {
     Body::new(&text).map_err(|reason| format!("its body: {reason}")).at(&option)
 }
 
-/// Reads the type after RETURNS, with single blanks between its words.
+/// Reads the type after RETURNS, such as `SETOF orders`, with single blanks between its words.
 fn return_type(node: &SyntaxNode) -> Parsed<Returns> {
     let text = without_comments(&node.text().to_string());
     let text = text.get("returns".len()..).unwrap_or_default().trim();
@@ -246,7 +248,7 @@ fn return_type(node: &SyntaxNode) -> Parsed<Returns> {
     Returns::new(&text).map_err(|reason| format!("its return type: {reason}")).at(node)
 }
 
-/// Reads `SET name = value` of a function.
+/// Reads `SET name = value` of a function. Several values are joined by `, `.
 fn read_setting(node: &SyntaxNode) -> Parsed<(SqlIdent, Text)> {
     let mut clause_parts = Parts::of(node);
     let mut parts = Parts::of(&clause_parts.require(SyntaxKind::SET_CONFIG_PARAM)?);

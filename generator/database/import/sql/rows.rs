@@ -3,19 +3,17 @@
 use squawk_syntax::SyntaxNode;
 
 use super::reader::Reader;
-use super::tree::{Unsupported, start_offset, summary, tokens};
+use super::tree::{summary, tokens};
 
 impl Reader {
     /// Adds a note about a statement that changes rows; one note for all equal statements, such as `INSERT INTO t`.
     pub(super) fn note_rows(&mut self, node: &SyntaxNode) {
-        let what = format!("`{}` is left out: a definition has no rows, except in `seeds`", summary(node));
-        if !self.notes.iter().any(|note| note.what == what) {
-            self.notes.push(Unsupported { at: start_offset(node), what });
-        }
+        self.note_once(node, format!("`{}` is left out: a definition has no rows, except in `seeds`", summary(node)));
     }
 }
 
-/// Returns whether a query only sets the next value of a sequence, as pg_dump does it.
+/// Returns whether a query only sets the next value of a sequence, such as `SELECT pg_catalog.setval('ids', 7, true);`
+/// of pg_dump.
 pub fn sets_sequence(node: &SyntaxNode) -> bool {
     let words: Vec<String> = tokens(node).map(|token| token.text().to_ascii_lowercase()).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).filter(|word| *word != ";").collect();

@@ -20,7 +20,8 @@ impl Reader {
         let name = object_name(&parts.require(SyntaxKind::SEQUENCE)?)?;
         self.object_in_messages = format!("the sequence {name}");
         if let Some(clause) = parts.take_node(SyntaxKind::UNLOGGED) {
-            // A sequence of an unlogged table follows its table.
+            // The end of the file shows whether the sequence belongs to an unlogged table, which makes it unlogged,
+            // too.
             self.unlogged_sequences.push((start_offset(&clause), name.clone()));
         }
         if if_not_exists && self.schema.sequences.contains_key(&name) {
@@ -54,6 +55,7 @@ impl Reader {
         if let Some(option) = parts.take_node(SyntaxKind::OPTION_RESTART) {
             self.note_restart(&option, &name.to_string());
         }
+        // A definition does not have the sequence of an identity column, so its other options cannot change.
         if !self.schema.sequences.contains_key(&name) && self.identity_of_sequence(&name).is_some() {
             return parts.refuse_rest_except("ALTER SEQUENCE ;");
         }
@@ -81,23 +83,25 @@ impl Reader {
         node: &SyntaxNode,
         option: Option<SyntaxNode>,
     ) {
-        let named = option.as_ref().and_then(|option| Parts::of(option).take_any().ok());
-        let named = named.and_then(|name| path(&name).pop());
+        let name_node = option.as_ref().and_then(|option| Parts::of(option).take_any().ok());
+        let declared_name = name_node.and_then(|name| path(&name).pop());
         let is_taken =
             |name: &str| SqlName::new(name).is_ok_and(|name| self.is_relation_name_taken(&table.in_same_schema(&name)));
-        let default = free_default_name(table.name(), Some(column.as_str()), "seq", is_taken);
-        if let (Some(sequence), Some(option)) = (named.as_ref().filter(|name| **name != default), &option) {
+        let default_name = free_default_name(table.name(), Some(column.as_str()), "seq", is_taken);
+        let different_name = declared_name.as_ref().filter(|name| **name != default_name);
+        if let (Some(sequence), Some(option)) = (different_name, &option) {
             let what = format!(
                 "the name `{sequence}` of the sequence of {table}.{column} is left out: the server chooses one"
             );
             self.notes.push(Unsupported { at: start_offset(option), what });
         }
-        let sequence = ObjectName::new_in(table.schema(), &named.unwrap_or(default));
+        let sequence = ObjectName::new_in(table.schema(), &declared_name.unwrap_or(default_name));
         self.identity_sequences.insert(sequence.clone(), ColumnOf { table: table.clone(), column: column.clone() });
         self.grant_defaults(&GrantObject::Sequence(sequence), table.schema(), node);
     }
 
-    /// Returns the identity column to which a sequence belongs.
+    /// Returns the identity column to which a sequence belongs, by the recorded name of the sequence, else by its
+    /// default name.
     pub(super) fn identity_of_sequence(&self, name: &ObjectName) -> Option<ColumnOf> {
         let has_identity = |owner: &&ColumnOf| {
             let column = self.schema.tables.get(&owner.table).and_then(|table| table.columns.get(&owner.column));
@@ -122,51 +126,51 @@ impl Reader {
             let identities = definition.columns.iter().filter(|(_, column)| column.identity.is_some());
             identities.map(move |(column, _)| (table, column))
         });
-        let name = |(table, column): (&ObjectName, &SqlName)| {
-            let mut recorded = self.identity_sequences.iter();
+        let sequence_name = |(table, column): (&ObjectName, &SqlName)| {
+            let mut recorded_sequences = self.identity_sequences.iter();
             let is_owner = |owner: &ColumnOf| owner.table == *table && owner.column == *column;
-            let default = || identity_sequence_name(table, column);
-            recorded.find(|(_, owner)| is_owner(owner)).map_or_else(default, |(name, _)| name.clone())
+            let default_name = || identity_sequence_name(table, column);
+            recorded_sequences.find(|(_, owner)| is_owner(owner)).map_or_else(default_name, |(name, _)| name.clone())
         };
-        identities.map(name).collect()
+        identities.map(sequence_name).collect()
     }
 }
 
-/// Changes the options of a sequence that ALTER SEQUENCE names; the others stay as they are.
+/// Changes the options of a sequence that ALTER SEQUENCE names. Other options stay as they are.
 fn change_sequence(sequence: &mut Sequence, parts: &mut Parts) -> Parsed<()> {
     let node = parts.syntax_node().clone();
-    let old = sequence.clone();
-    let has = |kind: SyntaxKind| node.children().any(|part| part.kind() == kind);
-    let new = sequence_options(parts)?;
+    let earlier_sequence = sequence.clone();
+    let names_option = |kind: SyntaxKind| node.children().any(|part| part.kind() == kind);
+    let options = sequence_options(parts)?;
     use SyntaxKind::*;
-    if has(OPTION_AS_TYPE) {
-        sequence.kind = new.kind;
+    if names_option(OPTION_AS_TYPE) {
+        sequence.kind = options.kind;
     }
-    if has(OPTION_INCREMENT) {
-        sequence.increment = new.increment;
+    if names_option(OPTION_INCREMENT) {
+        sequence.increment = options.increment;
     }
-    if has(OPTION_MIN_VALUE) || has(OPTION_NO_MIN_VALUE) {
-        sequence.min = new.min;
+    if names_option(OPTION_MIN_VALUE) || names_option(OPTION_NO_MIN_VALUE) {
+        sequence.min = options.min;
     }
-    if has(OPTION_MAX_VALUE) || has(OPTION_NO_MAX_VALUE) {
-        sequence.max = new.max;
+    if names_option(OPTION_MAX_VALUE) || names_option(OPTION_NO_MAX_VALUE) {
+        sequence.max = options.max;
     }
-    if has(OPTION_CACHE) {
-        sequence.cache = new.cache;
+    if names_option(OPTION_CACHE) {
+        sequence.cache = options.cache;
     }
-    if has(OPTION_CYCLE) || has(OPTION_NO_CYCLE) {
-        sequence.cycle = new.cycle;
+    if names_option(OPTION_CYCLE) || names_option(OPTION_NO_CYCLE) {
+        sequence.cycle = options.cycle;
     }
-    if has(OPTION_OWNED_BY) {
-        sequence.owned_by.clone_from(&new.owned_by);
+    if names_option(OPTION_OWNED_BY) {
+        sequence.owned_by.clone_from(&options.owned_by);
     }
     let is_descending = |sequence: &Sequence| sequence.increment.unwrap_or(1) < 0;
-    if is_descending(&old) != is_descending(sequence) {
+    if is_descending(&earlier_sequence) != is_descending(sequence) {
         return unsupported(&node, "nself cannot follow a sequence that changes its direction; drop and create it");
     }
     // The server keeps the first value of the sequence, also if it was a default that changes now.
-    let first = if has(OPTION_START) { &new } else { &old };
-    let start = first.start.unwrap_or(first.default_start());
+    let sequence_with_start = if names_option(OPTION_START) { &options } else { &earlier_sequence };
+    let start = sequence_with_start.start.unwrap_or(sequence_with_start.default_start());
     sequence.start = Some(start).filter(|start| *start != sequence.default_start());
     Ok(())
 }
@@ -231,15 +235,16 @@ pub fn sequence_kind(kind: &TypeName) -> Option<SequenceKind> {
     }
 }
 
-/// Returns the name of the sequence of a `serial` column, and the default of the column.
+/// Returns the name of the sequence of a `serial` column, and the default of the column: `orders_id_seq` and
+/// `nextval('orders_id_seq'::regclass)`.
 pub fn serial_sequence(
     table: &ObjectName,
     column: &SqlName,
     is_taken: impl Fn(&ObjectName) -> bool,
 ) -> Result<(ObjectName, Expression), String> {
-    let text = free_default_name(table.name(), Some(column.as_str()), "seq", |name| {
+    let default_name = free_default_name(table.name(), Some(column.as_str()), "seq", |name| {
         SqlName::new(name).is_ok_and(|name| is_taken(&table.in_same_schema(&name)))
     });
-    let name = table.in_same_schema(&SqlName::new(&text)?);
+    let name = table.in_same_schema(&SqlName::new(&default_name)?);
     Ok((name.clone(), Expression::new(&format!("nextval({}::regclass)", literal(&name.spelled())))?))
 }

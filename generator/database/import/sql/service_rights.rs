@@ -18,6 +18,7 @@ pub enum ServiceRightTarget {
 }
 
 impl ServiceRightTarget {
+    /// Returns the kind of object for a node after ON, such as TABLES; `None` for other kinds.
     fn from_kind(kind: SyntaxKind) -> Option<ServiceRightTarget> {
         match kind {
             SyntaxKind::PRIVILEGE_TARGET_TABLES => Some(ServiceRightTarget::Tables),
@@ -46,7 +47,7 @@ impl ServiceRightTarget {
     }
 }
 
-/// The roles of services that have the rights, by kind of object.
+/// The roles of services to which the setup job grants its rights, by kind of object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServiceRights(BTreeMap<ServiceRightTarget, BTreeSet<SqlIdent>>);
 
@@ -59,6 +60,7 @@ impl ServiceRights {
         privileges.eq(target.privileges().iter().copied()).then_some(target)
     }
 
+    /// Adds the rights of a role on a kind of object.
     pub fn insert(&mut self, target: ServiceRightTarget, role: SqlIdent) {
         self.0.entry(target).or_default().insert(role);
     }

@@ -26,7 +26,7 @@ const HARMLESS_SETTINGS: [&str; 16] = [
     "jit",
 ];
 
-/// Further such settings, whose values do not matter.
+/// Settings in dumps that do not change the schema, whatever their value.
 const SETTINGS_WITH_ANY_VALUE: [&str; 8] = [
     "client_min_messages",
     "log_min_messages",
@@ -58,8 +58,8 @@ const HARMLESS_COMMANDS: [&str; 13] = [
 /// Values of [`HARMLESS_SETTINGS`] that do not change the meaning of later statements.
 const HARMLESS_VALUES: [&str; 10] = ["on", "off", "true", "false", "''", "heap", "0", "content", "warning", "'utc'"];
 
-/// Parts of a search path with which names without a schema mean objects of `public` or of the server. The schema
-/// `$user` does not exist in a definition, unless a role of its name uses it, which no statement of a dump does.
+/// Parts of a search path with which names without a schema mean objects of `public` or of the server. `$user` is the
+/// schema with the name of the current role; a dump does not use such a schema.
 const HARMLESS_PATHS: [&str; 11] = [
     ",",
     "public",
@@ -74,8 +74,9 @@ const HARMLESS_PATHS: [&str; 11] = [
     "default",
 ];
 
-/// Returns the schema in which the server creates objects without a schema after `SET search_path` or the same as a query:
-/// the first of the path, other than `$user`. `Some(None)` means an empty path, and `None` another statement.
+/// Returns the schema in which the server creates objects without a schema after a statement that sets the search path:
+/// the first schema of the path, other than `$user`. `SET search_path = app, public` returns `Some(Some("app"))`, an
+/// empty path `Some(None)`, and a statement that does not set the path `None`.
 pub fn creation_schema(node: &SyntaxNode) -> Option<Option<String>> {
     let words: Vec<String> = tokens(node).map(|token| token.text().to_ascii_lowercase()).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).filter(|word| *word != ";").collect();
@@ -96,7 +97,7 @@ pub fn creation_schema(node: &SyntaxNode) -> Option<Option<String>> {
 /// Replaces the rows after `COPY … FROM stdin;` by blanks, which keep the places of later statements.
 fn without_copied_rows(text: &str) -> String {
     let mut sql = String::with_capacity(text.len());
-    // The end of the last rows, where a statement begins.
+    // `start` is the end of the last rows, where a statement begins; `at` is the start of the next line.
     let (mut start, mut at) = (0, 0);
     while let Some(line) = text[at..].split_inclusive('\n').next() {
         let (line_start, line_end) = (at, at + line.len());
@@ -110,13 +111,13 @@ fn without_copied_rows(text: &str) -> String {
         if !copies_rows(line) || !begins_statement() {
             continue;
         }
-        // Without an end, the text is not what psql reads: it stays, and the parser reports it.
+        // Rows without the end `\.` stay in the text, and the parser reports them.
         let mut length = 0;
-        let rows = text[line_end..].split_inclusive('\n').find_map(|row| {
+        let rows_length = text[line_end..].split_inclusive('\n').find_map(|row| {
             length += row.len();
             (row.trim_end() == "\\.").then_some(length)
         });
-        if let Some(length) = rows {
+        if let Some(length) = rows_length {
             sql.push_str(&text[start..line_end]);
             // Each byte becomes a blank, so that places stay the same.
             let rows = text[line_end..line_end + length].bytes();
@@ -138,7 +139,7 @@ fn copies_rows(line: &str) -> bool {
 pub struct WithoutCommands {
     pub sql: String,
     pub unsupported_commands: Vec<Unsupported>,
-    /// The place of the command that connects to the database. The statements before it belong to another database.
+    /// The place of the command that connects to the database. The statements before it belong to a different database.
     pub connected_at: Option<usize>,
 }
 
@@ -180,7 +181,7 @@ pub fn without_psql_commands(text: &str) -> WithoutCommands {
     WithoutCommands { sql: with_quoted_exclude(sql), unsupported_commands, connected_at }
 }
 
-/// Puts the name of a column `exclude` in quotes: the parser takes the word for the beginning of a constraint.
+/// Puts the name of a column `exclude` in quotes, because the parser reads the word as the beginning of a constraint.
 fn with_quoted_exclude(sql: String) -> String {
     if !sql.to_ascii_lowercase().contains("exclude") {
         return sql;
@@ -189,25 +190,29 @@ fn with_quoted_exclude(sql: String) -> String {
     let tokens: Vec<_> = tokens.into_iter().filter(|token| token.kind != TokenKind::Comment).collect();
     let is_column = |triple: &[lexer::Token]| {
         let [before, word, after] = triple else { return false };
-        let begins = ["(", ",", "column", "add"].iter().any(|other| before.text.eq_ignore_ascii_case(other));
+        let precedes_column = ["(", ",", "column", "add"].iter().any(|other| before.text.eq_ignore_ascii_case(other));
         let begins_constraint = after.text == "(" || after.text.eq_ignore_ascii_case("using");
-        word.kind == TokenKind::Word && word.text.eq_ignore_ascii_case("exclude") && begins && !begins_constraint
+        word.kind == TokenKind::Word
+            && word.text.eq_ignore_ascii_case("exclude")
+            && precedes_column
+            && !begins_constraint
     };
     let places: Vec<usize> = tokens.windows(3).filter(|triple| is_column(triple)).map(|triple| triple[1].at).collect();
-    let (mut quoted, mut copied) = (String::with_capacity(sql.len()), 0);
+    let (mut quoted_sql, mut copied_until) = (String::with_capacity(sql.len()), 0);
     for at in places {
-        quoted.push_str(&sql[copied..at]);
-        quoted.push_str("\"exclude\"");
-        copied = at + "exclude".len();
+        quoted_sql.push_str(&sql[copied_until..at]);
+        quoted_sql.push_str("\"exclude\"");
+        copied_until = at + "exclude".len();
     }
-    quoted.push_str(&sql[copied..]);
-    quoted
+    quoted_sql.push_str(&sql[copied_until..]);
+    quoted_sql
 }
 
 /// Refuses a statement that changes the meaning of later statements, or that is not about the session.
 pub fn check_statement(node: &SyntaxNode) -> Parsed<()> {
     let words: Vec<String> = tokens(node).map(|token| token.text().to_ascii_lowercase()).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).filter(|word| *word != ";").collect();
+    // `SET LOCAL name` and `SET SESSION name` are checked as `SET name`.
     let is_scoped = words.len() > 2 && words[0] == "set" && ["local", "session"].contains(&words[1]);
     let words = if is_scoped { [&words[..1], &words[2..]].concat() } else { words };
     match words.as_slice() {

@@ -1,5 +1,5 @@
-//! Replaces `*` in queries that the server stores by the names of the columns, in the order of the tables. The server
-//! does the same when it creates the object; a definition has no order of columns.
+//! Replaces `*` in queries that the server stores, such as those of views, by the names of the columns in the order of
+//! the table. The server does the same when it creates the object. A definition does not keep this order.
 
 use std::ops::Range;
 
@@ -23,6 +23,7 @@ struct FromColumn {
 }
 
 impl FromColumn {
+    /// Returns the column in SQL: `orders.id`, or `id` for a merged column.
     fn sql(&self) -> String {
         let name = quoted_if_needed(self.name.as_str());
         self.relation
@@ -31,15 +32,17 @@ impl FromColumn {
     }
 }
 
-/// The columns of one item of a FROM clause: those that `*` selects, and those that a name before `.*` selects.
+/// The columns of an item of a FROM clause, such as a table or a join.
 #[derive(Default)]
-struct FromItems {
-    all: Vec<FromColumn>,
-    by_relation: Vec<FromColumn>,
+struct ItemColumns {
+    /// The columns that `*` selects.
+    star_columns: Vec<FromColumn>,
+    /// The columns that `t.*` selects, for all relations `t` of the item. A join merges columns only for `*`.
+    qualified_columns: Vec<FromColumn>,
 }
 
 /// Returns an error about a `*` whose columns are unknown.
-fn unknown<T>(node: &SyntaxNode) -> Parsed<T> {
+fn unknown_star<T>(node: &SyntaxNode) -> Parsed<T> {
     unsupported(
         node,
         "nself cannot represent this `*`, which the server replaces by the columns of that time; write the names of the columns",
@@ -82,8 +85,8 @@ impl Reader {
         Expression::new(&text).map_err(|reason| format!("an expression: {reason}")).at(node)
     }
 
-    /// Refuses `FROM t AS u (a, b)` of a table: the names depend on the order of the columns, which a definition does not
-    /// have. Views and WITH queries keep the order of their columns.
+    /// Refuses `FROM t AS u (a, b)` if `t` is a table: the names depend on the order of the columns, which a definition
+    /// does not have. Views and WITH queries keep the order of their columns.
     fn require_no_names_by_position(&self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         require_lists_of_columns(node)?;
@@ -107,57 +110,62 @@ impl Reader {
 
     /// Returns the columns that `*` or `t.*` in the list of a query means.
     fn columns_of_star(&self, target: &SyntaxNode) -> Parsed<Vec<FromColumn>> {
-        // The list of RETURNING is in a statement inside of WITH.
-        let is_list = |outer: &SyntaxNode| matches!(outer.kind(), SyntaxKind::SELECT | SyntaxKind::RETURNING_CLAUSE);
-        let Some(select) = target.ancestors().find(is_list).filter(|outer| outer.kind() == SyntaxKind::SELECT) else {
-            return unknown(target);
+        // `*` after RETURNING, in a statement inside of WITH, is not about a FROM clause.
+        let has_target_list =
+            |outer: &SyntaxNode| matches!(outer.kind(), SyntaxKind::SELECT | SyntaxKind::RETURNING_CLAUSE);
+        let Some(select) = target.ancestors().find(has_target_list).filter(|outer| outer.kind() == SyntaxKind::SELECT)
+        else {
+            return unknown_star(target);
         };
         let Some(from) = select.children().find(|part| part.kind() == SyntaxKind::FROM_CLAUSE) else {
-            return unknown(target);
+            return unknown_star(target);
         };
-        let mut items = FromItems::default();
+        let mut from_columns = ItemColumns::default();
         for item in from.children() {
-            let next = self.items_of(&item)?;
-            items.all.extend(next.all);
-            items.by_relation.extend(next.by_relation);
+            let item_columns = self.columns_of_item(&item)?;
+            from_columns.star_columns.extend(item_columns.star_columns);
+            from_columns.qualified_columns.extend(item_columns.qualified_columns);
         }
         let names = path(target);
         let Some(relation) = names.last() else {
             // A merged column has no table before its name, so no other column may have the name.
-            let has_twin = |column: &FromColumn| items.all.iter().filter(|other| other.name == column.name).count() > 1;
-            let is_ambiguous = items.all.iter().any(|column| column.relation.is_none() && has_twin(column));
-            return if is_ambiguous { unknown(target) } else { Ok(items.all) };
+            let columns = from_columns.star_columns;
+            let has_twin = |column: &FromColumn| columns.iter().filter(|other| other.name == column.name).count() > 1;
+            let is_ambiguous = columns.iter().any(|column| column.relation.is_none() && has_twin(column));
+            return if is_ambiguous { unknown_star(target) } else { Ok(columns) };
         };
-        let of_relation = |column: &FromColumn| column.relation.as_ref().is_some_and(|name| name.as_str() == relation);
-        let columns: Vec<FromColumn> = items.by_relation.into_iter().filter(of_relation).collect();
-        if columns.is_empty() { unknown(target) } else { Ok(columns) }
+        let is_of_relation =
+            |column: &FromColumn| column.relation.as_ref().is_some_and(|name| name.as_str() == relation);
+        let columns: Vec<FromColumn> = from_columns.qualified_columns.into_iter().filter(is_of_relation).collect();
+        if columns.is_empty() { unknown_star(target) } else { Ok(columns) }
     }
 
     /// Returns the columns of an item of a FROM clause.
-    fn items_of(&self, item: &SyntaxNode) -> Parsed<FromItems> {
+    fn columns_of_item(&self, item: &SyntaxNode) -> Parsed<ItemColumns> {
         use SyntaxKind::*;
         match item.kind() {
             RELATION_FROM_ITEM => {
                 let reference = Parts::of(item).require(RELATION_NAME_REF)?;
                 let names = path(&reference);
                 let columns = self.columns_of_relation(&names, &reference)?;
-                aliased(item, names.last().map_or("", String::as_str), columns)
+                columns_under_alias(item, names.last().map_or("", String::as_str), columns)
             }
             PAREN_FROM_ITEM => match query_inside(item) {
-                Some(inner) if is_query(inner.kind()) => aliased(item, "", self.output_columns(&inner)?),
-                Some(inner) if !item.children().any(|part| part.kind() == FROM_ALIAS) => self.items_of(&inner),
-                _ => unknown(item),
+                Some(query) if is_query(query.kind()) => columns_under_alias(item, "", self.output_columns(&query)?),
+                Some(join) if !item.children().any(|part| part.kind() == FROM_ALIAS) => self.columns_of_item(&join),
+                _ => unknown_star(item),
             },
-            JOIN_EXPR => self.join(item),
-            _ => unknown(item),
+            JOIN_EXPR => self.columns_of_join(item),
+            _ => unknown_star(item),
         }
     }
 
-    /// Returns the columns of a join: merged columns first, then those of the left side, then those of the right side.
-    fn join(&self, node: &SyntaxNode) -> Parsed<FromItems> {
+    /// Returns the columns of a join. In those of `*`, the merged columns are first, then the other columns of the left
+    /// and of the right side.
+    fn columns_of_join(&self, node: &SyntaxNode) -> Parsed<ItemColumns> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
-        let left = self.items_of(&parts.take_any()?)?;
+        let left = self.columns_of_item(&parts.take_any()?)?;
         let join = parts.require(JOIN)?;
         let is_item = |part: &SyntaxNode| {
             matches!(
@@ -165,26 +173,27 @@ impl Reader {
                 RELATION_FROM_ITEM | PAREN_FROM_ITEM | JOIN_EXPR | FUNCTION_FROM_ITEM | EXPR_FROM_ITEM | ROWS_FROM_ITEM
             )
         };
-        let Some(right_item) = join.children().find(is_item) else { return unknown(node) };
-        let right = self.items_of(&right_item)?;
+        let Some(right_item) = join.children().find(is_item) else { return unknown_star(node) };
+        let right = self.columns_of_item(&right_item)?;
         let is_natural = tokens(&join).next().is_some_and(|token| token.text().eq_ignore_ascii_case("natural"));
         let using = join.children().find(|part| part.kind() == JOIN_USING_CLAUSE);
         let merged: Vec<SqlName> = match using {
             Some(clause) => idents(&Parts::of(&clause).require(COLUMN_REF_LIST)?, COLUMN_NAME_REF)?,
             None if is_natural => {
-                let is_in_right = |column: &&FromColumn| right.all.iter().any(|other| other.name == column.name);
-                left.all.iter().filter(is_in_right).map(|column| column.name.clone()).collect()
+                let is_in_right =
+                    |column: &&FromColumn| right.star_columns.iter().any(|other| other.name == column.name);
+                left.star_columns.iter().filter(is_in_right).map(|column| column.name.clone()).collect()
             }
             None => Vec::new(),
         };
-        let is_rest = |column: &FromColumn| !merged.contains(&column.name);
+        let is_not_merged = |column: &FromColumn| !merged.contains(&column.name);
         let merged_columns = merged.iter().map(|name| FromColumn { relation: None, name: name.clone() });
-        let rest = left.all.into_iter().chain(right.all).filter(is_rest);
-        let by_relation = left.by_relation.into_iter().chain(right.by_relation).collect();
-        Ok(FromItems { all: merged_columns.chain(rest).collect(), by_relation })
+        let other_columns = left.star_columns.into_iter().chain(right.star_columns).filter(is_not_merged);
+        let qualified_columns = left.qualified_columns.into_iter().chain(right.qualified_columns).collect();
+        Ok(ItemColumns { star_columns: merged_columns.chain(other_columns).collect(), qualified_columns })
     }
 
-    /// Returns the columns of a table, view or WITH query in their order.
+    /// Returns the columns of a table, view or WITH query in their order. If the order is unknown, returns an error.
     pub(super) fn columns_of_relation(&self, names: &[String], node: &SyntaxNode) -> Parsed<Vec<SqlName>> {
         if let [name] = names
             && let Some(query) = with_query(node, name)
@@ -194,7 +203,7 @@ impl Reader {
         let name = object_from_path(names, node)?;
         let ordered = self.column_order.get(&name).cloned().unwrap_or_default();
         if self.schema.views.contains_key(&name) {
-            return if ordered.is_empty() { unknown(node) } else { Ok(ordered) };
+            return if ordered.is_empty() { unknown_star(node) } else { Ok(ordered) };
         }
         let columns = self.schema.columns_of(&name);
         let partitioned = self.schema.tables.get(&name).and_then(|table| table.partition_of.as_ref());
@@ -203,20 +212,20 @@ impl Reader {
             return self.columns_of_relation(&[schema, partitioned.table.name().to_owned()], node);
         }
         let ordered: Vec<SqlName> = ordered.into_iter().filter(|column| columns.contains_key(column)).collect();
-        if ordered.is_empty() || ordered.len() != columns.len() { unknown(node) } else { Ok(ordered) }
+        if ordered.is_empty() || ordered.len() != columns.len() { unknown_star(node) } else { Ok(ordered) }
     }
 
     /// Returns the columns of a WITH query that `node` mentions.
     fn columns_of_with_query(&self, query: &SyntaxNode, node: &SyntaxNode) -> Parsed<Vec<SqlName>> {
         if !has_known_columns(query, node) {
-            return unknown(node);
+            return unknown_star(node);
         }
         if let Some(list) = query.children().find(|part| part.kind() == SyntaxKind::COLUMN_LIST) {
             return idents(&list, SyntaxKind::COLUMN_NAME);
         }
         match query.children().find(|part| is_query(part.kind())) {
             Some(inner) => self.output_columns(&inner),
-            None => unknown(query),
+            None => unknown_star(query),
         }
     }
 
@@ -227,12 +236,12 @@ impl Reader {
             COMPOUND_SELECT | PAREN_SELECT | PAREN_EXPR => {
                 // The first part of a UNION names the columns.
                 let first = query.children().find(|part| is_query(part.kind()) || part.kind() == PAREN_EXPR);
-                first.map_or_else(|| unknown(query), |first| self.output_columns(&first))
+                first.map_or_else(|| unknown_star(query), |first| self.output_columns(&first))
             }
             SELECT => {
                 let clause = query.children().find(|part| part.kind() == SELECT_CLAUSE);
                 let list = clause.and_then(|clause| clause.children().find(|part| part.kind() == TARGET_LIST));
-                let Some(list) = list else { return unknown(query) };
+                let Some(list) = list else { return unknown_star(query) };
                 let mut columns = Vec::new();
                 for target in list.children().filter(|part| part.kind() == TARGET) {
                     if is_star(&target) {
@@ -243,7 +252,7 @@ impl Reader {
                 }
                 Ok(columns)
             }
-            _ => unknown(query),
+            _ => unknown_star(query),
         }
     }
 }
@@ -277,11 +286,12 @@ fn is_query(kind: SyntaxKind) -> bool {
     matches!(kind, SELECT | COMPOUND_SELECT | PAREN_SELECT | VALUES)
 }
 
-/// Returns the query or join inside of brackets.
+/// Returns the query or FROM item inside of brackets, also of several pairs.
 fn query_inside(node: &SyntaxNode) -> Option<SyntaxNode> {
     use SyntaxKind::*;
-    let inner = node.children().find(|part| part.kind() != FROM_ALIAS)?;
-    if matches!(inner.kind(), PAREN_EXPR | PAREN_SELECT) { query_inside(&inner).or(Some(inner)) } else { Some(inner) }
+    let content = node.children().find(|part| part.kind() != FROM_ALIAS)?;
+    let has_inner_brackets = matches!(content.kind(), PAREN_EXPR | PAREN_SELECT);
+    if has_inner_brackets { query_inside(&content).or(Some(content)) } else { Some(content) }
 }
 
 /// Returns the WITH query that a name means at a place. Without RECURSIVE, a WITH query sees only those before it.
@@ -305,8 +315,9 @@ fn has_known_columns(query: &SyntaxNode, node: &SyntaxNode) -> bool {
         return true;
     }
     let union = query.children().find(|part| part.kind() == SyntaxKind::COMPOUND_SELECT);
-    let first = union.and_then(|union| union.children().find(|part| part.kind() != SyntaxKind::WITH_CLAUSE));
-    query.text_range().contains_range(place) && first.is_some_and(|first| first.text_range().end() <= place.start())
+    let first_part = union.and_then(|union| union.children().find(|part| part.kind() != SyntaxKind::WITH_CLAUSE));
+    let is_after_first_part = first_part.is_some_and(|part| part.text_range().end() <= place.start());
+    query.text_range().contains_range(place) && is_after_first_part
 }
 
 /// Returns whether a part of a query's list belongs to the query of EXISTS.
@@ -320,8 +331,9 @@ fn is_brackets(kind: SyntaxKind) -> bool {
     matches!(kind, SyntaxKind::PAREN_SELECT | SyntaxKind::PAREN_EXPR)
 }
 
-/// Returns the columns of an item under its alias, or under the name of its table.
-fn aliased(item: &SyntaxNode, name: &str, mut columns: Vec<SqlName>) -> Parsed<FromItems> {
+/// Returns the columns of an item with its alias, or the name of its table, as their relation. In `t AS u (a, b)`, `a`
+/// and `b` replace the names of the first columns.
+fn columns_under_alias(item: &SyntaxNode, name: &str, mut columns: Vec<SqlName>) -> Parsed<ItemColumns> {
     use SyntaxKind::*;
     let alias = item.children().find(|part| part.kind() == FROM_ALIAS);
     let table_alias = alias.as_ref().and_then(|alias| alias.children().find(|part| part.kind() == TABLE_ALIAS));
@@ -335,26 +347,27 @@ fn aliased(item: &SyntaxNode, name: &str, mut columns: Vec<SqlName>) -> Parsed<F
         }
     }
     let relation = SqlName::new(&relation).ok();
-    let all: Vec<FromColumn> =
+    let star_columns: Vec<FromColumn> =
         columns.into_iter().map(|name| FromColumn { relation: relation.clone(), name }).collect();
-    Ok(FromItems { by_relation: all.clone(), all })
+    Ok(ItemColumns { qualified_columns: star_columns.clone(), star_columns })
 }
 
 /// Returns the name of a column that a query returns: its alias, else the name of the column or function.
 fn output_name(target: &SyntaxNode) -> Parsed<SqlName> {
     use SyntaxKind::*;
     let alias = target.children().find(|part| part.kind() == AS_NAME);
-    let named = match alias {
+    let name = match alias {
         Some(alias) => tokens(&alias).last().map(|token| folded_name(&token)),
         None => target.children().next().and_then(|expression| default_output_name(&expression)),
     };
-    match named.and_then(|name| SqlName::new(&name).ok()) {
+    match name.and_then(|name| SqlName::new(&name).ok()) {
         Some(name) => Ok(name),
-        None => unknown(target),
+        None => unknown_star(target),
     }
 }
 
-/// Returns the name that the server gives a column without an alias; `None` if it follows from more than a name.
+/// Returns the name that the server gives a column without an alias: `total` for `o.total`, `total(1)` and
+/// `total::text`. `None` for other expressions.
 fn default_output_name(expression: &SyntaxNode) -> Option<String> {
     use SyntaxKind::*;
     match expression.kind() {
@@ -363,8 +376,8 @@ fn default_output_name(expression: &SyntaxNode) -> Option<String> {
             let called = expression.children().next()?;
             matches!(called.kind(), NAME_REF | FIELD_EXPR).then(|| path(&called).pop()).flatten()
         }
-        CAST_EXPR => expression.children().next().and_then(|inner| match inner.kind() {
-            NAME_REF | FIELD_EXPR | CALL_EXPR => default_output_name(&inner),
+        CAST_EXPR => expression.children().next().and_then(|operand| match operand.kind() {
+            NAME_REF | FIELD_EXPR | CALL_EXPR => default_output_name(&operand),
             _ => None,
         }),
         _ => None,

@@ -1,4 +1,4 @@
-//! Storage parameters of tables, indexes and operator classes, and the statistics of columns.
+//! Storage parameters of tables, indexes and operator classes; storage, compression and statistics of columns.
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
@@ -16,7 +16,8 @@ pub fn take_with_parameters(parts: &mut Parts) -> Parsed<StorageParameters> {
     Ok(parameters)
 }
 
-/// Reads a list of parameters in brackets. A parameter without a value is `true`, as on the server.
+/// Reads a list of parameters in brackets, such as `(fillfactor = 70, autovacuum_enabled)`. A parameter without a value
+/// is `true`, as on the server.
 pub fn read_parameters(node: &SyntaxNode) -> Parsed<StorageParameters> {
     let mut list = Parts::of(node);
     let mut parameters = StorageParameters::new();
@@ -44,7 +45,7 @@ pub fn read_statistics(node: &SyntaxNode) -> Parsed<Option<u16>> {
     }
     let value = number(&parts.take_any()?)?;
     parts.refuse_rest_except("SET STATISTICS")?;
-    // -1 also means the default. It does not fit into `u16`. The server lowers larger targets to 10000.
+    // -1 also means the default, and does not fit into `u16`. The server lowers values above 10000 to 10000.
     Ok(u16::try_from(value.min(10_000)).ok())
 }
 
@@ -103,7 +104,7 @@ pub fn read_index_statistics(index: &mut Index, node: &SyntaxNode) -> Parsed<()>
 }
 
 impl Reader {
-    /// Returns an index of a table or materialised view that must exist.
+    /// Returns an index of a table or materialised view, or an error at the node if there is no such index.
     pub(super) fn index(&mut self, name: &ObjectName, node: &SyntaxNode) -> Parsed<&mut Index> {
         let tables = self.schema.tables.iter_mut().map(|(owner, table)| (owner, &mut table.indexes));
         let views = self.schema.views.iter_mut().map(|(owner, view)| (owner, &mut view.indexes));

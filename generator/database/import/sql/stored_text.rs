@@ -11,7 +11,7 @@ use crate::database::model::*;
 
 /// A text that the server stores in its parsed form.
 struct StoredText<'a> {
-    /// Name of the text in messages, such as `the view totals`.
+    /// The object of the text in messages, such as `the view totals`.
     owner: String,
     text: &'a str,
     /// The table whose columns the text mentions without the name of the table.
@@ -31,8 +31,8 @@ impl StoredText<'_> {
         let tokens = lexer::tokens(self.text).unwrap_or_default();
         let precedes_type = |text: &str| text == ":" || text == "." || text.eq_ignore_ascii_case("as");
         (0..tokens.len()).any(|i| {
-            let follows_cast = i.checked_sub(1).is_some_and(|before| precedes_type(tokens[before].text));
-            (follows_cast || self.is_result) && mentioned_names(tokens[i].text).any(|word| word == name)
+            let is_place_of_type = i.checked_sub(1).is_some_and(|before| precedes_type(tokens[before].text));
+            (is_place_of_type || self.is_result) && mentioned_names(tokens[i].text).any(|word| word == name)
         })
     }
 
@@ -119,6 +119,7 @@ fn stored_texts(schema: &Schema) -> Vec<StoredText<'_>> {
     texts
 }
 
+/// Calls a function with each expression of an index, and with its predicate.
 fn add_texts_of_index<'a>(index: &'a Index, mut add: impl FnMut(&'a str)) {
     let expressions = index.columns.iter().filter_map(|column| column.expression.as_ref());
     expressions.chain(&index.predicate).for_each(|text| add(text.as_str()));
@@ -128,16 +129,17 @@ impl Reader {
     /// Refuses the rename of a table or view that a stored text mentions.
     pub(super) fn require_no_mention_of_relation(&self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
         let texts = stored_texts(&self.schema);
-        refuse(texts.iter().find(|text| text.mentions_relation(name.name())), name.as_str(), node)
+        refuse_mention(texts.iter().find(|text| text.mentions_relation(name.name())), name.as_str(), node)
     }
 
     /// Refuses the rename of a type that a stored text mentions: after `::` or AS, or in the result of a function.
     pub(super) fn require_no_mention_of_type(&self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
         let texts = stored_texts(&self.schema);
-        refuse(texts.iter().find(|text| text.mentions_type(name.name())), name.as_str(), node)
+        refuse_mention(texts.iter().find(|text| text.mentions_type(name.name())), name.as_str(), node)
     }
 
-    /// Returns what uses a type, for a message: a table, function, other type or stored text.
+    /// Returns the name, for a message, of an object that uses a type: a table, a function, a different type or the
+    /// object of a stored text.
     pub(super) fn user_of_type(&self, name: &ObjectName) -> Option<String> {
         let is_type = |kind: &TypeName| kind.object().as_ref() == Some(name);
         let Schema { tables, functions, types, .. } = &self.schema;
@@ -166,14 +168,15 @@ impl Reader {
     /// Refuses the rename of a sequence, or the removal of a function, that a stored text mentions.
     pub(super) fn require_no_mention(&self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
         let texts = stored_texts(&self.schema);
-        refuse(
+        refuse_mention(
             texts.iter().find(|text| mentioned_names(text.text).any(|word| word == name.name())),
             name.as_str(),
             node,
         )
     }
 
-    /// Refuses the rename of a column that a query mentions. In other expressions of the table the column is replaced.
+    /// Refuses the rename of a column that a query mentions. In other expressions of the table, `rename_column`
+    /// replaces the name.
     pub(super) fn require_no_query_with_column(
         &self,
         table: &ObjectName,
@@ -187,16 +190,16 @@ impl Reader {
                 && mentions_column(text.text, &column_set)
                 && (text.table == Some(table) || text.mentions_relation(table.name()))
         };
-        refuse(texts.iter().find(uses_column), &format!("{table}.{column}"), node)
+        refuse_mention(texts.iter().find(uses_column), &format!("{table}.{column}"), node)
     }
 
-    /// Refuses a change of a label that a stored text mentions as a string.
+    /// Refuses the rename of a label that a stored text contains as a string.
     pub(super) fn require_no_label(&self, label: &Label, node: &SyntaxNode) -> Parsed<()> {
         let string = literal(label.as_str());
         let texts = stored_texts(&self.schema);
         let has_label =
             |text: &&StoredText| lexer::tokens(text.text).unwrap_or_default().iter().any(|token| token.text == string);
-        refuse(texts.iter().find(has_label), label.as_str(), node)
+        refuse_mention(texts.iter().find(has_label), label.as_str(), node)
     }
 
     /// Refuses `DROP … CASCADE` of an object that a stored text mentions, since the server may drop the text's object.
@@ -215,8 +218,9 @@ impl Reader {
     }
 }
 
-fn refuse(found: Option<&StoredText>, name: &str, node: &SyntaxNode) -> Parsed<()> {
-    match found {
+/// Returns an error if a stored text mentions the object that a statement changes.
+fn refuse_mention(mentioning_text: Option<&StoredText>, name: &str, node: &SyntaxNode) -> Parsed<()> {
+    match mentioning_text {
         Some(text) => unsupported(
             node,
             format!(

@@ -43,6 +43,7 @@ impl Reader {
         self.schema.tables.insert(name.clone(), table);
         self.grant_defaults(&GrantObject::Relation(name.clone()), name.schema(), node);
         let mut list = Parts::of(&list);
+        // All columns are read first, since a constraint may mention a column that follows it.
         let (columns, constraints): (Vec<_>, Vec<_>) = list
             .take_rest()
             .into_iter()
@@ -72,15 +73,17 @@ impl Reader {
         parts.refuse_rest_except("CREATE TABLE ;")
     }
 
-    /// Makes one constraint of the equal keys of CREATE TABLE, as the server does. A name that was chosen remains.
+    /// Merges equal keys of CREATE TABLE into one constraint, as the server does: removes a repeated key with a default
+    /// name, and refuses one with a chosen name.
     fn merge_repeated_keys(&mut self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
         let Some(table) = self.schema.tables.get_mut(name) else { return Ok(()) };
         let repeated: Vec<SqlName> = table.uniques.keys().filter(|key| table.is_repeated_key(key)).cloned().collect();
         for key in repeated {
             let Some(unique) = table.uniques.get(&key) else { continue };
             let columns: Vec<&str> = unique.columns.iter().chain(&unique.include).map(SqlName::as_str).collect();
-            let default = crate::database::default_names::default_name(name.name(), Some(&columns.join("_")), "key");
-            if !key.as_str().starts_with(&default) {
+            let default_name =
+                crate::database::default_names::default_name(name.name(), Some(&columns.join("_")), "key");
+            if !key.as_str().starts_with(&default_name) {
                 let what = format!(
                     "the server makes one constraint of `{key}` and an equal one; leave it out, or add it with ALTER TABLE"
                 );

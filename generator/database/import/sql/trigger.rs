@@ -18,7 +18,7 @@ impl Reader {
     pub(super) fn create_trigger(&mut self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
-        let replaces = parts.take_node(OR_REPLACE).is_some();
+        let or_replace = parts.take_node(OR_REPLACE).is_some();
         let constraint = parts.take_token("CONSTRAINT");
         let name = ident(&parts.require(TRIGGER)?)?;
         let on = parts.require(ON_RELATION)?;
@@ -58,11 +58,11 @@ impl Reader {
         }
         let mut call = Parts::of(&parts.require(CALL_EXPR)?);
         let mut arguments = Parts::of(&call.require(ARG_LIST)?);
-        trigger.arguments = arguments.take_rest().iter().map(argument).collect::<Parsed<_>>()?;
+        trigger.arguments = arguments.take_rest().iter().map(trigger_argument).collect::<Parsed<_>>()?;
         trigger.function = self.trigger_function(&call.take_any()?)?;
         parts.refuse_rest_except("CREATE TRIGGER EXECUTE FUNCTION PROCEDURE ;")?;
         match self.triggers_of(&relation, &on)?.entry(name) {
-            Entry::Occupied(_) if !replaces => unsupported(node, "there is already a trigger with this name"),
+            Entry::Occupied(_) if !or_replace => unsupported(node, "there is already a trigger with this name"),
             Entry::Occupied(mut earlier) => {
                 // OR REPLACE keeps the comment, but enables the trigger.
                 let comment = earlier.get_mut().comment.take();
@@ -76,15 +76,17 @@ impl Reader {
         }
     }
 
-    /// Reads the name of a trigger function. Without a schema it may be one that every server has.
+    /// Reads the name of a trigger function. A name without a schema means a function of the file, else one of every
+    /// server.
     fn trigger_function(&self, node: &SyntaxNode) -> Parsed<ObjectName> {
         let name = object_name(node)?;
-        let of_server = ObjectName::new_in("pg_catalog", name.name());
-        let is_of_server = is_trigger_function_of_server(&of_server) && !self.schema.functions.contains_key(&name);
-        Ok(if is_of_server && name.schema() == PUBLIC_SCHEMA { of_server } else { name })
+        let server_function = ObjectName::new_in("pg_catalog", name.name());
+        let is_of_server =
+            is_trigger_function_of_server(&server_function) && !self.schema.functions.contains_key(&name);
+        Ok(if is_of_server && name.schema() == PUBLIC_SCHEMA { server_function } else { name })
     }
 
-    /// Returns the triggers of a table or view that must exist.
+    /// Returns the triggers of a table or view, or an error at the node if there is no such table or view.
     pub(super) fn triggers_of(
         &mut self,
         relation: &ObjectName,
@@ -118,7 +120,7 @@ impl Reader {
     }
 }
 
-/// Reads the events of a trigger.
+/// Reads the events of a trigger, such as `INSERT OR UPDATE OF state`.
 fn read_events(trigger: &mut Trigger, node: &SyntaxNode) -> Parsed<()> {
     use SyntaxKind::*;
     let mut events = Parts::of(node);
@@ -147,7 +149,7 @@ fn transition_table(node: &SyntaxNode) -> Parsed<SqlName> {
 }
 
 /// Reads an argument of a trigger: a string, or a number or name, which is stored as text.
-fn argument(node: &SyntaxNode) -> Parsed<Text> {
+fn trigger_argument(node: &SyntaxNode) -> Parsed<Text> {
     let mut tokens = tokens(node);
     let (Some(token), None) = (tokens.next(), tokens.next()) else {
         return unsupported(node, "an argument of a trigger is a string, a number or a name");

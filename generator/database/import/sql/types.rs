@@ -1,4 +1,4 @@
-//! Types and domains.
+//! `CREATE TYPE` and `CREATE DOMAIN`.
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
@@ -109,7 +109,8 @@ impl Reader {
         })
     }
 
-    /// Returns the function that an option names: one that the SQL creates, else one of the server.
+    /// Returns the function that an option of a range names. A name without a schema means a function of the file, else
+    /// one of the server.
     fn function_of_range(&self, node: &SyntaxNode) -> Parsed<ObjectName> {
         let name = object_name(node)?;
         let is_created = self.schema.functions_named(&name).next().is_some();
@@ -144,7 +145,7 @@ impl Reader {
                 domain.collation = collation::read_collation(&collation)?;
             }
         }
-        // The server copies the default of the base type if that is a domain.
+        // If the base type is a domain, the server copies its default.
         if domain.default.is_none()
             && !domain.base.is_array()
             && let Some(base) = domain.base.object()
@@ -158,7 +159,9 @@ impl Reader {
             let condition = expression(&parts.take_any()?)?;
             parts.refuse_rest_except("CHECK ( )")?;
             let default_name = || {
-                default_names::free_default_name(name.name(), None, "check", |taken| domain.checks.contains_key(taken))
+                default_names::free_default_name(name.name(), None, "check", |candidate| {
+                    domain.checks.contains_key(candidate)
+                })
             };
             let check_name = declared_name.map_or_else(|| tree::name_at(&default_name(), &clause), Ok)?;
             domain.checks.insert(check_name, condition);

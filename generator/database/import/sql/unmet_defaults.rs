@@ -7,7 +7,7 @@ use crate::database::model::*;
 use crate::values::SqlIdent;
 
 /// The default privileges of one role on one kind of object.
-struct Entry {
+struct RoleDefaults {
     /// The schema; `None` for the whole database.
     schema: Option<SqlName>,
     /// The kind of object, such as `tables`.
@@ -16,26 +16,27 @@ struct Entry {
     privileges: DefaultPrivileges,
 }
 
-/// Takes the default privileges that an object lacks out of a schema; returns a note about each.
+/// Removes the default privileges that an object lacks from a schema; returns a note about each.
 pub fn leave_out(schema: &mut Schema) -> Vec<String> {
-    let mut completed = schema.clone();
-    completed.apply_default_privileges();
-    if objects_with_other_grants(schema, &completed).is_empty() {
+    let mut schema_with_grants = schema.clone();
+    schema_with_grants.apply_default_privileges();
+    if objects_with_other_grants(schema, &schema_with_grants).is_empty() {
         return Vec::new();
     }
     let mut without_defaults = schema.clone();
     for_each_scope(&mut without_defaults, |_, defaults| *defaults = DefaultPrivileges::default());
     let mut notes = Vec::new();
-    for entry in entries(schema) {
-        let mut completed = without_defaults.clone();
-        for_each_scope(&mut completed, |scope, defaults| {
+    for entry in all_role_defaults(schema) {
+        // Apply only this entry, to see whether all objects have its privileges already.
+        let mut schema_with_grants = without_defaults.clone();
+        for_each_scope(&mut schema_with_grants, |scope, defaults| {
             if scope == entry.schema.as_ref() {
                 defaults.clone_from(&entry.privileges);
             }
         });
-        completed.apply_default_privileges();
-        let lacking = objects_with_other_grants(&without_defaults, &completed);
-        let Some(first) = lacking.first() else { continue };
+        schema_with_grants.apply_default_privileges();
+        let objects_without_defaults = objects_with_other_grants(&without_defaults, &schema_with_grants);
+        let Some(first) = objects_without_defaults.first() else { continue };
         for_each_scope(schema, |scope, defaults| {
             if scope == entry.schema.as_ref() {
                 defaults.remove(entry.kind, &entry.role);
@@ -50,7 +51,7 @@ pub fn leave_out(schema: &mut Schema) -> Vec<String> {
     notes
 }
 
-/// Calls a function with the default privileges of the database and of each schema.
+/// Calls a function with the default privileges of the database, whose scope is `None`, and of each schema.
 fn for_each_scope(schema: &mut Schema, mut change: impl FnMut(Option<&SqlName>, &mut DefaultPrivileges)) {
     change(None, &mut schema.default_privileges);
     for (name, namespace) in &mut schema.schemas {
@@ -58,48 +59,49 @@ fn for_each_scope(schema: &mut Schema, mut change: impl FnMut(Option<&SqlName>, 
     }
 }
 
-fn entries(schema: &mut Schema) -> Vec<Entry> {
-    let mut all = Vec::new();
+/// Returns the default privileges of a schema by scope, kind of object and role.
+fn all_role_defaults(schema: &mut Schema) -> Vec<RoleDefaults> {
+    let mut all_defaults = Vec::new();
     for_each_scope(schema, |scope, defaults| {
         let roles: BTreeSet<SqlIdent> = defaults.roles().cloned().collect();
         for (kind, role) in KINDS.iter().flat_map(|kind| roles.iter().map(move |role| (*kind, role))) {
-            let mut rest = defaults.clone();
-            let privileges = rest.remove(kind, role);
+            let privileges = defaults.clone().remove(kind, role);
             if privileges != DefaultPrivileges::default() {
-                all.push(Entry { schema: scope.cloned(), kind, role: role.clone(), privileges });
+                all_defaults.push(RoleDefaults { schema: scope.cloned(), kind, role: role.clone(), privileges });
             }
         }
     });
-    all
+    all_defaults
 }
 
+/// The kinds of objects with default privileges.
 const KINDS: [&str; 5] = ["tables", "sequences", "functions", "types", "schemas"];
 
 impl DefaultPrivileges {
     /// Removes the privileges of a role on a kind of object, and returns them.
     fn remove(&mut self, kind: &str, role: &SqlIdent) -> DefaultPrivileges {
-        fn split<P>(from: &mut Grants<P>, to: &mut Grants<P>, role: &SqlIdent) {
+        fn move_role<P>(from: &mut Grants<P>, to: &mut Grants<P>, role: &SqlIdent) {
             to.extend(from.remove_entry(role));
         }
-        let mut removed = DefaultPrivileges::default();
+        let mut role_privileges = DefaultPrivileges::default();
         match kind {
-            "tables" => split(&mut self.tables, &mut removed.tables, role),
-            "sequences" => split(&mut self.sequences, &mut removed.sequences, role),
-            "functions" => split(&mut self.functions, &mut removed.functions, role),
-            "types" => split(&mut self.types, &mut removed.types, role),
-            _ => split(&mut self.schemas, &mut removed.schemas, role),
+            "tables" => move_role(&mut self.tables, &mut role_privileges.tables, role),
+            "sequences" => move_role(&mut self.sequences, &mut role_privileges.sequences, role),
+            "functions" => move_role(&mut self.functions, &mut role_privileges.functions, role),
+            "types" => move_role(&mut self.types, &mut role_privileges.types, role),
+            _ => move_role(&mut self.schemas, &mut role_privileges.schemas, role),
         }
-        removed
+        role_privileges
     }
 }
 
 /// Returns the objects whose grants differ in two schemas that are equal otherwise.
 fn objects_with_other_grants(left: &Schema, right: &Schema) -> BTreeSet<String> {
-    fn differing<K: Ord + ToString, V: PartialEq>(left: &BTreeMap<K, V>, right: &BTreeMap<K, V>) -> Vec<String> {
+    fn differing_keys<K: Ord + ToString, V: PartialEq>(left: &BTreeMap<K, V>, right: &BTreeMap<K, V>) -> Vec<String> {
         let pairs = left.iter().filter(|(key, value)| right.get(*key) != Some(*value));
         pairs.map(|(key, _)| key.to_string()).collect()
     }
-    // A function or type that became private is as it was, if its grants have all roles.
+    // Effective grants are compared, since a private function with a grant to PUBLIC equals one that is not private.
     let rights = |schema: &Schema| {
         let functions = schema.functions.iter().map(|(name, function)| (name.clone(), function.effective_grants()));
         let types = schema.types.iter().map(|(name, kind)| (name.clone(), kind.effective_grants()));
@@ -110,12 +112,12 @@ fn objects_with_other_grants(left: &Schema, right: &Schema) -> BTreeSet<String> 
     };
     let ((left_functions, left_types), (right_functions, right_types)) = (rights(left), rights(right));
     let names = [
-        differing(&left.tables, &right.tables),
-        differing(&left.views, &right.views),
-        differing(&left.sequences, &right.sequences),
-        differing(&rights_on_schemas(left), &rights_on_schemas(right)),
-        differing(&left_functions, &right_functions),
-        differing(&left_types, &right_types),
+        differing_keys(&left.tables, &right.tables),
+        differing_keys(&left.views, &right.views),
+        differing_keys(&left.sequences, &right.sequences),
+        differing_keys(&rights_on_schemas(left), &rights_on_schemas(right)),
+        differing_keys(&left_functions, &right_functions),
+        differing_keys(&left_types, &right_types),
     ];
     names.into_iter().flatten().collect()
 }

@@ -13,7 +13,7 @@ impl Reader {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
         let materialized = node.kind() == CREATE_MATERIALIZED_VIEW;
-        let replaces = parts.take_node(OR_REPLACE).is_some();
+        let or_replace = parts.take_node(OR_REPLACE).is_some();
         parts.take_node(IF_NOT_EXISTS);
         let name = object_name(&parts.require(VIEW)?)?;
         self.object_in_messages = format!("the view {name}");
@@ -44,15 +44,17 @@ impl Reader {
         view.query = Query::new(&text).map_err(|reason| format!("its query: {reason}")).at(&query)?;
         parts.refuse_rest_except("CREATE VIEW MATERIALIZED AS ;")?;
         let mut column_order = self.output_columns(&query).unwrap_or_default();
+        // The names in brackets after the name of the view replace those of the first columns.
         for (column, name) in column_order.iter_mut().zip(&view.columns) {
             column.clone_from(name);
         }
+        // The query of a recursive view already has the names.
         if is_recursive {
             column_order = std::mem::take(&mut view.columns);
         }
         self.column_order.insert(name.clone(), column_order);
         if let Some(earlier) = self.schema.views.get(&name)
-            && replaces
+            && or_replace
         {
             // CREATE OR REPLACE keeps comments and triggers; grants are resolved after the whole file. The earlier place would
             // count as a second view of this name.
@@ -70,7 +72,7 @@ impl Reader {
     }
 }
 
-/// Returns names for a list of columns in SQL.
+/// Returns names as a list in SQL, such as `id, "order"`.
 fn names_in_sql(names: &[SqlName]) -> String {
     names.iter().map(|name| quoted_if_needed(name.as_str())).collect::<Vec<_>>().join(", ")
 }
@@ -100,14 +102,14 @@ fn new_view(materialized: bool) -> View {
     }
 }
 
-/// Returns whether a query selects all columns of a table with `*`.
+/// Returns whether a list in a query has `*` or `t.*`.
 pub fn selects_all(query: &SyntaxNode) -> bool {
     query.descendants().any(|node| {
         node.kind() == SyntaxKind::TARGET && tokens(&node).last().is_some_and(|token| token.kind() == SyntaxKind::STAR)
     })
 }
 
-/// Reads the options of a view in brackets.
+/// Reads the options of a view in brackets, such as `(security_invoker = true)`.
 pub fn read_options(view: &mut View, node: &SyntaxNode) -> Parsed<()> {
     let mut parts = Parts::of(node);
     let mut list = Parts::of(&parts.require(SyntaxKind::ATTRIBUTE_LIST)?);

@@ -48,7 +48,7 @@ const STABLE_FUNCTIONS: [&str; 7] = [
     "statement_timestamp",
 ];
 
-/// Returns whether an expression has the same value for all rows of a statement.
+/// Returns whether an expression is constant, or all of its functions have the same value for all rows of a statement.
 fn is_stable(expression: &Expression) -> bool {
     let tokens = lexer::tokens(expression.as_str()).unwrap_or_default();
     let words = tokens.iter().filter(|token| token.kind == TokenKind::Word);
@@ -70,6 +70,7 @@ pub(super) fn add_column(planner: &mut Planner, change: &ColumnChange, column: &
         return;
     }
     let has_value = column.default.is_some() || column.identity.is_some() || column.generated.is_some();
+    // In `allow`, `may_fail` for a new column means that the table has no rows.
     let is_table_empty = planner.allows(&change.object(), Hazard::MayFail);
     if !has_value && !column.nullable && !is_table_empty {
         planner.refuse(
@@ -115,12 +116,14 @@ fn add_with_backfill(planner: &mut Planner, change: &ColumnChange, column: &Colu
 }
 
 /// Returns the way to revert a new column: SQL that drops the column only if no row has a value that was written since.
+/// If these values cannot be distinguished from those that the server filled in, the addition is irreversible.
 fn removal(change: &ColumnChange, column: &Column, domain: Option<&Domain>) -> Down {
     let (table, name) = (change.table.name.sql(), quoted(change.column));
     let drop = format!("ALTER TABLE {table} DROP COLUMN {name};");
     if column.generated.is_some() {
         return Down::Sql(drop);
     }
+    // The base of a domain may be a domain with a default.
     let has_domain_default = domain.is_some_and(|domain| domain.default.is_some() || domain.base.object().is_some());
     if column.identity.is_some() || has_domain_default || !column.default.as_ref().is_none_or(is_constant) {
         return Down::Irreversible(VALUES_LOST);

@@ -24,26 +24,27 @@ impl ColumnChange<'_> {
         self.table.path.key("columns").key(self.column.as_str())
     }
 
-    /// Returns a step about a field of the column, or about the column itself if the field is empty. `what` completes a
-    /// sentence that begins with the column, such as "is computed differently".
-    pub fn step(&self, phase: Phase, field: &str, what: &str) -> MigrationStep {
+    /// Returns a step about a field of the column, or about the column itself if the field is empty. `predicate`
+    /// completes a sentence that begins with the column, such as "is computed differently".
+    pub fn step(&self, phase: Phase, field: &str, predicate: &str) -> MigrationStep {
         let path = if field.is_empty() { self.path() } else { self.path().key(field) };
         let object = self.object();
-        let why = format!("{object} {what}");
+        let why = format!("{object} {predicate}");
         MigrationStep::new(phase, object, path, why).order_in_phase(self.order_in_phase)
     }
 
-    /// Returns the column's name in messages and in `allow`.
+    /// Returns the column's name in messages and in `allow`: `orders.total`.
     pub fn object(&self) -> String {
         format!("{}.{}", self.table.name, self.column)
     }
 
-    /// Returns `sql` for a statement that must see all rows: forced row security of the table is off while it runs.
+    /// Returns the SQL of a statement that must see all rows. Forced row security of the table is off while the
+    /// statement runs.
     pub fn without_forced_row_security(&self, sql: &str) -> String {
         security::without_forced_row_security([(self.table.name, Some(self.table.old))], sql)
     }
 
-    /// Returns the start of a statement that alters the column.
+    /// Returns the start of a statement that alters the column: `ALTER TABLE "public"."orders" ALTER COLUMN "total"`.
     pub fn alter_column_prefix(&self) -> String {
         format!("ALTER TABLE {} ALTER COLUMN {}", self.table.name.sql(), quoted(self.column))
     }

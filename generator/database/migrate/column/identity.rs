@@ -33,18 +33,21 @@ pub(super) fn change_identity(
     }
     // The server refuses an identity for a column that may be NULL, so NOT NULL comes first.
     let phase = if old.nullable && !new.nullable { Phase::Validate } else { Phase::Create };
-    let step = |what: &str| change.step(phase, "identity", what).order_in_phase(change.order_in_phase + 1);
+    // After the other steps of the column in the phase.
+    let step = |predicate: &str| change.step(phase, "identity", predicate).order_in_phase(change.order_in_phase + 1);
     let owner = ColumnOf { table: change.table.name.clone(), column: change.column.clone() };
+    // The identity continues the numbers of the sequence that it replaces.
     if let Some((name, sequence)) = sequence_before_identity(diff, &owner) {
-        let restored = ddl::identity_to_sequence(&owner, name, sequence);
+        let sequence_from_identity = ddl::identity_to_sequence(&owner, name, sequence);
         planner.push(step("is numbered by the server").up(ddl::sequence_to_identity(&owner, name, new)).down(format!(
-            "{restored}\nALTER SEQUENCE {} OWNED BY {};",
+            "{sequence_from_identity}\nALTER SEQUENCE {} OWNED BY {};",
             name.sql(),
             owner.sql()
         )));
         return;
     }
     match (old.identity, new.identity) {
+        // The step of the new sequence also drops the identity.
         (Some(_), None) if sequence_follows_identity(diff, &owner) => {}
         (None, Some(identity)) => {
             let table = literal(&change.table.name.sql());
@@ -73,9 +76,9 @@ pub(super) fn change_identity(
                 .up(format!("{} DROP IDENTITY;", change.alter_column_prefix()))
                 .irreversible("the position of its sequence is lost"),
         ),
-        (Some(from), Some(to)) if from != to => {
+        (Some(old_identity), Some(new_identity)) if old_identity != new_identity => {
             let set = |identity| format!("{} SET {};", change.alter_column_prefix(), ddl::generated_clause(identity));
-            planner.push(step("is numbered differently").up(set(to)).down(set(from)));
+            planner.push(step("is numbered differently").up(set(new_identity)).down(set(old_identity)));
         }
         _ => {}
     }
@@ -92,7 +95,8 @@ pub(super) fn change_identity(
     }
 }
 
-/// Returns the sequence of an identity column, which has the column's type.
+/// Returns the sequence of an identity column: its type is that of the column, and its options are those of the
+/// identity.
 fn sequence_of(column: &Column) -> Sequence {
     let kind = match column.kind.as_str() {
         "smallint" => SequenceKind::Smallint,

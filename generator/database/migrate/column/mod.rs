@@ -71,8 +71,8 @@ fn push_after_read_columns<'a>(
     let new = table.columns.get(column);
     let expressions = new.into_iter().flat_map(|new| new.generated.iter().chain(&new.backfill));
     for name in expressions.flat_map(|expression| mentioned_names(expression.as_str())) {
-        if let Some((read, _)) = table.columns.get_key_value(&*name) {
-            push_after_read_columns(table, read, ordered, visited);
+        if let Some((read_column, _)) = table.columns.get_key_value(&*name) {
+            push_after_read_columns(table, read_column, ordered, visited);
         }
     }
     ordered.push(column);
@@ -180,7 +180,8 @@ fn require_values(planner: &mut Planner, change: &ColumnChange, new: &Column) {
     );
 }
 
-/// Plans the changes of a column that keeps its values. With `default_is_set`, another step already sets its default.
+/// Plans the changes of a column that keeps its values. `default_is_set` tells whether the steps of a recreated
+/// enumeration or function already set the default.
 fn alter_column(
     planner: &mut Planner,
     diff: &Diff,
@@ -201,7 +202,7 @@ fn alter_column(
         planner.push(
             change
                 .step(Phase::Create, "generated", "keeps its values and is no longer computed")
-                // Before the type of the column changes.
+                // The column is no longer computed before its type changes.
                 .order_in_phase(0)
                 .up(format!("{} DROP EXPRESSION;", change.alter_column_prefix()))
                 .irreversible("PostgreSQL cannot turn an existing column into a generated one"),

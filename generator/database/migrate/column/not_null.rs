@@ -8,11 +8,11 @@ use crate::database::migrate::step::Phase;
 use crate::database::model::*;
 
 /// Plans NOT NULL for a column without a long lock. A check is added and validated while others can write rows; with
-/// the validated check, SET NOT NULL needs no scan of the table.
+/// the validated check, SET NOT NULL needs no scan of the table. `backfill` computes a value for the rows that have NULL.
 pub(super) fn set_not_null(planner: &mut Planner, change: &ColumnChange, backfill: Option<&Expression>) {
     let table = change.table.name.sql();
     let column = quoted(change.column);
-    // The name is derived from that of the column, so that it is the same in every plan.
+    // The name of the temporary check is a digest of the column's name, so that it is the same in every plan.
     let check = format!("\"nn_{}\"", Digest::of(change.column.as_str().as_bytes()).short());
     if let Some(backfill) = backfill {
         let update = format!("UPDATE {table} SET {column} = ({backfill}) WHERE {column} IS NULL;");
@@ -23,21 +23,21 @@ pub(super) fn set_not_null(planner: &mut Planner, change: &ColumnChange, backfil
                 .irreversible("the rows that had NULL before are not recorded"),
         );
     }
-    let add = format!("ALTER TABLE {table} ADD CONSTRAINT {check} CHECK ({column} IS NOT NULL) NOT VALID;");
-    let remove = format!("ALTER TABLE {table} DROP CONSTRAINT {check};");
+    let add_check = format!("ALTER TABLE {table} ADD CONSTRAINT {check} CHECK ({column} IS NOT NULL) NOT VALID;");
+    let drop_check = format!("ALTER TABLE {table} DROP CONSTRAINT {check};");
     let alter = change.alter_column_prefix();
     planner.push(
         change
             .step(Phase::Attach, "nullable", "accepts no new NULLs")
-            .up(add.clone())
-            .down(remove.clone())
+            .up(add_check.clone())
+            .down(drop_check.clone())
             .hazard(Hazard::MayFail),
     );
     planner.push(
         change
             .step(Phase::Validate, "nullable", "has no NULLs")
-            .up(format!("ALTER TABLE {table} VALIDATE CONSTRAINT {check};\n{alter} SET NOT NULL;\n{remove}"))
-            .down(format!("{add}\n{alter} DROP NOT NULL;"))
+            .up(format!("ALTER TABLE {table} VALIDATE CONSTRAINT {check};\n{alter} SET NOT NULL;\n{drop_check}"))
+            .down(format!("{add_check}\n{alter} DROP NOT NULL;"))
             .hazard(Hazard::MayFail),
     );
 }

@@ -25,7 +25,8 @@ enum Conversion {
     Other,
 }
 
-/// Returns the conversion from one type to another. Only conversions that PostgreSQL itself makes are known.
+/// Returns the conversion from one type to another, such as `Widens` from `integer` to `bigint`. It is `Other` if
+/// PostgreSQL does not convert the values without an expression.
 fn conversion(old: &TypeName, new: &TypeName) -> Conversion {
     match (old.element(), new.element()) {
         // Neither type is an array.
@@ -40,15 +41,16 @@ fn conversion(old: &TypeName, new: &TypeName) -> Conversion {
         _ => return Conversion::Other,
     }
     let (old_modifiers, new_modifiers) = (old.modifiers(), new.modifiers());
-    // A modifier is a length or precision, such as 20 in `varchar(20)`.
-    let fits_all_lengths = new_modifiers.is_empty()
+    // A modifier is a length or precision, such as 20 in `varchar(20)`. Without one, every length fits.
+    let is_at_least_as_long = new_modifiers.is_empty()
         || (old_modifiers.len() == 1 && new_modifiers.len() == 1 && new_modifiers[0] >= old_modifiers[0]);
+    // Integer types are listed by size, so positions in the list compare like sizes.
     let integer_size = |kind: &str| INTEGER_TYPES.iter().position(|base| *base == kind);
     match (old.base(), new.base()) {
         ("varchar", "text") => Conversion::Free { reversible: old_modifiers.is_empty() },
         ("text", "varchar") if new_modifiers.is_empty() => Conversion::Free { reversible: true },
-        ("varchar", "varchar") if fits_all_lengths => Conversion::Free { reversible: false },
-        ("varbit", "varbit") if fits_all_lengths => Conversion::Free { reversible: false },
+        ("varchar", "varchar") if is_at_least_as_long => Conversion::Free { reversible: false },
+        ("varbit", "varbit") if is_at_least_as_long => Conversion::Free { reversible: false },
         ("numeric", "numeric") if new_modifiers.is_empty() => Conversion::Free { reversible: false },
         ("numeric", "numeric")
             if old_modifiers.len() == new_modifiers.len()
@@ -57,7 +59,7 @@ fn conversion(old: &TypeName, new: &TypeName) -> Conversion {
         {
             Conversion::Free { reversible: true }
         }
-        ("timestamp", "timestamp") | ("timestamptz", "timestamptz") | ("time", "time") if fits_all_lengths => {
+        ("timestamp", "timestamp") | ("timestamptz", "timestamptz") | ("time", "time") if is_at_least_as_long => {
             Conversion::Free { reversible: false }
         }
         ("cidr", "inet") => Conversion::Free { reversible: false },
@@ -101,37 +103,42 @@ fn assignment_conversion(old: &TypeName, new: &TypeName) -> Conversion {
 
 /// Returns the conversion of an enumeration to text, which keeps every label; `None` for any other pair of types.
 fn labels_as_text(diff: &Diff, old: &TypeName, new: &TypeName) -> Option<Conversion> {
-    let kind = old.object().and_then(|kind| diff.old.types.get(&kind));
+    let old_type = old.object().and_then(|name| diff.old.types.get(&name));
     let is_text = ["text", "varchar"].contains(&new.base()) && !new.is_array();
+    // With a length, as in `varchar(20)`, a label may be too long.
     let conversion = match new.modifiers().is_empty() {
         true => Conversion::Widens { reversible: false },
         false => Conversion::Narrows { changes_values: false },
     };
-    (matches!(kind, Some(UserType::Enum(_))) && !old.is_array() && is_text).then_some(conversion)
+    (matches!(old_type, Some(UserType::Enum(_))) && !old.is_array() && is_text).then_some(conversion)
 }
 
-/// Returns an example of `using`: an expression that converts a value. It may fail for some values. `None` if no expression
-/// of the server converts the values.
+/// Returns an example of `using`: an expression that converts `value`, which is the name of the column or an expression.
+/// For the column `total` of type `text` and the new type `integer`, it is `total::integer`. It may fail for some values.
+/// `None` if no expression of the server converts the values.
 fn example_conversion(value: &str, old: &TypeName, new: &TypeName) -> Option<String> {
     let is_text = |kind: &TypeName| TEXT_TYPES.contains(&kind.base()) && !kind.is_array();
-    let of_one = |value: &str, old: &TypeName, new: &TypeName| match conversion(old, new) {
+    let convert_element = |value: &str, old: &TypeName, new: &TypeName| match conversion(old, new) {
         _ if old == new => Some(value.to_owned()),
         Conversion::Other => example_conversion(value, old, new),
         _ => Some(format!("{value}::{new}")),
     };
     match (old.element(), new.element()) {
+        // Each type can be cast to and from text, but a text becomes the one element of an array of this text type.
         _ if is_text(new) || (is_text(old) && new.element().as_ref() != Some(old)) => {
+            // Other values become texts before they get the length of `varchar` or `char`.
             let through_text = !is_text(old) && new.as_str() != "text";
             Some(format!("{value}{}::{new}", if through_text { "::text" } else { "" }))
         }
         (Some(old), Some(new)) => example_conversion_of_arrays(value, &old, &new),
-        (Some(old), None) => of_one(&format!("{value}[1]"), &old, new),
-        (None, Some(new)) => Some(format!("ARRAY[{}]", of_one(value, old, &new)?)),
-        (None, None) => Some(example_conversion_of_one(value, old, new)),
+        (Some(old), None) => convert_element(&format!("{value}[1]"), &old, new),
+        (None, Some(new)) => Some(format!("ARRAY[{}]", convert_element(value, old, &new)?)),
+        (None, None) => Some(example_conversion_of_scalars(value, old, new)),
     }
 }
 
-fn example_conversion_of_one(value: &str, old: &TypeName, new: &TypeName) -> String {
+/// Returns an example for two types that are neither texts nor arrays.
+fn example_conversion_of_scalars(value: &str, old: &TypeName, new: &TypeName) -> String {
     let is_integer = INTEGER_TYPES.contains(&old.as_str());
     let is_range = old.base().ends_with("range") && !old.base().ends_with("multirange");
     match new.base() {
@@ -149,14 +156,15 @@ fn example_conversion_of_one(value: &str, old: &TypeName, new: &TypeName) -> Str
     }
 }
 
-/// Returns an example for arrays with elements of two types. The server converts the elements of an array only with a cast.
+/// Returns an example for an array with elements of the type `old` that becomes an array with elements of the type `new`.
+/// The server converts the elements of an array only with a cast. `None` if no cast converts them correctly.
 fn example_conversion_of_arrays(value: &str, old: &TypeName, new: &TypeName) -> Option<String> {
     match (old.base(), new.base()) {
         ("timestamp", "timestamptz") | ("timestamptz", "timestamp") => None,
         (from, "timestamp" | "timestamptz") if INTEGER_TYPES.contains(&from) => None,
         ("integer", "boolean") | ("boolean", "integer") => Some(format!("{value}::{new}[]")),
         (from, to)
-            if (from == "boolean" && is_wider_or_narrower(to)) || (to == "boolean" && is_wider_or_narrower(from)) =>
+            if (from == "boolean" && is_smallint_or_bigint(to)) || (to == "boolean" && is_smallint_or_bigint(from)) =>
         {
             Some(format!("{value}::integer[]::{new}[]"))
         }
@@ -165,12 +173,12 @@ fn example_conversion_of_arrays(value: &str, old: &TypeName, new: &TypeName) -> 
 }
 
 /// Returns whether a type holds integers of another size than `integer`, to which the server casts no booleans.
-fn is_wider_or_narrower(kind: &str) -> bool {
+fn is_smallint_or_bigint(kind: &str) -> bool {
     ["smallint", "bigint"].contains(&kind)
 }
 
-/// Returns whether the key of a partitioned table uses a column.
-fn is_in_key(by: &PartitionBy, column: &SqlName) -> bool {
+/// Returns whether the partition key of a table uses a column, directly or in an expression.
+fn is_in_partition_key(by: &PartitionBy, column: &SqlName) -> bool {
     let columns = BTreeSet::from([column.clone()]);
     let mut expressions = by.expressions();
     by.columns.iter().any(|key| key.column.as_ref() == Some(column))
@@ -183,7 +191,7 @@ const CONVERSION_HAZARDS: [Hazard; 3] = [Hazard::Rewrite, Hazard::ConvertsData, 
 /// Plans the change of a column's type or collation.
 pub(super) fn change_type(planner: &mut Planner, diff: &Diff, change: &ColumnChange, (old, new): (&Column, &Column)) {
     let partition_by = change.table.new.partition_by.as_ref();
-    if partition_by.is_some_and(|by| is_in_key(by, change.column)) {
+    if partition_by.is_some_and(|by| is_in_partition_key(by, change.column)) {
         planner.refuse(
             Code::ChangeRefused,
             change.path().key("type"),
@@ -198,6 +206,7 @@ pub(super) fn change_type(planner: &mut Planner, diff: &Diff, change: &ColumnCha
         None => labels_as_text(diff, &old.kind, &new.kind).unwrap_or_else(|| conversion(&old.kind, &new.kind)),
     };
     if matches!(conversion, Conversion::Other) && new.using.is_none() && !is_same_type {
+        // A dropped type may have been renamed to free its name; the message contains the name that the user knows.
         let freed_name = old.kind.object().and_then(|kind| diff.freed_name(&kind));
         let old_kind = freed_name.map_or_else(|| old.kind.clone(), |name| old.kind.with_object(name));
         let column = quoted_if_needed(change.column.as_str());
@@ -221,6 +230,7 @@ pub(super) fn change_type(planner: &mut Planner, diff: &Diff, change: &ColumnCha
         return;
     }
     let (hazards, is_reversible): (&[Hazard], bool) = match conversion {
+        // Only the collation changes, so the server builds the indexes of the column again.
         _ if is_same_type => (&[Hazard::AccessExclusive, Hazard::BlockingScan], true),
         Conversion::Free { reversible } => (&[Hazard::AccessExclusive], reversible),
         Conversion::Widens { reversible } => (&[Hazard::Rewrite], reversible),
@@ -270,12 +280,13 @@ mod tests {
 
     #[test]
     fn only_conversions_that_keep_every_value_need_no_using() {
-        let kind = |old: &str, new: &str| match conversion(&TypeName::new(old).unwrap(), &TypeName::new(new).unwrap()) {
-            Conversion::Free { reversible } => format!("free {reversible}"),
-            Conversion::Widens { reversible } => format!("widens {reversible}"),
-            Conversion::Narrows { changes_values } => format!("narrows {changes_values}"),
-            Conversion::Other => "other".to_owned(),
-        };
+        let description =
+            |old: &str, new: &str| match conversion(&TypeName::new(old).unwrap(), &TypeName::new(new).unwrap()) {
+                Conversion::Free { reversible } => format!("free {reversible}"),
+                Conversion::Widens { reversible } => format!("widens {reversible}"),
+                Conversion::Narrows { changes_values } => format!("narrows {changes_values}"),
+                Conversion::Other => "other".to_owned(),
+            };
         for (old, new, expected) in [
             ("varchar(10)", "varchar(20)", "free false"),
             ("varchar(20)", "varchar(10)", "narrows true"),
@@ -290,7 +301,7 @@ mod tests {
             ("varchar(10)[]", "text[]", "widens false"),
             ("integer[]", "bigint", "other"),
         ] {
-            assert_eq!(kind(old, new), expected, "{old} to {new}");
+            assert_eq!(description(old, new), expected, "{old} to {new}");
         }
     }
 }

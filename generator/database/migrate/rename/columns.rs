@@ -14,6 +14,7 @@ use crate::values::Checked;
 pub(super) fn rename_columns(planner: &mut Planner, renamed: &mut RenamedSchema) {
     let new = planner.new;
     for (name, table) in &new.tables {
+        // Maps the old names of the table's columns to their new names.
         let mut new_names: BTreeMap<SqlName, SqlName> = BTreeMap::new();
         for (column, definition) in &table.columns {
             let (Some(old_name), Some(old)) = (&definition.renamed_from, renamed.schema.tables.get(name)) else {
@@ -59,9 +60,10 @@ pub(super) fn rename_columns(planner: &mut Planner, renamed: &mut RenamedSchema)
     }
 }
 
-/// Returns a table with its partitions and their partitions.
+/// Returns the names of a table, of its partitions and of their partitions.
 pub fn with_partitions(schema: &Schema, name: &ObjectName) -> Vec<ObjectName> {
     let mut tables = vec![name.clone()];
+    // The loop also reaches the tables that it appends.
     let mut position = 0;
     while position < tables.len() {
         let is_partition = |table: &Table| {

@@ -14,6 +14,7 @@ const AFTER_TABLE_RENAMES: usize = 1;
 
 /// Plans the renames of constraints and indexes, and applies them to the old schema in `renamed_old`.
 pub(super) fn rename_constraints(planner: &mut Planner, renamed_old: &mut RenamedSchema) {
+    // A name that was freed is no longer in use.
     let mut old_names = all_names(&renamed_old.schema);
     renamed_old.freed_names.values().for_each(|name| {
         old_names.remove(name);
@@ -21,6 +22,7 @@ pub(super) fn rename_constraints(planner: &mut Planner, renamed_old: &mut Rename
     for (name, table) in &planner.new.tables {
         let Some(old) = renamed_old.schema.tables.get_mut(name) else { continue };
         let is_free = |index: &SqlName| !old_names.contains(&name.in_same_schema(index));
+        // The word `CONSTRAINT` or `INDEX`, the old name and the new name.
         let mut renames: Vec<(&str, SqlName, SqlName)> = Vec::new();
         let constraint = "CONSTRAINT";
         if !old.primary_key.is_empty() && old.has_primary_key_of(table) {
@@ -30,7 +32,7 @@ pub(super) fn rename_constraints(planner: &mut Planner, renamed_old: &mut Rename
                 renames.extend((old_key != new_key).then_some((constraint, old_key, new_key)));
             }
         }
-        // Constraints without an index may have the name of any relation.
+        // Foreign keys and checks have no index, so they may have the name of any relation.
         let uniques = rename_pairs(&mut old.uniques, &table.uniques, is_free);
         let foreign_keys = rename_pairs(&mut old.foreign_keys, &table.foreign_keys, |_| true);
         let checks = rename_pairs(&mut old.checks, &table.checks, |_| true);
@@ -72,9 +74,9 @@ fn rename_pairs<T: PartialEq>(
     let added: Vec<&SqlName> = new.keys().filter(|name| !old.contains_key(*name)).collect();
     let mut pairs = Vec::new();
     for from in &removed {
-        let candidates: Vec<_> = added.iter().filter(|name| new[**name] == old[*from]).collect();
-        let twins = removed.iter().filter(|name| old[**name] == old[*from]).count();
-        if let ([to], 1) = (candidates.as_slice(), twins)
+        let equal_added: Vec<_> = added.iter().filter(|name| new[**name] == old[*from]).collect();
+        let equal_removed_count = removed.iter().filter(|name| old[**name] == old[*from]).count();
+        if let ([to], 1) = (equal_added.as_slice(), equal_removed_count)
             && is_free(to)
         {
             pairs.push(((*from).clone(), (**to).clone()));

@@ -44,8 +44,8 @@ pub fn apply(planner: &mut Planner, old: &Schema) -> RenamedSchema {
 /// An object of the new schema that may be a renamed object of the old schema.
 struct RenameCandidate<'a> {
     name: &'a ObjectName,
-    /// The value of `renamed_from`.
-    hint: Option<&'a SqlName>,
+    /// The old name in the definition, if it declares a rename.
+    renamed_from: Option<&'a SqlName>,
     path: &'a FieldPath,
 }
 
@@ -59,7 +59,7 @@ impl RenameCandidate<'_> {
         new: &BTreeMap<ObjectName, T>,
     ) -> Option<ObjectName> {
         let name = self.name;
-        let old_name = name.in_same_schema(self.hint?);
+        let old_name = name.in_same_schema(self.renamed_from?);
         if !old.contains_key(&old_name) || old_name == *name {
             return None;
         }
@@ -76,18 +76,19 @@ impl RenameCandidate<'_> {
     }
 }
 
-/// Returns the step that renames an object.
+/// Returns the step that renames an object. `kind` is its keyword in ALTER, such as TABLE.
 fn rename_step(kind: &str, from: &ObjectName, to: &ObjectName, path: FieldPath) -> MigrationStep {
     MigrationStep::new(Phase::Rename, to.as_str(), path, format!("{from} is now called {to}"))
         .up(rename_sql(kind, from, to))
         .down(rename_sql(kind, to, from))
 }
 
+/// Plans the renames of types and of the labels of enumerations, and applies them to the old schema in `renamed`.
 fn rename_types(planner: &mut Planner, renamed: &mut RenamedSchema) {
     let new = planner.new;
     for (name, kind) in &new.types {
         let path = &planner.path(&["types", name.as_str()]);
-        let candidate = RenameCandidate { name, hint: kind.renamed_from(), path };
+        let candidate = RenameCandidate { name, renamed_from: kind.renamed_from(), path };
         if let Some(from) = candidate.old_name(planner, &renamed.schema.types, &new.types)
             && let Some(old_kind) = renamed.schema.types.remove(&from)
         {
@@ -124,11 +125,12 @@ fn rename_labels(planner: &mut Planner, name: &ObjectName, new: &Enumeration, ol
     }
 }
 
+/// Plans the renames of sequences, and applies them to the old schema in `renamed`.
 fn rename_sequences(planner: &mut Planner, renamed: &mut RenamedSchema) {
     let new = planner.new;
     for (name, sequence) in &new.sequences {
         let path = &planner.path(&["sequences", name.as_str()]);
-        let candidate = RenameCandidate { name, hint: sequence.renamed_from.as_ref(), path };
+        let candidate = RenameCandidate { name, renamed_from: sequence.renamed_from.as_ref(), path };
         if let Some(from) = candidate.old_name(planner, &renamed.schema.sequences, &new.sequences)
             && let Some(old) = renamed.schema.sequences.remove(&from)
         {
@@ -139,11 +141,12 @@ fn rename_sequences(planner: &mut Planner, renamed: &mut RenamedSchema) {
     }
 }
 
+/// Plans the renames of tables with their primary keys, and applies them to the old schema in `renamed`.
 fn rename_tables(planner: &mut Planner, renamed: &mut RenamedSchema) {
     let new = planner.new;
     for (name, table) in &new.tables {
         let path = &planner.path(&["tables", name.as_str()]);
-        let candidate = RenameCandidate { name, hint: table.renamed_from.as_ref(), path };
+        let candidate = RenameCandidate { name, renamed_from: table.renamed_from.as_ref(), path };
         let Some(from) = candidate.old_name(planner, &renamed.schema.tables, &new.tables) else { continue };
         let Some(mut old) = renamed.schema.tables.remove(&from) else { continue };
         let mut step = rename_step("TABLE", &from, name, path.clone());

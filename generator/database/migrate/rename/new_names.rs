@@ -3,7 +3,7 @@
 use crate::database::model::*;
 use crate::values::Checked;
 
-/// Returns the statement that renames an object.
+/// Returns the statement that renames an object. `kind` is its keyword in ALTER, such as TABLE.
 pub fn rename_sql(kind: &str, from: &ObjectName, to: &ObjectName) -> String {
     format!("ALTER {kind} {} RENAME TO {};", from.sql(), quoted(to.name()))
 }
@@ -26,14 +26,17 @@ pub fn replace_type_name(schema: &mut Schema, from: &ObjectName, to: &ObjectName
     for kind in schema.types.values_mut() {
         match kind {
             UserType::Domain(domain) => replace(&mut domain.base),
-            UserType::Composite(kind) => kind.attributes.iter_mut().for_each(|part| replace(&mut part.kind)),
+            UserType::Composite(composite) => {
+                composite.attributes.iter_mut().for_each(|attribute| replace(&mut attribute.kind));
+            }
             UserType::Range(range) => replace(&mut range.subtype),
             UserType::Enum(_) => {}
         }
     }
 }
 
-/// Replaces the name of a sequence in the defaults of columns that count with it, as the server does it.
+/// Replaces the name of a sequence in the defaults of columns that it numbers, such as `nextval('orders_id_seq')`. The
+/// server does the same when it renames a sequence.
 pub fn replace_sequence_name(schema: &mut Schema, from: &ObjectName, to: &ObjectName) {
     let (old, new) = (literal(&from.spelled()), literal(&to.spelled()));
     let columns = schema.tables.values_mut().flat_map(|table| table.columns.values_mut());

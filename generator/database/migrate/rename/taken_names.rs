@@ -14,17 +14,19 @@ use crate::database::migrate::planner::Planner;
 use crate::database::migrate::step::{MigrationStep, OTHER_OBJECT_HAS_NAME, Phase};
 use crate::database::model::*;
 
+/// One of the two namespaces of a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum NameSpace {
     Relations,
     Types,
 }
 
-/// An object that has a name.
+/// An object, or a part of one, that has a name in a namespace.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Holder<'a> {
     /// A table or a view.
     Rows(&'a ObjectName),
+    /// A partition that its table lists.
     Partition(&'a ObjectName, &'a SqlName),
     Type(&'a ObjectName),
     Sequence(&'a ObjectName),
@@ -34,13 +36,14 @@ enum Holder<'a> {
     Identity(&'a ObjectName, &'a SqlName),
 }
 
-/// Returns the entries of a relation that is not an index: the server looks for a type with its name, too.
+/// Returns the entries of a relation that is not an index, one for each namespace: before the server creates such a
+/// relation, it checks that no type has its name, too.
 fn in_both_spaces(name: ObjectName, holder: Holder<'_>) -> [(NameSpace, ObjectName, Holder<'_>); 2] {
     [(NameSpace::Relations, name.clone(), holder.clone()), (NameSpace::Types, name, holder)]
 }
 
 /// Returns the names of all relations and types with the objects that have them.
-fn names_of(schema: &Schema) -> impl Iterator<Item = (NameSpace, ObjectName, Holder<'_>)> {
+fn names_with_holders(schema: &Schema) -> impl Iterator<Item = (NameSpace, ObjectName, Holder<'_>)> {
     use NameSpace::{Relations, Types};
     let rows = schema.tables.keys().chain(schema.views.keys());
     let rows = rows.flat_map(|name| in_both_spaces(name.clone(), Holder::Rows(name)));
@@ -59,8 +62,8 @@ fn names_of(schema: &Schema) -> impl Iterator<Item = (NameSpace, ObjectName, Hol
 /// Returns the names of the indexes, of the keys and of the sequences of identity columns of all tables.
 fn names_of_table_parts(schema: &Schema) -> impl Iterator<Item = (NameSpace, ObjectName, Holder<'_>)> {
     schema.tables.iter().flat_map(|(owner, table)| {
-        let keys = table.indexes.keys().chain(table.uniques.keys()).chain(table.excludes.keys());
-        let indexes = keys.map(move |key| (owner.in_same_schema(key), Holder::Index(owner, key.as_str())));
+        let index_names = table.indexes.keys().chain(table.uniques.keys()).chain(table.excludes.keys());
+        let indexes = index_names.map(move |key| (owner.in_same_schema(key), Holder::Index(owner, key.as_str())));
         let primary_key = (!table.primary_key.is_empty())
             .then(|| (owner.in_same_schema(&ddl::primary_key_name(owner, table)), Holder::Index(owner, "")));
         let identities = table.columns.iter().filter(|(_, column)| column.identity.is_some());
@@ -77,7 +80,7 @@ fn names_of_table_parts(schema: &Schema) -> impl Iterator<Item = (NameSpace, Obj
 
 /// Returns the names of all relations and types.
 pub fn all_names(schema: &Schema) -> BTreeSet<ObjectName> {
-    names_of(schema).map(|(_, name, _)| name).collect()
+    names_with_holders(schema).map(|(_, name, _)| name).collect()
 }
 
 /// Returns whether a new object takes the name of a dropped table or of one of its partitions. The table is then
@@ -111,22 +114,23 @@ pub(super) fn free_taken_names(planner: &mut Planner, renamed: &mut RenamedSchem
 
 /// Returns the names that new objects take from dropped ones, each with the kind of the dropped object in ALTER.
 fn taken_names(old: &Schema, new: &Schema, new_names: &BTreeSet<ObjectName>) -> BTreeMap<ObjectName, &'static str> {
-    let mut takers: BTreeMap<(NameSpace, ObjectName), Vec<Holder>> = BTreeMap::new();
-    for (space, name, holder) in names_of(new) {
-        takers.entry((space, name)).or_default().push(holder);
+    let mut new_holders: BTreeMap<(NameSpace, ObjectName), Vec<Holder>> = BTreeMap::new();
+    for (space, name, holder) in names_with_holders(new) {
+        new_holders.entry((space, name)).or_default().push(holder);
     }
     let mut taken = BTreeMap::new();
-    for (space, name, holder) in names_of(old).filter(|(_, _, holder)| is_dropped(old, new, new_names, holder)) {
-        let is_taken_by = |taker: &Holder| *taker != holder && !continues(old, new, &holder, taker);
+    let holders = names_with_holders(old);
+    for (space, name, holder) in holders.filter(|(_, _, holder)| is_dropped_late(old, new, new_names, holder)) {
+        let takes_name = |new_holder: &Holder| *new_holder != holder && !continues(old, new, &holder, new_holder);
         let key = (space, name);
-        if takers.get(&key).is_some_and(|takers| takers.iter().any(is_taken_by)) {
+        if new_holders.get(&key).is_some_and(|new_holders| new_holders.iter().any(takes_name)) {
             let kind = match holder {
                 // A name other than that of the type itself is that of a range's multirange.
                 Holder::Type(kind) => old.types.get(kind).filter(|_| *kind == key.1).map_or("TYPE", ddl::type_kind),
                 Holder::Sequence(_) => "SEQUENCE",
                 // The server chose this name. If the table was renamed since, the sequence has a different name.
                 Holder::Identity(..) => "SEQUENCE IF EXISTS",
-                // `is_dropped` is false for tables, partitions and views.
+                // `is_dropped_late` is false for tables, partitions and views.
                 Holder::Index(..) | Holder::Rows(_) | Holder::Partition(..) => "INDEX",
             };
             taken.insert(key.1, kind);
@@ -146,8 +150,9 @@ fn rename_in_schema(schema: &mut Schema, from: &ObjectName, to: &ObjectName) {
     }
 }
 
-/// Returns whether an object of the old schema is dropped late in the migration.
-fn is_dropped(old: &Schema, new: &Schema, new_names: &BTreeSet<ObjectName>, holder: &Holder) -> bool {
+/// Returns whether an object of the old schema is dropped only after the new objects are created, so that its name is not
+/// free before.
+fn is_dropped_late(old: &Schema, new: &Schema, new_names: &BTreeSet<ObjectName>, holder: &Holder) -> bool {
     let drops_table = |table: &ObjectName| {
         // A table whose own name is taken is dropped early.
         old.tables.contains_key(table)
@@ -168,12 +173,12 @@ fn is_dropped(old: &Schema, new: &Schema, new_names: &BTreeSet<ObjectName>, hold
 
 /// Returns whether a sequence becomes the identity of its column, or an identity becomes a sequence. The new object
 /// continues the numbers of the old one, and the step that creates it also drops the old one.
-fn continues(old: &Schema, new: &Schema, holder: &Holder, taker: &Holder) -> bool {
+fn continues(old: &Schema, new: &Schema, holder: &Holder, new_holder: &Holder) -> bool {
     let owner_of = |schema: &Schema, sequence: &ObjectName| schema.sequences.get(sequence)?.owned_by.clone();
     let is_owner = |owner: Option<ColumnOf>, (table, column): (&ObjectName, &SqlName)| {
         owner.is_some_and(|owner| owner.table == *table && owner.column == *column)
     };
-    match (holder, taker) {
+    match (holder, new_holder) {
         (Holder::Sequence(name), Holder::Identity(table, column)) => is_owner(owner_of(old, name), (table, column)),
         (Holder::Identity(table, column), Holder::Sequence(name)) => {
             // If a declared sequence has the default name of the identity, the identity has a different one.
@@ -183,7 +188,8 @@ fn continues(old: &Schema, new: &Schema, holder: &Holder, taker: &Holder) -> boo
     }
 }
 
-/// Returns a name in the same schema that no object has.
+/// Returns a name in the same schema that no object has: for `orders`, the first of `orders_before`, `orders_before2`, …
+/// that is not in use.
 fn free_name(name: &ObjectName, used_names: &BTreeSet<ObjectName>) -> ObjectName {
     let endings = std::iter::once(String::new()).chain((2..).map(|number: usize| number.to_string()));
     let names = endings.map(|ending| {

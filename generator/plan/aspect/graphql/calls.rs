@@ -13,13 +13,13 @@ use crate::values::{GraphqlName, SecretName, ServiceName, SqlIdent, VariableName
 /// The calls of one Hasura service.
 #[derive(Debug, Default)]
 pub struct Calls {
-    pub actions: Vec<(PlannedAction, Needs)>,
+    pub actions: Vec<(PlannedAction, CallNeeds)>,
     pub types: BTreeMap<GraphqlName, ActionType>,
-    pub events: Vec<(Event, Needs)>,
-    pub crons: Vec<(CronTrigger, Needs)>,
-    pub remote_schemas: Vec<(RemoteSchemaMetadata, Needs)>,
+    pub events: Vec<(Event, CallNeeds)>,
+    pub crons: Vec<(CronTrigger, CallNeeds)>,
+    pub remote_schemas: Vec<(RemoteSchemaMetadata, CallNeeds)>,
     /// The fields that declare actions, types, events and crons, by kind (such as `actions`) and name.
-    pub declared: BTreeMap<(&'static str, GraphqlName), FieldPath>,
+    pub declaring_fields: BTreeMap<(&'static str, GraphqlName), FieldPath>,
 }
 
 /// An event trigger with its table.
@@ -32,15 +32,18 @@ pub struct Event {
 
 /// The parts that Hasura needs to make a call: a connection, and variables with the secrets of the headers.
 #[derive(Debug, Clone)]
-pub struct Needs {
+pub struct CallNeeds {
+    /// The service that answers the call.
     pub service: ServiceName,
     pub port: u16,
+    /// For each header with a secret, the variable that contains its value.
     pub secrets: Vec<(VariableName, SecretName)>,
+    /// The field of the call in the stack.
     pub cause: FieldPath,
 }
 
-impl Needs {
-    /// Returns the wirings of the Hasura service that makes the call.
+impl CallNeeds {
+    /// Returns the wirings of the Hasura service `hasura`, which makes the call.
     pub fn wirings(&self, hasura: &ServiceName) -> impl Iterator<Item = Wiring> {
         let connection = Addition::Connection { to: self.service.clone(), port: self.port };
         let secret = |(variable, secret): &(VariableName, SecretName)| {

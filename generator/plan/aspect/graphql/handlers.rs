@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::calls::{Calls, Event, Needs};
+use super::calls::{CallNeeds, Calls, Event};
 use super::lookup::{StackParts, check_hasura, unknown_name};
 use super::types;
 use crate::database::graphql::handlers::*;
@@ -19,38 +19,38 @@ use crate::values::{Checked, Duration, GraphqlName, ServiceName, SqlIdent, UrlPa
 use crate::words;
 
 /// Returns the calls of each Hasura service, with findings about calls that cannot work.
-pub fn read(
+pub fn read_calls(
     stack_parts: &StackParts,
     definitions: &BTreeMap<SqlIdent, Schema>,
 ) -> (BTreeMap<ServiceName, Calls>, Vec<Diagnostic>) {
     let (mut calls_by_hasura, mut findings) = (BTreeMap::<ServiceName, Calls>::new(), Vec::new());
     for (service, member) in stack_parts.roster {
-        let Some(declared) = member.service.hasura.as_ref().filter(|_| !matches!(member.category, Category::Copy(_)))
+        let Some(handlers) = member.service.hasura.as_ref().filter(|_| !matches!(member.category, Category::Copy(_)))
         else {
             continue;
         };
         let path = member.path.key("hasura");
-        let server = declared.server.clone().unwrap_or_else(|| service_name("hasura"));
-        let place = if declared.server.is_some() { path.key("server") } else { path.clone() };
+        let server = handlers.server.clone().unwrap_or_else(|| service_name("hasura"));
+        let server_field = if handlers.server.is_some() { path.key("server") } else { path.clone() };
         // There is no finding if the Hasura service is not part of this environment: then the calls have no effect.
-        if let Err(finding) = check_hasura(stack_parts.stack, stack_parts.roster, &server, &place) {
+        if let Err(finding) = check_hasura(stack_parts.stack, stack_parts.roster, &server, &server_field) {
             findings.extend(finding);
             continue;
         }
-        let served: BTreeMap<&SqlIdent, &Schema> =
+        let served_databases: BTreeMap<&SqlIdent, &Schema> =
             definitions.iter().filter(|(_, schema)| schema.served_by.as_ref() == Some(&server)).collect();
-        let reader = Reader { stack_parts, service, member, path, server: server.clone(), served };
-        findings.extend(reader.add(declared, calls_by_hasura.entry(server).or_default()));
+        let reader = CallReader { stack_parts, service, member, path, server: server.clone(), served_databases };
+        findings.extend(reader.add(handlers, calls_by_hasura.entry(server).or_default()));
     }
     findings.extend(calls_by_hasura.values().flat_map(|calls| {
-        let place = |kind, name: &GraphqlName| calls.declared[&(kind, name.clone())].clone();
-        types::check(calls.actions.iter().map(|(action, _)| action), &calls.types, &place)
+        let field = |kind, name: &GraphqlName| calls.declaring_fields[&(kind, name.clone())].clone();
+        types::check(calls.actions.iter().map(|(action, _)| action), &calls.types, &field)
     }));
     (calls_by_hasura, findings)
 }
 
-/// Reads the field `hasura` of one service.
-struct Reader<'a> {
+/// The reader of the field `hasura` of one service.
+struct CallReader<'a> {
     stack_parts: &'a StackParts<'a>,
     service: &'a ServiceName,
     member: &'a PlannedService,
@@ -59,43 +59,44 @@ struct Reader<'a> {
     /// The Hasura service that calls the service.
     server: ServiceName,
     /// The databases that the Hasura service serves.
-    served: BTreeMap<&'a SqlIdent, &'a Schema>,
+    served_databases: BTreeMap<&'a SqlIdent, &'a Schema>,
 }
 
-/// The parts of a request.
+/// A request that Hasura sends to the service.
 struct Request {
     url: String,
     headers: Vec<Header>,
     /// Time limit of the call in seconds.
     timeout: u64,
-    needs: Needs,
+    needs: CallNeeds,
 }
 
-impl Reader<'_> {
-    /// Adds the calls of the service to `calls`, which has all calls of one Hasura service.
+impl CallReader<'_> {
+    /// Adds the calls of the service to `calls`, which collects the calls that one Hasura service makes to all services.
+    /// Returns findings about calls that cannot work, which are not added.
     fn add(&self, handlers: &Handlers, calls: &mut Calls) -> Vec<Diagnostic> {
         let mut findings = Vec::new();
-        let names = |kind: &'static str, all: Vec<&GraphqlName>| {
-            all.into_iter().map(move |name| (kind, name.clone())).collect::<Vec<_>>()
+        let with_kind = |kind: &'static str, names: Vec<&GraphqlName>| {
+            names.into_iter().map(move |name| (kind, name.clone())).collect::<Vec<_>>()
         };
-        let declared = [
-            names("actions", handlers.actions.keys().collect()),
-            names("types", handlers.types.keys().collect()),
-            names("events", handlers.events.keys().collect()),
-            names("crons", handlers.crons.keys().collect()),
+        let kinds_and_names = [
+            with_kind("actions", handlers.actions.keys().collect()),
+            with_kind("types", handlers.types.keys().collect()),
+            with_kind("events", handlers.events.keys().collect()),
+            with_kind("crons", handlers.crons.keys().collect()),
         ];
-        for (kind, name) in declared.into_iter().flatten() {
+        for (kind, name) in kinds_and_names.into_iter().flatten() {
             let path = self.path.key(kind).key(name.as_str());
-            if let Some(first) = calls.declared.insert((kind, name.clone()), path.clone()) {
+            if let Some(first_path) = calls.declaring_fields.insert((kind, name.clone()), path.clone()) {
                 findings.push(
                     Diagnostic::error(Code::NameTaken, path)
                         .message(format!("two {kind} of the same Hasura service have the name `{name}`"))
                         .hint("rename one of the two")
-                        .counterpart(first, "the other declaration"),
+                        .counterpart(first_path, "the other declaration"),
                 );
             }
         }
-        calls.types.extend(handlers.types.iter().map(|(name, declared)| (name.clone(), declared.clone())));
+        calls.types.extend(handlers.types.iter().map(|(name, definition)| (name.clone(), definition.clone())));
         let mut collect_errors =
             |result: Result<(), Vec<Diagnostic>>| findings.extend(result.err().into_iter().flatten());
         for (name, action) in &handlers.actions {
@@ -143,9 +144,10 @@ impl Reader<'_> {
             let value = match value {
                 ValueOrSecret::Value(text) => HeaderValue::Text(text.clone()),
                 ValueOrSecret::Secret(reference) => {
-                    let place = path.key("headers").key(name.as_str());
-                    findings
-                        .extend(self.stack_parts.secrets.require(&reference.secret, NeededValue::Any, &place).err());
+                    let header_field = path.key("headers").key(name.as_str());
+                    findings.extend(
+                        self.stack_parts.secrets.require(&reference.secret, NeededValue::Any, &header_field).err(),
+                    );
                     let variable =
                         VariableName::wrap(format!("NSELF_HEADER_{}", reference.secret.as_str().to_ascii_uppercase()));
                     secrets.push((variable.clone(), reference.secret.clone()));
@@ -159,7 +161,7 @@ impl Reader<'_> {
                 url,
                 headers,
                 timeout: call.timeout.map_or(default_timeout, Duration::seconds),
-                needs: Needs { service: self.service.clone(), port, secrets, cause: path },
+                needs: CallNeeds { service: self.service.clone(), port, secrets, cause: path },
             }),
             // An unknown port is already reported as an error of the URL.
             (url, _) => {
@@ -169,12 +171,12 @@ impl Reader<'_> {
         }
     }
 
-    /// Returns an action, and what Hasura needs to call it.
+    /// Returns a planned action, and the needs of its call.
     fn action(
         &self,
         name: &GraphqlName,
         action: &handlers::ActionHandler,
-    ) -> Result<(PlannedAction, Needs), Vec<Diagnostic>> {
+    ) -> Result<(PlannedAction, CallNeeds), Vec<Diagnostic>> {
         let path = self.path.key("actions").key(name.as_str());
         let request = self.request(&action.call, &path, (&format!("/actions/{name}"), 30))?;
         let permissions = action.roles.iter().map(|role| AllowedRole { role: role.clone() }).collect();
@@ -194,11 +196,11 @@ impl Reader<'_> {
         Ok((PlannedAction { kind: action.kind, arguments, returns, metadata }, request.needs))
     }
 
-    /// Returns an event trigger, and what Hasura needs to call it.
-    fn event(&self, name: &GraphqlName, event: &handlers::EventHandler) -> Result<(Event, Needs), Vec<Diagnostic>> {
+    /// Returns an event trigger, and the needs of its call.
+    fn event(&self, name: &GraphqlName, event: &handlers::EventHandler) -> Result<(Event, CallNeeds), Vec<Diagnostic>> {
         let path = self.path.key("events").key(name.as_str());
         let database = self.database(event, &path).map_err(|finding| vec![finding])?;
-        let mut findings = self.check_table(event, self.served[database], &path);
+        let mut findings = self.check_table(event, self.served_databases[database], &path);
         if event.on.is_empty() {
             findings.push(
                 Diagnostic::error(Code::ApiMismatch, path.key("on"))
@@ -246,18 +248,18 @@ impl Reader<'_> {
     /// NS770 if the Hasura service does not serve the declared database, or if none is declared and it does not serve
     /// exactly one.
     fn database(&self, event: &handlers::EventHandler, path: &FieldPath) -> Result<&SqlIdent, Diagnostic> {
-        let names: Vec<&SqlIdent> = self.served.keys().copied().collect();
+        let names: Vec<&SqlIdent> = self.served_databases.keys().copied().collect();
         let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
         let finding = |path: FieldPath| Diagnostic::error(Code::ApiMismatch, path);
         match (&event.database, names.as_slice()) {
             (_, []) => Err(finding(path.clone())
                 .message(format!("`{}` serves no database that the stack defines", self.server))
                 .expected("a database that defines the table and names this service: `databases.<name>.served_by`")),
-            (None, [only]) => Ok(only),
+            (None, [only_database]) => Ok(only_database),
             (None, _) => Err(finding(path.clone())
                 .message(format!("`{}` serves several databases: {}", self.server, quoted.join(", ")))
                 .expected("one of them as `database` of the event")),
-            (Some(name), _) => names.into_iter().find(|served| *served == name).ok_or_else(|| {
+            (Some(name), _) => names.into_iter().find(|database| *database == name).ok_or_else(|| {
                 finding(path.key("database"))
                     .message(format!("`{}` does not serve the database `{name}`", self.server))
                     .expected(words::one_of(&quoted))
@@ -289,8 +291,12 @@ impl Reader<'_> {
             .collect()
     }
 
-    /// Returns a cron trigger, and what Hasura needs to call it.
-    fn cron(&self, name: &GraphqlName, cron: &handlers::CronHandler) -> Result<(CronTrigger, Needs), Vec<Diagnostic>> {
+    /// Returns a cron trigger, and the needs of its call.
+    fn cron(
+        &self,
+        name: &GraphqlName,
+        cron: &handlers::CronHandler,
+    ) -> Result<(CronTrigger, CallNeeds), Vec<Diagnostic>> {
         let path = self.path.key("crons").key(name.as_str());
         let request = self.request(&cron.call, &path, (&format!("/crons/{name}"), 60))?;
         let trigger = CronTrigger {
@@ -310,8 +316,11 @@ impl Reader<'_> {
         Ok((trigger, request.needs))
     }
 
-    /// Returns the remote schema of the service, and what Hasura needs to call it.
-    fn remote_schema(&self, remote: &handlers::RemoteSchema) -> Result<(RemoteSchemaMetadata, Needs), Vec<Diagnostic>> {
+    /// Returns the remote schema of the service, and the needs of its calls.
+    fn remote_schema(
+        &self,
+        remote: &handlers::RemoteSchema,
+    ) -> Result<(RemoteSchemaMetadata, CallNeeds), Vec<Diagnostic>> {
         let request = self.request(&remote.call, &self.path.key("remote_schema"), ("/graphql", 60))?;
         let type_names = remote.type_prefix.clone().map(|prefix| TypeNames { prefix });
         let customization = (remote.namespace.is_some() || type_names.is_some())

@@ -19,8 +19,8 @@ pub struct StackParts<'a> {
 /// Checks that a service is Hasura and not a copy.
 ///
 /// # Errors
-/// NS301 at `path` if it is not one. `Err(None)` for a declared service that is not part of this environment: it serves
-/// nothing, so the field has no effect.
+/// NS301 at `path` if the service does not exist, is a copy, or is not Hasura. `Err(None)` for a declared service that is
+/// not part of this environment: it serves nothing, so the field has no effect.
 pub fn check_hasura(
     stack: &Stack,
     roster: &Roster,
@@ -50,8 +50,8 @@ pub fn check_hasura(
 }
 
 /// Returns whether a service names this entry of the catalogue of images.
-pub fn has_catalogue_entry(member: &PlannedService, catalogue: &str) -> bool {
-    member.service.catalogue.as_ref().is_some_and(|name| name.as_str() == catalogue)
+pub fn has_catalogue_entry(member: &PlannedService, entry: &str) -> bool {
+    member.service.catalogue.as_ref().is_some_and(|name| name.as_str() == entry)
 }
 
 /// Returns the finding for an unknown name, with the most similar known name.
@@ -59,10 +59,10 @@ pub fn unknown_name<'a>(
     path: FieldPath,
     message: &str,
     name: &str,
-    known: impl Iterator<Item = &'a str> + Clone,
+    known_names: impl Iterator<Item = &'a str> + Clone,
 ) -> Diagnostic {
-    let hint = words::suggestion(name, known.clone());
-    let known: Vec<&str> = known.collect();
+    let hint = words::suggestion(name, known_names.clone());
+    let known_names: Vec<&str> = known_names.collect();
     let finding = Diagnostic::error(Code::ApiMismatch, path).message(message.to_owned()).hint(hint);
-    if known.is_empty() { finding } else { finding.expected(words::one_of(&known)) }
+    if known_names.is_empty() { finding } else { finding.expected(words::one_of(&known_names)) }
 }

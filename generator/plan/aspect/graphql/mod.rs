@@ -30,7 +30,7 @@ pub use lookup::StackParts;
 const IMAGE_SUFFIX: &str = ".cli-migrations-v3";
 /// The folder in which the command line expects metadata.
 const FOLDER: &str = "/hasura-metadata";
-/// The variable from which Hasura creates its default source, and that source's name.
+/// The variable from which Hasura creates its default source, and the name of this source.
 const DEFAULT_SOURCE: (&str, &str) = ("HASURA_GRAPHQL_DATABASE_URL", "default");
 
 type Definitions = BTreeMap<SqlIdent, Schema>;
@@ -40,10 +40,11 @@ type Metadata = BTreeMap<ServiceName, HasuraMetadata>;
 /// its tables to the metadata.
 pub fn plan(stack_parts: &StackParts, definitions: &Definitions, wirings: &Wirings) -> Planned<Metadata> {
     let StackParts { stack, roster, .. } = stack_parts;
-    let (calls, findings) = handlers::read(stack_parts, definitions);
+    let (calls, findings) = handlers::read_calls(stack_parts, definitions);
     let mut planned = Planned { findings, ..Planned::<Metadata>::default() };
-    let served = definitions.iter().filter_map(|(name, schema)| Some((name, schema, schema.served_by.as_ref()?)));
-    for (database, schema, original) in served {
+    let served_databases =
+        definitions.iter().filter_map(|(name, schema)| Some((name, schema, schema.served_by.as_ref()?)));
+    for (database, schema, original) in served_databases {
         if let Err(finding) = check_hasura(stack, roster, original, &path!("databases", database, "served_by")) {
             planned.findings.extend(finding);
             continue;
@@ -54,13 +55,13 @@ pub fn plan(stack_parts: &StackParts, definitions: &Definitions, wirings: &Wirin
                 continue;
             };
             let is_default = variable.as_str() == DEFAULT_SOURCE.0;
-            let source = if is_default { DEFAULT_SOURCE.1 } else { database.as_str() };
+            let source_name = if is_default { DEFAULT_SOURCE.1 } else { database.as_str() };
             let (tables, functions) = match serves {
                 Some(serves) => tracked_objects(&subset::subset(schema, serves)),
                 None => tracked_objects(schema),
             };
-            let (name_of_source, database) = (source.to_owned(), Some(database.clone()));
-            let source = HasuraSource { name: name_of_source, database, variable, tables, functions };
+            let (source_name, database) = (source_name.to_owned(), Some(database.clone()));
+            let source = HasuraSource { name: source_name, database, variable, tables, functions };
             planned.value.entry(name.clone()).or_default().sources.push(source);
         }
     }
@@ -95,19 +96,24 @@ fn with_copies<'a>(
     original: &'a ServiceName,
 ) -> BTreeMap<&'a ServiceName, Option<&'a Served>> {
     let endpoints = stack_parts.stack.graphql_endpoints.iter();
-    let serves: BTreeMap<FieldPath, Option<&Served>> =
+    let serves_by_path: BTreeMap<FieldPath, Option<&Served>> =
         endpoints.map(|(name, endpoint)| (path!("graphql_endpoints", name), endpoint.serves.as_ref())).collect();
     let copies = stack_parts.roster.iter().filter(|(_, member)| member.category == Category::Copy(original.clone()));
-    copies.map(|(name, member)| (name, serves.get(&member.path).copied().flatten())).chain([(original, None)]).collect()
+    copies
+        .map(|(name, member)| (name, serves_by_path.get(&member.path).copied().flatten()))
+        .chain([(original, None)])
+        .collect()
 }
 
-/// Adds actions, their types and remote schemas to the metadata of a Hasura service.
+/// Adds actions, their types and remote schemas to the metadata of the Hasura service `name`. Returns its wirings for these
+/// calls.
 fn add_calls(metadata: &mut HasuraMetadata, name: &ServiceName, calls: &Calls, serves: Option<&Served>) -> Vec<Wiring> {
     let mut wirings = Vec::new();
     for (action, needs) in &calls.actions {
         let is_served = serves.is_none_or(|serves| serves.actions.contains(&action.metadata.name));
         if is_served {
             let mut action = action.clone();
+            // An empty list serves all roles.
             let roles = serves.map_or(&[][..], |serves| &serves.roles);
             action.metadata.permissions.retain(|allowed| roles.is_empty() || roles.contains(&allowed.role));
             metadata.actions.push(action);
@@ -126,7 +132,8 @@ fn add_calls(metadata: &mut HasuraMetadata, name: &ServiceName, calls: &Calls, s
     wirings
 }
 
-/// Adds event and cron triggers to the metadata of an original. Copies have none, since each call would be made twice.
+/// Adds event and cron triggers to the metadata of an original, and returns its wirings for these calls. Copies have none,
+/// since each call would be made twice.
 fn add_events(metadata_by_hasura: &mut Metadata, original: &ServiceName, calls: &Calls) -> Vec<Wiring> {
     let metadata = metadata_by_hasura.entry(original.clone()).or_default();
     let mut wirings = Vec::new();
@@ -165,7 +172,8 @@ fn check_served(
     subset::check(serves, original, &served, calls.get(original), &path)
 }
 
-/// Returns the variable that contains a URL of the database with the login role of the original.
+/// Returns the first of `variables` that contains a URL of the database with the login role of the original; `None` if none
+/// does.
 fn url_variable(
     stack: &Stack,
     roster: &Roster,
@@ -173,11 +181,12 @@ fn url_variable(
     variables: &BTreeMap<&VariableName, &Value>,
 ) -> Option<VariableName> {
     let main = main_database(stack);
-    let entries = roster[original].service.databases.iter();
-    let entries = entries.filter(|(_, uses)| uses.name.as_ref().unwrap_or(&main) == database).map(|(entry, _)| entry);
-    let urls: Vec<_> =
+    let uses = roster[original].service.databases.iter();
+    let entries =
+        uses.filter(|(_, declared)| declared.name.as_ref().unwrap_or(&main) == database).map(|(entry, _)| entry);
+    let url_secrets: Vec<_> =
         entries.flat_map(|entry| DatabaseEndpoint::ALL.map(|endpoint| endpoint.url_secret(original, entry))).collect();
-    let holds_url = |value: &Value| matches!(value, Value::Secret(secret) if urls.contains(secret));
+    let holds_url = |value: &Value| matches!(value, Value::Secret(secret) if url_secrets.contains(secret));
     variables.iter().find(|(_, value)| holds_url(value)).map(|(name, _)| (*name).clone())
 }
 
@@ -195,8 +204,8 @@ fn missing_url(name: &ServiceName, database: &SqlIdent) -> Diagnostic {
 /// Returns the finding for an image with a digest: the digest of the variant with Hasura's command line cannot be
 /// derived from it.
 fn refused_image(member: &PlannedService) -> Option<Diagnostic> {
-    let digest = member.service.image.as_ref().filter(|image| image.as_str().contains('@'));
-    digest.map(|_| {
+    let image_with_digest = member.service.image.as_ref().filter(|image| image.as_str().contains('@'));
+    image_with_digest.map(|_| {
         Diagnostic::error(Code::Unsupported, member.path.key("image"))
             .message("applying metadata needs the `cli-migrations` image of the same release, which a digest does not identify")
             .expected(format!("a tag and no digest: nself adds `{IMAGE_SUFFIX}` to it, and `nself lock` pins it"))
@@ -219,8 +228,8 @@ fn apply_metadata(name: &ServiceName, roster: &Roster) -> Vec<Wiring> {
     let mut wirings: Vec<Wiring> = additions.into_iter().map(|addition| Wiring::new(name, addition, &cause)).collect();
     for (client, member) in roster {
         if has_catalogue_entry(member, "hasura-auth") && member.service.connects_to.contains(name) {
-            let wait = Addition::Dependency(name.clone(), Condition::Healthy);
-            wirings.push(Wiring::new(client, wait, &member.path.key("connects_to")));
+            let dependency = Addition::Dependency(name.clone(), Condition::Healthy);
+            wirings.push(Wiring::new(client, dependency, &member.path.key("connects_to")));
         }
     }
     wirings

@@ -11,15 +11,15 @@ use crate::values::{GraphqlName, ServiceName, SqlIdent};
 
 /// Returns the definition without the tables, columns and roles that the endpoint does not serve.
 pub fn subset(schema: &Schema, served: &Served) -> Schema {
-    let mut part = schema.clone();
-    part.tables.retain(|name, _| served.tables.contains_key(name));
-    part.views.retain(|name, _| served.tables.contains_key(name));
-    for (name, table) in &mut part.tables {
+    let mut served_part = schema.clone();
+    served_part.tables.retain(|name, _| served.tables.contains_key(name));
+    served_part.views.retain(|name, _| served.tables.contains_key(name));
+    for (name, table) in &mut served_part.tables {
         table.foreign_keys.retain(|_, key| served.tables.contains_key(&key.references.table));
         limit_roles(table, served);
         limit_columns(table, &served.tables[name].columns);
     }
-    part
+    served_part
 }
 
 /// Removes the permissions of roles that the endpoint does not serve. An empty list of roles serves all roles.
@@ -54,7 +54,7 @@ pub fn check(
 ) -> Vec<Diagnostic> {
     let path = path.key("serves");
     let mut findings = Vec::new();
-    // `None` for a view, whose columns are not known.
+    // Tables and views by name; `None` for a view, whose columns are not known.
     let tables: BTreeMap<&ObjectName, Option<&Table>> = definitions
         .iter()
         .flat_map(|schema| {
@@ -62,7 +62,7 @@ pub fn check(
             tables.chain(schema.views.keys().map(|name| (name, None)))
         })
         .collect();
-    for (name, part) in &served.tables {
+    for (name, served_table) in &served.tables {
         let path = path.key("tables").key(name.as_str());
         let Some(table) = tables.get(name) else {
             let message = format!(
@@ -72,18 +72,18 @@ pub fn check(
             continue;
         };
         let Some(table) = table else { continue };
-        for (i, column) in part.columns.iter().enumerate() {
+        for (i, column) in served_table.columns.iter().enumerate() {
             if !table.columns.contains_key(column.as_str()) {
                 let message = format!("`{name}` has no column `{column}`");
-                let known = table.columns.keys().map(SqlName::as_str);
-                findings.push(unknown_name(path.key("columns").index(i), &message, column.as_str(), known));
+                let column_names = table.columns.keys().map(SqlName::as_str);
+                findings.push(unknown_name(path.key("columns").index(i), &message, column.as_str(), column_names));
             }
         }
     }
-    let roles: Vec<&str> = tables.values().flatten().flat_map(|table| table.api.keys()).map(SqlIdent::as_str).collect();
+    let table_roles = tables.values().flatten().flat_map(|table| table.api.keys()).map(SqlIdent::as_str);
     let actions = calls.into_iter().flat_map(|calls| &calls.actions);
-    let allowed = actions.clone().flat_map(|(action, _)| action.metadata.permissions.iter());
-    let roles: Vec<&str> = roles.into_iter().chain(allowed.map(|allowed| allowed.role.as_str())).collect();
+    let permissions = actions.clone().flat_map(|(action, _)| action.metadata.permissions.iter());
+    let roles: Vec<&str> = table_roles.chain(permissions.map(|permission| permission.role.as_str())).collect();
     let actions: Vec<&str> = actions.map(|(action, _)| action.metadata.name.as_str()).collect();
     let remote_schemas = calls.into_iter().flat_map(|calls| &calls.remote_schemas);
     let remote_schemas: Vec<&str> = remote_schemas.map(|(remote, _)| remote.name.as_str()).collect();
@@ -98,14 +98,14 @@ pub fn check(
             remote_schemas,
         ),
     ];
-    for (field, kind, names, mut known) in lists {
-        known.sort_unstable();
-        known.dedup();
-        for (i, name) in names.into_iter().enumerate().filter(|(_, name)| !known.contains(name)) {
+    for (field, kind, names, mut existing_names) in lists {
+        existing_names.sort_unstable();
+        existing_names.dedup();
+        for (i, name) in names.into_iter().enumerate().filter(|(_, name)| !existing_names.contains(name)) {
             let message = format!(
                 "`serves` names the {kind} `{name}`, but `{original}`, the service in `copy_of`, has none of this name"
             );
-            findings.push(unknown_name(path.key(field).index(i), &message, name, known.iter().copied()));
+            findings.push(unknown_name(path.key(field).index(i), &message, name, existing_names.iter().copied()));
         }
     }
     findings

@@ -25,24 +25,24 @@ enum Position {
     Result,
 }
 
-/// Returns findings about types that do not exist or cannot be used in their position. `place` returns the field that
+/// Returns findings about types that do not exist or cannot be used in their position. `field_of` returns the field that
 /// declares an action or a type.
 pub fn check<'a>(
     actions: impl Iterator<Item = &'a PlannedAction>,
     types: &Types,
-    place: &impl Fn(&'static str, &GraphqlName) -> FieldPath,
+    field_of: &impl Fn(&'static str, &GraphqlName) -> FieldPath,
 ) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for action in actions {
-        let path = place("actions", &action.metadata.name);
-        for (name, kind) in &action.arguments {
-            findings.extend(check_use(kind, types, Position::Input, path.key("arguments").key(name.as_str())));
+        let path = field_of("actions", &action.metadata.name);
+        for (name, graphql_type) in &action.arguments {
+            findings.extend(check_use(graphql_type, types, Position::Input, path.key("arguments").key(name.as_str())));
         }
         findings.extend(check_use(&action.returns, types, Position::Result, path.key("returns")));
     }
-    for (name, declared) in types {
-        let path = place("types", name);
-        let (fields, position, key) = match declared {
+    for (name, definition) in types {
+        let path = field_of("types", name);
+        let (fields, position, key) = match definition {
             ActionType::Object(fields) => (fields, Position::Output, "object"),
             ActionType::Input(fields) => (fields, Position::Input, "input"),
             ActionType::Enum(values) => {
@@ -52,8 +52,8 @@ pub fn check<'a>(
             ActionType::Scalar(_) => continue,
         };
         findings.extend(fields.is_empty().then(|| empty_type(path.key(key), "field")));
-        for (field, kind) in fields {
-            findings.extend(check_use(kind, types, position, path.key(key).key(field.as_str())));
+        for (field, graphql_type) in fields {
+            findings.extend(check_use(graphql_type, types, position, path.key(key).key(field.as_str())));
         }
     }
     findings
@@ -68,8 +68,9 @@ fn empty_type(path: FieldPath, part: &str) -> Diagnostic {
 }
 
 /// Returns the finding for a type that cannot be used in its position.
-fn check_use(kind: &GraphqlType, types: &Types, position: Position, path: FieldPath) -> Option<Diagnostic> {
-    let base = kind.base();
+fn check_use(graphql_type: &GraphqlType, types: &Types, position: Position, path: FieldPath) -> Option<Diagnostic> {
+    // The base of `[Item!]!` is `Item`.
+    let base = graphql_type.base();
     let refusal = |message: String| Diagnostic::error(Code::ApiMismatch, path.clone()).message(message);
     let is_scalar = SCALARS.contains(&base) || BUILT_IN_TYPES.binary_search(&base).is_ok();
     match (types.get(base), position) {

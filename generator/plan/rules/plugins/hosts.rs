@@ -23,6 +23,7 @@ pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     // The routes of each host, with their plugins; `None` for a route of the stack.
     let mut by_host: BTreeMap<String, Vec<(Option<&ServiceName>, FieldPath)>> = BTreeMap::new();
     routes.chain(frontends).for_each(|(host, route)| by_host.entry(host).or_default().push(route));
+    // A route of a plugin conflicts with the first route of the same host that does not belong to this plugin.
     let conflicts = by_host.iter().flat_map(|(host, routes)| {
         let plugin_routes = routes.iter().filter_map(move |(owner, path)| Some((host, (*owner)?, path)));
         plugin_routes.filter_map(move |(host, plugin, path)| {
@@ -33,7 +34,7 @@ pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     conflicts.collect()
 }
 
-/// Returns the routes of a service, each with the field that declares it.
+/// Returns the routes of a service, each with the field that declares it: `route` is the short form of `routes.main`.
 fn routes(member: &PlannedService) -> Vec<(Route, FieldPath)> {
     let is_short_form = |key: &str| member.service.route.is_some() && key == "main";
     let routes = member.service.all_routes().into_iter().map(|(key, route)| {
@@ -46,7 +47,7 @@ fn routes(member: &PlannedService) -> Vec<(Route, FieldPath)> {
     routes.collect()
 }
 
-/// Returns the full name of a route's host.
+/// Returns the full name of a route's host; `None` if the route sets neither a subdomain nor a host.
 fn host(stack: &Stack, route: &Route) -> Option<String> {
     match (&route.subdomain, &route.host) {
         (Some(subdomain), _) if subdomain.as_str() == "@" => Some(stack.domain.to_string()),

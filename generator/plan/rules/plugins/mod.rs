@@ -25,7 +25,7 @@ pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
         findings.extend(needed_plugins.map(|(plugin, path)| plugin_needed(&plugin, name, path)));
     }
     findings.extend(hosts::check(inputs, roster));
-    findings.extend(rights::secrets(inputs.stack));
+    findings.extend(rights::check_declarations(inputs.stack));
     findings
 }
 
@@ -38,16 +38,16 @@ fn dependencies<'a>(
     let own_plugin = plugin_of(roster, name);
     let service = &member.service;
     let field = |field: &str| member.path.key(field);
-    let waits = service.depends_on.keys().map(move |to| (to, field("depends_on").key(to.as_str())));
+    let awaited_services = service.depends_on.keys().map(move |to| (to, field("depends_on").key(to.as_str())));
     let companions = service.only_with.iter().enumerate().map(move |(i, to)| (to, field("only_with").index(i)));
     let original = match &member.category {
         Category::Copy(original) => Some((original, field("copy_of"))),
         _ => None,
     };
-    let services = waits.chain(companions).chain(original);
+    let services = awaited_services.chain(companions).chain(original);
     let services = services.filter_map(|(to, path)| Some((plugin_of(roster, to)?.clone(), path)));
-    let databases = service.databases.iter().filter_map(move |(entry, uses)| {
-        let plugin = plugin_names::plugin_of_database(uses.name.as_ref()?)?;
+    let databases = service.databases.iter().filter_map(move |(entry, database_use)| {
+        let plugin = plugin_names::plugin_of_database(database_use.name.as_ref()?)?;
         Some((plugin, field("databases").key(entry.as_str())))
     });
     services.chain(databases).filter(move |(plugin, _)| own_plugin != Some(plugin))

@@ -16,7 +16,7 @@ pub fn check(plugin: &ServiceName, name: &ServiceName, member: &PlannedService) 
         foreign_databases(plugin, member),
     ];
     let refused_rights = refused_rights.into_iter().flatten().chain(foreign_volume_users(plugin, member));
-    let findings = refused_rights.map(|Right { path, predicate, hint }| {
+    let findings = refused_rights.map(|RefusedRight { path, predicate, hint }| {
         Diagnostic::error(Code::PluginRights, path)
             .message(format!("the service `{name}` of the plugin `{plugin}` {predicate}"))
             .hint(hint)
@@ -25,7 +25,7 @@ pub fn check(plugin: &ServiceName, name: &ServiceName, member: &PlannedService) 
 }
 
 /// A refused right.
-struct Right {
+struct RefusedRight {
     /// The field that gives it.
     path: FieldPath,
     /// The right as the end of a sentence about the service.
@@ -33,14 +33,15 @@ struct Right {
     hint: String,
 }
 
-impl Right {
+impl RefusedRight {
+    /// Returns a refused right: the field that gives it, the end of a sentence about the service, and the hint.
     fn new(path: FieldPath, predicate: impl Into<String>, hint: impl Into<String>) -> Self {
-        Right { path, predicate: predicate.into(), hint: hint.into() }
+        RefusedRight { path, predicate: predicate.into(), hint: hint.into() }
     }
 }
 
 /// Returns the fields that give access to the host, the cluster or other services of the stack.
-fn host_access(member: &PlannedService) -> Vec<Right> {
+fn host_access(member: &PlannedService) -> Vec<RefusedRight> {
     let service = &member.service;
     let fields = [
         ("host_mounts", !service.host_mounts.is_empty(), "cannot mount files of the host"),
@@ -57,24 +58,24 @@ fn host_access(member: &PlannedService) -> Vec<Right> {
     let fields = fields.into_iter().filter(|(_, is_set, _)| *is_set);
     let right = |(field, _, predicate): (&str, bool, &str)| {
         let hint = format!("remove `{field}`, or declare the service in the stack instead of the plugin");
-        Right::new(member.path.key(field), predicate, hint)
+        RefusedRight::new(member.path.key(field), predicate, hint)
     };
-    let mut rights: Vec<Right> = fields.map(right).collect();
+    let mut rights: Vec<RefusedRight> = fields.map(right).collect();
     if !service.on_clusters.reads.is_empty() {
         let path = member.path.key("on_clusters").key("reads");
         let hint = "remove `reads`, or declare the service in the stack instead of the plugin";
-        rights.push(Right::new(path, "cannot read the API of the cluster", hint));
+        rights.push(RefusedRight::new(path, "cannot read the API of the cluster", hint));
     }
     if service.hasura.as_ref().is_some_and(|hasura| hasura.remote_schema.is_some()) {
         let path = member.path.key("hasura").key("remote_schema");
         let predicate = "cannot be a remote schema, without which the API of Hasura would be incomplete";
-        rights.push(Right::new(path, predicate, "use `hasura.actions` instead"));
+        rights.push(RefusedRight::new(path, predicate, "use `hasura.actions` instead"));
     }
     rights
 }
 
 /// Returns the files of the project outside of the plugin's folder.
-fn foreign_files(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> {
+fn foreign_files(plugin: &ServiceName, member: &PlannedService) -> Vec<RefusedRight> {
     let (service, path) = (&member.service, &member.path);
     let folder = plugin_names::folder(plugin.as_str());
     let build = service.build.iter().map(|build| (&build.context, path.key("build").key("context")));
@@ -95,13 +96,13 @@ fn foreign_files(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> {
     let right = |(source, path): (&ProjectPath, FieldPath)| {
         let file_name = source.as_str().trim_end_matches('/').rsplit('/').next().unwrap_or_default();
         let predicate = format!("uses `{source}`, which is outside of the plugin's folder");
-        Right::new(path, predicate, format!("move it to `{folder}/{file_name}`"))
+        RefusedRight::new(path, predicate, format!("move it to `{folder}/{file_name}`"))
     };
     files_outside.map(right).collect()
 }
 
 /// Returns the fields that use secrets of other services.
-fn foreign_secrets(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> {
+fn foreign_secrets(plugin: &ServiceName, member: &PlannedService) -> Vec<RefusedRight> {
     let (service, path) = (&member.service, &member.path);
     let mut used_secrets = Vec::new();
     for (field, variables) in [("env", &service.env), ("extra_env", &service.extra_env)] {
@@ -120,7 +121,7 @@ fn foreign_secrets(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> 
         format!("use a secret of the plugin, whose name begins with `{}`", plugin_names::database(plugin.as_str()));
     let right = |(secret, path): (SecretName, FieldPath)| {
         let predicate = format!("uses the secret `{secret}`, which is not a secret of the plugin");
-        Right::new(path, predicate, hint.clone())
+        RefusedRight::new(path, predicate, hint.clone())
     };
     foreign_secrets.map(right).collect()
 }
@@ -136,7 +137,7 @@ fn secrets_of(value: &EnvValue) -> Vec<SecretName> {
     secrets
 }
 
-/// Returns the secrets in headers of Hasura's requests.
+/// Returns the secrets in headers of the requests that Hasura sends to the service, each with the field of its header.
 fn secrets_of_calls(service: &Service, path: &FieldPath) -> Vec<(SecretName, FieldPath)> {
     let Some(handlers) = &service.hasura else { return Vec::new() };
     let actions = handlers.actions.iter().map(|(name, action)| ("actions", name, &action.call));
@@ -155,22 +156,23 @@ fn secrets_of_calls(service: &Service, path: &FieldPath) -> Vec<(SecretName, Fie
 }
 
 /// Returns the fields that give the service tables in databases of other services.
-fn foreign_databases(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> {
+fn foreign_databases(plugin: &ServiceName, member: &PlannedService) -> Vec<RefusedRight> {
     let plugin_database = plugin_names::database(plugin.as_str());
     let databases = member.service.databases.iter();
-    let foreign_databases =
-        databases.filter(|(_, uses)| uses.name.as_ref().is_none_or(|name| name.as_str() != plugin_database));
-    let owned = foreign_databases.filter(|(_, uses)| matches!(uses.access, Access::Owner | Access::Schema));
-    let owned = owned.map(|(entry, _)| {
+    let foreign_databases = databases
+        .filter(|(_, database_use)| database_use.name.as_ref().is_none_or(|name| name.as_str() != plugin_database));
+    let owned_databases =
+        foreign_databases.filter(|(_, database_use)| matches!(database_use.access, Access::Owner | Access::Schema));
+    let rights = owned_databases.map(|(entry, _)| {
         let path = member.path.key("databases").key(entry.as_str());
         let hint = format!("set `name = \"{plugin_database}\"`, or use the other database with `access = 'read`");
-        Right::new(path, "cannot own tables in a database of another service", hint)
+        RefusedRight::new(path, "cannot own tables in a database of another service", hint)
     });
-    owned.collect()
+    rights.collect()
 }
 
 /// Returns the fields that mount a volume of the service into services outside of the plugin.
-fn foreign_volume_users(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> {
+fn foreign_volume_users(plugin: &ServiceName, member: &PlannedService) -> Vec<RefusedRight> {
     let volumes = member.service.volumes.iter().flat_map(|(name, volume)| {
         let path = member.path.key("volumes").key(name.as_str());
         let readers = volume.readers.keys().map(|reader| (reader, "readers"));
@@ -179,11 +181,11 @@ fn foreign_volume_users(plugin: &ServiceName, member: &PlannedService) -> Vec<Ri
     });
     let foreign_users = volumes.filter(|(user, _)| !plugin_names::fits_service(plugin.as_str(), user.as_str()));
     let hint = "remove this entry; only services of the plugin can use the volume";
-    foreign_users
-        .map(|(user, path)| {
-            Right::new(path, format!("cannot share its volume with `{user}`, which is outside of the plugin"), hint)
-        })
-        .collect()
+    let rights = foreign_users.map(|(user, path)| {
+        let predicate = format!("cannot share its volume with `{user}`, which is outside of the plugin");
+        RefusedRight::new(path, predicate, hint)
+    });
+    rights.collect()
 }
 
 /// Refuses a service without limits.
@@ -199,12 +201,12 @@ fn missing_limits(name: &ServiceName, member: &PlannedService) -> impl Iterator<
     })
 }
 
-/// Refuses secrets of plugins that contain secrets of other services, and definitions that other services serve.
-pub fn secrets(stack: &Stack) -> Vec<Diagnostic> {
+/// Refuses secrets of plugins that contain secrets of other services, and databases of plugins that other services serve.
+pub fn check_declarations(stack: &Stack) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for (name, plugin) in &stack.plugins {
-        let declared = plugin.secrets.iter().filter_map(|secret| Some((secret, stack.secrets.get(secret)?)));
-        for (secret, recipe) in declared {
+        let secrets = plugin.secrets.iter().filter_map(|secret| Some((secret, stack.secrets.get(secret)?)));
+        for (secret, recipe) in secrets {
             let parts = recipe.template.iter().flatten().enumerate();
             let parts = parts.filter_map(|(i, part)| Some((i, part.secret.as_ref()?)));
             let foreign_parts = parts.filter(|(_, part)| !plugin_names::fits_part(name.as_str(), part.as_str()));
@@ -216,11 +218,11 @@ pub fn secrets(stack: &Stack) -> Vec<Diagnostic> {
                     .hint("remove the part, or use a secret of the plugin")
             }));
         }
-        let served = plugin
+        let served_databases = plugin
             .database
             .iter()
             .filter(|database| stack.databases.get(*database).is_some_and(|schema| schema.served_by.is_some()));
-        findings.extend(served.map(|database| {
+        findings.extend(served_databases.map(|database| {
             Diagnostic::error(Code::PluginRights, path!("databases", database, "served_by"))
                 .message(format!(
                     "the plugin `{name}` cannot use `served_by`: the Hasura service of the stack would not start without the plugin's database"

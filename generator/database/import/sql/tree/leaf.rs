@@ -31,12 +31,13 @@ pub fn role(node: &SyntaxNode) -> Parsed<SqlIdent> {
     SqlIdent::new(name.as_str()).map_err(|reason| format!("the role `{name}`: {reason}")).at(node)
 }
 
-/// Checks a name; the error has the place of the node.
+/// Returns a name, or an error at the node if the text is not a valid name.
 pub fn name_at(text: &str, node: &SyntaxNode) -> Parsed<SqlName> {
     SqlName::new(text).map_err(|reason| format!("the name `{text}`: {reason}")).at(node)
 }
 
-/// Returns the names of a path such as `schema.table.column`, without ONLY before it and `*` after it.
+/// Returns the names of a path: `["app", "orders", "id"]` for `app.orders.id`. ONLY before it and `*` after it are left
+/// out.
 pub fn path(node: &SyntaxNode) -> Vec<String> {
     let without_signs = tokens(node).filter(|token| token.kind() != SyntaxKind::DOT && token.text() != "*");
     let names = without_signs.filter(|token| !token.text().eq_ignore_ascii_case("only"));
@@ -58,7 +59,7 @@ pub fn object_name(node: &SyntaxNode) -> Parsed<ObjectName> {
     object_from_path(&path(node), node)
 }
 
-/// Returns a text without its comments.
+/// Returns a text with one blank in place of each comment and the blanks around it.
 pub fn without_comments(text: &str) -> String {
     let tokens = lexer::tokens(text).unwrap_or_default();
     let mut out = String::new();
@@ -74,25 +75,25 @@ pub fn without_comments(text: &str) -> String {
     out.trim().to_owned()
 }
 
-/// Reads an expression, without brackets around the whole expression.
+/// Reads an expression, without brackets around the whole expression: `a + 1` for `((a + 1))`.
 pub fn expression(node: &SyntaxNode) -> Parsed<Expression> {
-    let mut inner = node.clone();
-    while inner.kind() == SyntaxKind::PAREN_EXPR {
-        match Parts::of(&inner).take_any() {
-            Ok(inside) => inner = inside,
+    let mut expression = node.clone();
+    while expression.kind() == SyntaxKind::PAREN_EXPR {
+        match Parts::of(&expression).take_any() {
+            Ok(bracket_content) => expression = bracket_content,
             Err(_) => break,
         }
     }
-    let text = without_comments(&inner.text().to_string());
+    let text = without_comments(&expression.text().to_string());
     Expression::new(&text).map_err(|reason| format!("an expression: {reason}")).at(node)
 }
 
-/// Reads a string constant. Strings on several lines are parts of one constant.
+/// Reads the content of a string constant. Strings on successive lines are parts of one constant.
 pub fn string_content(node: &SyntaxNode) -> Parsed<String> {
     let parts: Vec<SyntaxToken> = tokens(node).collect();
-    let [token, further @ ..] = parts.as_slice() else { return unsupported(node, "a string is expected") };
+    let [token, further_parts @ ..] = parts.as_slice() else { return unsupported(node, "a string is expected") };
     let plain_content = |text: &str| text[1..text.len() - 1].replace("''", "'");
-    if !further.is_empty() {
+    if !further_parts.is_empty() {
         if parts.iter().any(|part| part.kind() != SyntaxKind::STRING) {
             return unsupported(node, "nself cannot represent a string with escapes that is written in several parts");
         }
@@ -121,11 +122,13 @@ pub fn number(node: &SyntaxNode) -> Parsed<i64> {
     text.parse().map_err(|_| "a whole number of at most 64 bits is expected".to_owned()).at(node)
 }
 
-/// Returns the text of a type, with quotes around the names that need them.
+/// Returns the text of a type in lower case, without the schemas `pg_catalog` and `public`, with quotes around the
+/// names that need them: `varchar(10)[]` for `pg_catalog.VARCHAR (10) ARRAY`.
 pub fn type_text(node: &SyntaxNode) -> Parsed<String> {
     let mut text = String::new();
     let mut inside_brackets = false;
     for token in tokens(node) {
+        // `"char"` with quotes is a type of the server that differs from `char`.
         let spelling = match token.text() {
             quoted @ "\"char\"" if ["", "pg_catalog."].contains(&text.as_str()) => quoted.to_owned(),
             "\"char\"" => return unsupported(node, "nself cannot represent a type called \"char\""),
@@ -161,7 +164,7 @@ pub fn type_name(node: &SyntaxNode) -> Parsed<TypeName> {
     TypeName::new(&text).map_err(|reason| format!("the type `{text}`: {reason}")).at(node)
 }
 
-/// Reads a list of names, such as columns.
+/// Reads a list of names, such as columns. `kind` is the kind of the nodes in the list.
 pub fn idents(node: &SyntaxNode, kind: SyntaxKind) -> Parsed<Vec<SqlName>> {
     let mut parts = Parts::of(node);
     let names = parts.take_all(kind).iter().map(ident).collect::<Parsed<Vec<_>>>()?;

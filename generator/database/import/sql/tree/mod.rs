@@ -27,7 +27,7 @@ pub fn unsupported<T>(node: &SyntaxNode, what: impl Into<String>) -> Parsed<T> {
     Err(Unsupported { at: start_offset(node), what: what.into() })
 }
 
-/// Adds the place of a node to an error without a place, such as the reason of a checked type.
+/// Adds the place of a node to an error without a place, such as the reason for which a checked type refuses a text.
 pub trait AtNode<T> {
     fn at(self, node: &SyntaxNode) -> Parsed<T>;
 }
@@ -38,7 +38,7 @@ impl<T> AtNode<T> for Result<T, String> {
     }
 }
 
-/// Returns whether a token is a blank or a comment.
+/// Returns whether tokens of a kind are blanks or comments.
 fn is_trivia(kind: SyntaxKind) -> bool {
     matches!(kind, SyntaxKind::WHITESPACE | SyntaxKind::COMMENT)
 }
@@ -56,17 +56,18 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Returns all parts of a node: its nodes and tokens, without blanks and comments.
+    /// Returns all parts of a node: its child nodes and its tokens, without blanks and comments.
     pub fn of(node: &SyntaxNode) -> Parts {
         let remaining = node.children_with_tokens().filter(|part| !is_trivia(part.kind())).collect();
         Parts { node: node.clone(), remaining }
     }
 
-    /// Returns no parts; stands for an optional list that the node does not have.
+    /// Returns an empty list of parts, for an optional list that the node does not have.
     pub fn none(node: &SyntaxNode) -> Parts {
         Parts { node: node.clone(), remaining: Vec::new() }
     }
 
+    /// Returns the node whose parts these are.
     pub fn syntax_node(&self) -> &SyntaxNode {
         &self.node
     }
@@ -97,6 +98,7 @@ impl Parts {
         self.take_first(|_| true).map_or_else(|| self.unparsed(), Ok)
     }
 
+    /// Returns the error about a node that lacks a part.
     fn unparsed(&self) -> Parsed<SyntaxNode> {
         unsupported(&self.node, format!("nself cannot parse this `{}`", leading_keywords(&self.node)))
     }
@@ -139,8 +141,8 @@ impl Parts {
         }
     }
 
-    /// Refuses the first part that remains, except for the words and signs in `ignored`, such as `ALTER COLUMN`, which
-    /// add nothing to the kind of the node.
+    /// Returns an error about the first part that has not been taken. The words and signs in `ignored` may
+    /// remain, such as `ALTER COLUMN`: they follow from the kind of the node.
     pub fn refuse_rest_except(mut self, ignored: &str) -> Parsed<()> {
         let is_ignored = |part: &SyntaxElement| {
             part.as_token().is_some_and(|token| ignored.split(' ').any(|word| token.text().eq_ignore_ascii_case(word)))
