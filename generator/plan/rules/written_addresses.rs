@@ -83,7 +83,9 @@ fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
             && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-        return is_scheme.then(|| (host.split(':').next().unwrap_or_default(), None));
+        let (host, port) = host.split_once(':').unwrap_or((host, ""));
+        // Without a number, the text before `:` is a user, and the URL continues after the text.
+        return (is_scheme && port.chars().all(|c| c.is_ascii_digit())).then_some((host, None));
     }
     let (host, port) = text.split('/').next()?.split_once(':')?;
     Some((host, Some(port.parse().ok()?)))
@@ -140,6 +142,7 @@ mod tests {
             ("https://api.example.com/redis:6379", Some(("api.example.com", None))),
             ("redis", None),
             ("redis:latest", None),
+            ("postgres://postgres:x", None),
             ("see http://redis", None),
             ("redis:63790000", None),
             ("", None),
