@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+/// Defines [`Code`] from entries of a name, an id, a title and an explanation.
 macro_rules! codes {
     ($($name:ident $id:literal $title:literal $explanation:literal)*) => {
         /// A stable code. Numbers are never reused: 0xx source, 1xx fields, 2xx clashes, 3xx references,

@@ -151,6 +151,15 @@ impl Addresses {
         routes.next().map(|address| address.hosts[0].as_str().trim_start_matches("*."))
     }
 
+    /// Returns whether a route of a service serves this public host name; `*.example.com` serves all names below it.
+    pub fn serves_host(&self, service: &ServiceName, host: &str) -> bool {
+        let serves = |served: &String| match served.strip_prefix('*') {
+            Some(domain) => host.strip_suffix(domain).is_some_and(|label| !label.is_empty()),
+            None => served == host,
+        };
+        self.routes.iter().filter(|address| &address.owner == service).any(|address| address.hosts.iter().any(serves))
+    }
+
     /// Returns the URL with which other services reach a service, such as `http://auth:4000/path`. `path` is the field that
     /// refers to the service.
     ///

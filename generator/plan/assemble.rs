@@ -163,10 +163,10 @@ impl Service {
                 }
             }
             Addition::Unpublish(port) => self.publish.retain(|publish| publish.container_port != *port),
-            Addition::UdpPort { name, of } => {
-                self.ports.insert(name.clone(), *of);
+            Addition::UdpPort { name, tcp_port } => {
+                self.ports.insert(name.clone(), *tcp_port);
                 self.udp_ports.insert(name.clone());
-                let published = self.publish.iter().filter(|publish| publish.container_port == *of);
+                let published = self.publish.iter().filter(|publish| publish.container_port == *tcp_port);
                 let for_udp = published.map(|publish| Publish { protocol: Protocol::Udp, ..publish.clone() });
                 let for_udp: Vec<Publish> = for_udp.collect();
                 self.publish.extend(for_udp);

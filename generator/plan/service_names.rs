@@ -1,4 +1,4 @@
-//! Names of services that the planner treats in a special manner.
+//! Names of services for which the planner has special rules, such as the proxy that every stack has.
 
 use crate::values::{Checked, ServiceName};
 
@@ -33,7 +33,6 @@ pub const FILES_BACKUP: &str = "backup-files";
 pub const FILES_VERIFY: &str = "backup-files-verify";
 /// Restores snapshots in place of the files of volumes and the objects of buckets.
 pub const FILES_RESTORE: &str = "backup-files-restore";
-/// The object store of the stack.
 /// The job that copies the backup tool into a volume, from which the database server runs it.
 pub const BACKUP_TOOLS: &str = "backup-tools";
 

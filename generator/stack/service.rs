@@ -210,10 +210,11 @@ impl Service {
         ports
     }
 
-    /// Calls `visit` with every reference in variables and files.
-    pub fn for_each_reference(&self, visit: &mut impl FnMut(&EnvReference)) {
-        self.env.values().chain(self.extra_env.values()).for_each(|value| value.for_each_reference(visit));
-        self.files.values().for_each(|file| file.for_each_reference(visit));
+    /// Calls `visit` with every reference in variables and files for a profile.
+    pub fn for_each_reference(&self, profile: Profile, visit: &mut impl FnMut(&EnvReference)) {
+        let profiles = &[profile];
+        self.env.values().chain(self.extra_env.values()).for_each(|value| value.for_each_reference(profiles, visit));
+        self.files.values().for_each(|file| file.for_each_reference(profiles, visit));
     }
 
     /// Returns all routes by name. `route` is the route `main`, unless `routes` has a route of this name.

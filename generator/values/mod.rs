@@ -13,6 +13,7 @@ mod names;
 mod object_store;
 pub mod plugin_names;
 mod postgres_boolean;
+pub mod postgres_setting;
 pub mod promql;
 mod promql_words;
 pub mod ranged;

@@ -12,7 +12,7 @@ const DRAIN: Duration = Duration(5_000);
 
 /// Returns the pause before the stop signal of a container that others reach by its name. Returns `None` for any other
 /// container, and for a stack that sets `drain` to zero.
-pub fn drain(cluster: &Cluster, service: &Service) -> Option<Lifecycle> {
+pub fn pre_stop_pause(cluster: &Cluster, service: &Service) -> Option<Lifecycle> {
     let seconds = drain_seconds(cluster, service);
     (seconds > 0).then(|| Lifecycle::sleep(seconds))
 }
@@ -23,6 +23,7 @@ pub fn grace_period(cluster: &Cluster, service: &Service) -> u64 {
     drain_seconds(cluster, service).saturating_add(at_least_one_second(service.stop_grace))
 }
 
+/// Returns the length of the pause before the stop signal; 0 for a container that others do not reach by its name.
 fn drain_seconds(cluster: &Cluster, service: &Service) -> u64 {
     let drain = cluster.settings.drain.map_or(DRAIN, Duration::from);
     if service.is_reachable() { drain.seconds() } else { 0 }
@@ -40,7 +41,7 @@ impl Probes {
     /// Returns the probes for startup, readiness and liveness. Startup and readiness run the service's own health
     /// check; liveness only opens its port, so that a slow dependency does not restart the pods that wait for it.
     pub fn new(health: &Health, service: &Service) -> Self {
-        let Some((action, alive)) = probe_actions(health, service) else { return Probes::default() };
+        let Some((health_action, liveness_action)) = probe_actions(health, service) else { return Probes::default() };
         let start_interval = at_least_one_second(health.start_interval);
         let interval = at_least_one_second(health.interval);
         let retries = u64::from(health.retries);
@@ -53,9 +54,9 @@ impl Probes {
             at_least_one_second(health.start_period).saturating_add(interval.saturating_mul(retries));
         let startup_failures = seconds_to_start.div_ceil(start_interval);
         Probes {
-            startup: probe(action.clone(), start_interval, startup_failures),
-            readiness: probe(action, interval, retries),
-            liveness: probe(alive, interval.saturating_mul(2), retries.max(3)),
+            startup: probe(health_action.clone(), start_interval, startup_failures),
+            readiness: probe(health_action, interval, retries),
+            liveness: probe(liveness_action, interval.saturating_mul(2), retries.max(3)),
         }
     }
 }
@@ -71,9 +72,9 @@ fn probe_actions(health: &Health, service: &Service) -> Option<(ProbeAction, Pro
         Check::Grpc { port } => (ProbeAction::Grpc { port: *port }, ProbeAction::TcpSocket { port: *port }),
         Check::Exec(words) => {
             let exec = ProbeAction::Exec { command: words.iter().map(ToString::to_string).collect() };
-            let alive =
+            let liveness_action =
                 service.ports.values().next().map_or(exec.clone(), |port| ProbeAction::TcpSocket { port: *port });
-            (exec, alive)
+            (exec, liveness_action)
         }
         Check::None => return None,
     })

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 pub type Labels = BTreeMap<&'static str, String>;
 
-/// A text in which the kubelet replaces `$(NAME)`. Every `$` is doubled; the kubelet turns `$$` into one `$`.
+/// A text in a field in which the kubelet would replace `$(NAME)`. Every `$` of the text is doubled, and the kubelet turns
+/// `$$` into one `$`, so the container gets the text unchanged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expanded(pub String);
 
@@ -30,6 +31,7 @@ pub struct Object {
 }
 
 impl Object {
+    /// Returns an object whose other fields are below `spec`.
     pub fn spec(api_version: &'static str, kind: &'static str, metadata: Metadata, spec: Spec) -> Self {
         Object { api_version, kind, metadata, body: Body::Spec { spec: Box::new(spec) } }
     }
@@ -50,26 +52,18 @@ pub struct Metadata {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged, rename_all_fields = "camelCase")]
 pub enum Body {
+    /// No further fields, as in a Namespace.
     Bare {},
-    Account {
-        automount_service_account_token: bool,
-    },
-    Config {
-        immutable: bool,
-        data: BTreeMap<String, String>,
-    },
+    /// A ServiceAccount.
+    Account { automount_service_account_token: bool },
+    /// A ConfigMap.
+    Config { immutable: bool, data: BTreeMap<String, String> },
     /// A Role or ClusterRole.
-    Rules {
-        rules: Value,
-    },
+    Rules { rules: Value },
     /// A RoleBinding or ClusterRoleBinding.
-    Binding {
-        role_ref: Value,
-        subjects: Value,
-    },
-    Spec {
-        spec: Box<Spec>,
-    },
+    Binding { role_ref: Value, subjects: Value },
+    /// An object whose other fields are below `spec`.
+    Spec { spec: Box<Spec> },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -79,10 +73,14 @@ pub enum Spec {
     StatefulSet(StatefulSet),
     Job(Job),
     CronJob(CronJob),
+    /// The spec of a PersistentVolumeClaim.
     Claim(Claim),
     Service(Service),
+    /// The spec of a NetworkPolicy.
     Policy(Policy),
+    /// The spec of a HorizontalPodAutoscaler.
     Autoscaler(Autoscaler),
+    /// The spec of a PodDisruptionBudget.
     Disruption(Disruption),
     /// An object of a kind that only one function writes, such as a Gateway, an ExternalSecret or a ResourceQuota.
     Other(Value),
@@ -229,6 +227,7 @@ pub struct Seccomp {
     pub kind: &'static str,
 }
 
+/// The rule to run pods with these labels on different nodes.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Spread {
@@ -280,12 +279,12 @@ pub struct ContainerPort {
 #[serde(untagged, rename_all_fields = "camelCase")]
 pub enum Variable {
     Text { name: String, value: Expanded },
-    Secret { name: String, value_from: Source },
+    Secret { name: String, value_from: VariableSource },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Source {
+pub struct VariableSource {
     pub secret_key_ref: SecretKey,
 }
 
@@ -380,7 +379,7 @@ pub struct Capabilities {
 #[serde(untagged, rename_all_fields = "camelCase")]
 pub enum Volume {
     Claim { name: String, persistent_volume_claim: ClaimName },
-    Memory { name: String, empty_dir: Memory },
+    EmptyDir { name: String, empty_dir: EmptyDir },
     Projected { name: String, projected: Projection },
 }
 
@@ -392,7 +391,8 @@ pub struct ClaimName {
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Memory {
+pub struct EmptyDir {
+    /// `Memory`, or empty for the disk of the node.
     pub medium: &'static str,
     pub size_limit: String,
 }
@@ -407,19 +407,21 @@ pub struct Projection {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged, rename_all_fields = "camelCase")]
 pub enum ProjectionSource {
-    Secret { secret: Items },
-    Config { config_map: Items },
+    Secret { secret: ProjectedKeys },
+    Config { config_map: ProjectedKeys },
 }
 
+/// A Secret or ConfigMap by its name, and its keys that a volume contains as files.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Items {
+pub struct ProjectedKeys {
     pub name: String,
-    pub items: Vec<Item>,
+    pub items: Vec<ProjectedKey>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Item {
+pub struct ProjectedKey {
     pub key: String,
+    /// The path of the key's file, relative to the volume.
     pub path: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<u32>,

@@ -43,6 +43,7 @@ pub fn objects(cluster: &Cluster) -> Vec<Object> {
     objects
 }
 
+/// Returns the metadata of an object for the operator. Many operators use only objects with the label `release`.
 fn metadata(cluster: &Cluster, operator: &PrometheusOperator, name: &str) -> Metadata {
     let mut metadata = cluster.common_metadata(name);
     metadata.labels.extend(operator.release.iter().map(|release| ("release", release.to_string())));
@@ -72,7 +73,7 @@ fn pod_monitor(
         let mut probe = endpoint();
         probe["params"] = json!({ "target": [target] });
         let instance = json!({ "sourceLabels": ["__param_target"], "targetLabel": "instance" });
-        probe["relabelings"].as_array_mut().into_iter().for_each(|steps| steps.push(instance.clone()));
+        probe["relabelings"].as_array_mut().into_iter().for_each(|rules| rules.push(instance.clone()));
         probe
     });
     let endpoints: Vec<Value> = if job.targets.is_empty() { vec![endpoint()] } else { probes.collect() };
@@ -119,6 +120,7 @@ fn receivers(cluster: &Cluster, operator: &PrometheusOperator, monitoring: &Moni
             "webhookConfigs": [{ "urlSecret": secret_key(secret), "sendResolved": false }],
         }));
     }
+    // With `continue`, additional receivers of the same severity also get the alert.
     for severity in Severity::ALL {
         routes.extend(monitoring.receivers_of(severity).map(|(name, _)| {
             json!({
@@ -151,18 +153,21 @@ fn receivers(cluster: &Cluster, operator: &PrometheusOperator, monitoring: &Moni
     Object::spec(CONFIG_API, "AlertmanagerConfig", metadata, Spec::Other(spec))
 }
 
+/// Returns a reference to the value of a secret.
 fn secret_key(secret: &SecretName) -> Value {
     json!({ "name": secret_name(secret), "key": SECRET_KEY })
 }
 
+/// Returns one receiver of the AlertmanagerConfig.
 fn receiver(cluster: &Cluster, name: &ServiceName, receiver: &Receiver) -> Value {
-    let key = |reference: &SecretReference| secret_key(&reference.secret);
+    let key_of = |reference: &SecretReference| secret_key(&reference.secret);
     let (project, environment) = (&cluster.plan.project, &cluster.plan.environment);
     let title = format!("[{project} {environment}] {{{{ .Status }}}}: {{{{ .CommonLabels.alertname }}}}");
     let text = "{{ range .Alerts }}{{ .Annotations.summary }}\n{{ .Annotations.description }}\n{{ end }}";
     let mut config = json!({ "name": name });
     if let Some(slack) = &receiver.slack {
-        let mut slack_config = json!({ "apiURL": key(&slack.url), "sendResolved": true, "title": title, "text": text });
+        let mut slack_config =
+            json!({ "apiURL": key_of(&slack.url), "sendResolved": true, "title": title, "text": text });
         if let Some(channel) = &slack.channel {
             slack_config["channel"] = json!(channel);
         }
@@ -170,10 +175,10 @@ fn receiver(cluster: &Cluster, name: &ServiceName, receiver: &Receiver) -> Value
     }
     if let Some(pagerduty) = &receiver.pagerduty {
         config["pagerdutyConfigs"] =
-            json!([{ "routingKey": key(&pagerduty.key), "sendResolved": true, "description": title }]);
+            json!([{ "routingKey": key_of(&pagerduty.key), "sendResolved": true, "description": title }]);
     }
     if let Some(webhook) = &receiver.webhook {
-        config["webhookConfigs"] = json!([{ "urlSecret": key(&webhook.url), "sendResolved": true }]);
+        config["webhookConfigs"] = json!([{ "urlSecret": key_of(&webhook.url), "sendResolved": true }]);
     }
     if let Some(email) = &receiver.email {
         config["emailConfigs"] = json!([{
@@ -181,7 +186,7 @@ fn receiver(cluster: &Cluster, name: &ServiceName, receiver: &Receiver) -> Value
             "from": email.from,
             "smarthost": format!("{}:{}", email.host, email.port.unwrap_or(587)),
             "authUsername": email.user,
-            "authPassword": key(&email.password),
+            "authPassword": key_of(&email.password),
             "requireTLS": true,
             "sendResolved": true,
         }]);

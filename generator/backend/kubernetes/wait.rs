@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::cluster::Cluster;
-use super::container::{EPHEMERAL, NOBODY, image, secrets_mount, security};
-use super::model::{Container, Expanded, Mount, Resources, SecretKey, Source, Variable};
+use super::container::{EPHEMERAL_LIMIT, EPHEMERAL_REQUEST, NOBODY, image, secrets_mount, security};
+use super::model::{Container, Expanded, Mount, Resources, SecretKey, Variable, VariableSource};
 use crate::backend::findings::Findings;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::secret_list::{SECRET_KEY, secret_name};
@@ -22,8 +22,8 @@ const WAIT: &str = r#"for peer in "$@"; do until nc -w 2 "${peer%:*}" "${peer#*:
 /// Waits until the ledger contains the last migration of this generation.
 const WAIT_FOR_MIGRATION: &str = r#"until [ "$(psql -X -t -A -c "SELECT 1 FROM nself.ledger WHERE chain = '$1' AND state = 'done'" "$DATABASE_URL")" = 1 ]; do sleep 1; done"#;
 
-/// Waits until each database answers and has its extensions. Each argument is `NAME:one,two`: the variable with the
-/// database's URL, and the extensions. Without arguments, the script connects with the variables of libpq.
+/// Waits until each database answers and has its extensions. Each argument is `URL_1:citext,hstore`: the variable with
+/// the database's URL, and the extensions. Without arguments, the script connects with the variables of libpq.
 const WAIT_FOR_SETUP: &str = r#"ready() { [ "$(psql -X -t -A -c "SELECT NOT EXISTS (SELECT unnest(string_to_array('$1', ',')) EXCEPT SELECT extname::text FROM pg_catalog.pg_extension)" "$2")" = t ]; }
 if [ $# = 0 ]; then PGPASSWORD=$(cat "$PGPASSWORD_FILE"); export PGPASSWORD; until ready '' "dbname=$PGDATABASE"; do sleep 1; done; fi
 for one in "$@"; do until ready "${one#*:}" "$(printenv "${one%%:*}")"; do sleep 1; done; done"#;
@@ -34,6 +34,7 @@ for one in "$@"; do until ready "${one#*:}" "$(printenv "${one%%:*}")"; do sleep
 /// NS701 for each dependency that a pod cannot wait for.
 pub fn containers(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result<Vec<Container>, Vec<Diagnostic>> {
     let mut findings = Findings::default();
+    // The addresses of the services for which the container `wait` waits.
     let mut peers = Vec::new();
     let mut migration_containers = Vec::new();
     let mut container_for_setup = None;
@@ -88,23 +89,27 @@ fn setup_container(
     (name, service): (&ServiceName, &Service),
     setup: &DatabaseSetup,
 ) -> Result<Option<Container>, Diagnostic> {
-    let urls = setup.waiters.get(name).into_iter().flatten();
-    let urls: Vec<_> = urls.filter(|(url, _)| cluster.plan.secrets.contains_key(*url)).collect();
+    let url_secrets = setup.waiters.get(name).into_iter().flatten();
+    let url_secrets: Vec<_> = url_secrets.filter(|(url, _)| cluster.plan.secrets.contains_key(*url)).collect();
+    // Such a job connects with the variables of libpq, so it waits without a URL.
     let is_job = service.one_shot && service.env.contains_key("PGPASSWORD_FILE");
-    let Some(job) = cluster.plan.services.get(&setup.job).filter(|_| is_job || !urls.is_empty()) else {
+    let Some(job) = cluster.plan.services.get(&setup.job).filter(|_| is_job || !url_secrets.is_empty()) else {
         return Ok(None);
     };
     let mut arguments = Vec::new();
     let mut variables = Vec::new();
-    for (number, (url, extensions)) in (1..).zip(urls) {
+    for (number, (url, extensions)) in (1..).zip(url_secrets) {
         let names: Vec<&str> = extensions.iter().map(ExtensionName::as_str).collect();
         arguments.push(Expanded(format!("URL_{number}:{}", names.join(","))));
         let key = SecretKey { name: secret_name(url), key: SECRET_KEY };
-        variables.push(Variable::Secret { name: format!("URL_{number}"), value_from: Source { secret_key_ref: key } });
+        variables.push(Variable::Secret {
+            name: format!("URL_{number}"),
+            value_from: VariableSource { secret_key_ref: key },
+        });
     }
     if is_job {
-        let libpq = service.env.iter().filter(|(variable, _)| variable.as_str().starts_with("PG"));
-        variables.extend(libpq.filter_map(|(variable, value)| match value {
+        let libpq_variables = service.env.iter().filter(|(variable, _)| variable.as_str().starts_with("PG"));
+        variables.extend(libpq_variables.filter_map(|(variable, value)| match value {
             Value::Text(text) => Some(Variable::Text { name: variable.to_string(), value: Expanded(text.clone()) }),
             Value::Secret(_) => None,
         }));
@@ -133,7 +138,7 @@ fn migration_container(
     migrations: &Migrations,
     path: FieldPath,
 ) -> Result<Option<Container>, Diagnostic> {
-    let Some(last) = migrations.steps.last() else { return Ok(None) };
+    let Some(last_migration) = migrations.steps.last() else { return Ok(None) };
     let url = migrations.waiters.get(name).filter(|url| cluster.plan.secrets.contains_key(*url));
     let job = cluster.plan.services.get(&migrations.job);
     let (Some(url), Some(job)) = (url, job) else {
@@ -145,10 +150,12 @@ fn migration_container(
     };
     let key = SecretKey { name: secret_name(url), key: SECRET_KEY };
     let command = ["sh", "-c", WAIT_FOR_MIGRATION, "migrated"].map(|word| Expanded(word.to_owned())).to_vec();
-    let argument = vec![Expanded(last.chain.to_string())];
+    let argument = vec![Expanded(last_migration.chain.to_string())];
     let image = image(cluster, &migrations.job, job)?;
     let mut container = container(migrations.job.to_string(), image, command, argument, job.user.as_ref());
-    container.env.push(Variable::Secret { name: "DATABASE_URL".into(), value_from: Source { secret_key_ref: key } });
+    container
+        .env
+        .push(Variable::Secret { name: "DATABASE_URL".into(), value_from: VariableSource { secret_key_ref: key } });
     if reads_authority(service) {
         container.volume_mounts.push(secrets_mount());
     }
@@ -181,11 +188,11 @@ fn container(
     args: Vec<Expanded>,
     user: Option<&UserId>,
 ) -> Container {
-    let amount = |cpu: &str, ephemeral: &str, memory: &str| {
-        let pairs = [("cpu", cpu), ("ephemeral-storage", ephemeral), ("memory", memory)];
-        pairs.map(|(resource, amount)| (resource, amount.to_owned())).into()
+    let amounts = |cpu: &str, ephemeral: &str, memory: &str| {
+        let amounts = [("cpu", cpu), ("ephemeral-storage", ephemeral), ("memory", memory)];
+        amounts.map(|(resource, amount)| (resource, amount.to_owned())).into()
     };
-    let requests: BTreeMap<_, _> = amount("10m", EPHEMERAL.0, "16Mi");
+    let requests: BTreeMap<_, _> = amounts("10m", EPHEMERAL_REQUEST, "16Mi");
     let (user, group) = user.map_or((NOBODY, NOBODY), UserId::ids);
     let (read_only, added_capabilities) = (true, Vec::new());
     let mut security_context = security(read_only, added_capabilities);
@@ -200,7 +207,7 @@ fn container(
         working_dir: None,
         ports: Vec::new(),
         env: Vec::new(),
-        resources: Resources { requests, limits: amount("100m", EPHEMERAL.1, "64Mi") },
+        resources: Resources { requests, limits: amounts("100m", EPHEMERAL_LIMIT, "64Mi") },
         volume_mounts: Vec::new(),
         startup_probe: None,
         readiness_probe: None,

@@ -41,16 +41,18 @@ pub fn objects(cluster: &Cluster, name: &ServiceName, service: &Service, pod: Po
     let volumes = || cluster.volumes_of(name);
     let unshared_volumes = volumes().filter(|(volume, _)| !cluster.is_shared(volume));
     let templates: Vec<ClaimTemplate> = unshared_volumes
-        .map(|(volume, planned)| ClaimTemplate {
+        .map(|(name, volume)| ClaimTemplate {
             api_version: "v1",
             kind: "PersistentVolumeClaim",
-            metadata: Metadata { name: volume.to_string(), ..Metadata::default() },
-            spec: claim(cluster, planned.size, "ReadWriteOnce"),
+            metadata: Metadata { name: name.to_string(), ..Metadata::default() },
+            spec: claim(cluster, volume.size, "ReadWriteOnce"),
         })
         .collect();
+    // Used only for a Deployment, all of whose volumes have a separate claim.
+    let has_shared_claim = volumes().next().is_some();
     let pod_selector = Selector { match_labels: selector(name) };
     let (kind, spec) = if templates.is_empty() {
-        ("Deployment", deployment(service, pod_selector.clone(), template, volumes().next().is_some()))
+        ("Deployment", deployment(service, pod_selector.clone(), template, has_shared_claim))
     } else {
         ("StatefulSet", stateful_set(name, service, pod_selector.clone(), template, templates))
     };
@@ -136,7 +138,7 @@ fn autoscaler(autoscale: &Autoscale, kind: &str, name: &ServiceName) -> Autoscal
 fn job(cluster: &Cluster, name: &ServiceName, service: &Service, template: Template) -> Object {
     let digest = Digest::of(&json_writer::to_canonical(&template));
     let metadata = cluster.metadata(name, service.zone);
-    // By default without a deadline: a migration, a backup or a restore takes as long as its data needs.
+    // A job has a deadline only if the stack sets one: a migration, a backup or a restore takes as long as its data needs.
     let deadline = service.deadline.map(Duration::seconds);
     let job = Job { active_deadline_seconds: deadline, backoff_limit: 3, template };
     let schedule = service.schedule.as_ref().map(ToString::to_string);

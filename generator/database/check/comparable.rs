@@ -17,7 +17,7 @@ const GROUPS: &[&[&[&str]]] = &[
 ];
 
 /// Returns the base type of a domain; any other type is returned unchanged.
-fn without_domains<'a>(kind: &'a TypeName, schema: &'a Schema) -> &'a TypeName {
+pub(super) fn without_domains<'a>(kind: &'a TypeName, schema: &'a Schema) -> &'a TypeName {
     let mut kind = kind;
     // The number of steps is limited, since a wrong definition can have a domain that is based on itself.
     for _ in 0..schema.types.len() {

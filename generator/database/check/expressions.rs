@@ -3,12 +3,15 @@
 
 use std::collections::BTreeSet;
 
+use squawk_syntax::{SourceFile, SyntaxKind};
+
 use super::Check;
 use super::columns_in_text::{SESSION_VALUES, may_mention_other_columns, mentioned_columns};
 use super::expression_type::{is_number, type_of_condition};
 use crate::database::identifiers::mentions_column;
 use crate::database::lexer::{self, TokenKind};
 use crate::database::model::*;
+use crate::database::parse;
 use crate::diagnostic::FieldPath;
 
 /// The place of an expression in a definition, which decides what the server refuses in the expression.
@@ -16,6 +19,7 @@ use crate::diagnostic::FieldPath;
 enum Place {
     Default,
     Check,
+    DomainCheck,
     Generated,
     Index,
     IndexCondition,
@@ -27,7 +31,7 @@ impl Place {
     fn in_words(self) -> &'static str {
         match self {
             Place::Default => "a default",
-            Place::Check => "a check",
+            Place::Check | Place::DomainCheck => "a check",
             Place::Generated => "a generated column",
             Place::Index => "an expression of an index",
             Place::IndexCondition => "the condition of an index",
@@ -37,7 +41,10 @@ impl Place {
     }
 
     fn is_condition(self) -> bool {
-        matches!(self, Place::Check | Place::IndexCondition | Place::Policy | Place::TriggerCondition)
+        matches!(
+            self,
+            Place::Check | Place::DomainCheck | Place::IndexCondition | Place::Policy | Place::TriggerCondition
+        )
     }
 
     /// Returns whether the server requires an expression that always has the same result for the same row.
@@ -47,7 +54,7 @@ impl Place {
 }
 
 /// Aggregates and window functions, which need several rows.
-const AGGREGATES: [&str; 22] = [
+pub(super) const AGGREGATES: [&str; 22] = [
     "array_agg",
     "avg",
     "bool_and",
@@ -104,6 +111,8 @@ struct Contents {
     aggregate: Option<String>,
     /// The first function or value of the session whose result can change.
     changing: Option<String>,
+    /// A parameter such as `$1`, which only bodies of functions have.
+    parameter: Option<usize>,
 }
 
 impl Contents {
@@ -111,7 +120,7 @@ impl Contents {
     fn of(expression: &str, schema: &Schema, changing_functions: &BTreeSet<String>) -> Contents {
         let mut tokens = lexer::tokens(expression).unwrap_or_default();
         tokens.retain(|token| token.kind != TokenKind::Comment);
-        let mut contents = Contents::default();
+        let mut contents = Contents { parameter: parameters(expression).first().copied(), ..Contents::default() };
         for (i, token) in tokens.iter().enumerate().filter(|(_, token)| token.kind == TokenKind::Word) {
             let text_at =
                 |index: Option<usize>| index.and_then(|index| tokens.get(index)).map_or("", |token| token.text);
@@ -139,10 +148,36 @@ impl Contents {
     }
 }
 
+/// Returns the numbers of the parameters in a text, such as 1 for `$1`.
+pub(super) fn parameters(text: &str) -> Vec<usize> {
+    let tokens = lexer::tokens(text).unwrap_or_default();
+    let is_parameter = |pair: &&[lexer::Token]| pair[0].text == "$" && pair[1].at == pair[0].at + 1;
+    tokens.windows(2).filter(is_parameter).filter_map(|pair| pair[1].text.parse().ok()).collect()
+}
+
+/// Returns the first `VALUE.x` or `t.x` in an expression. A function may have its schema in front of it.
+fn unbracketed_field(expression: &str) -> Option<String> {
+    parse::with_enough_stack(expression, || {
+        let tree = SourceFile::parse(&format!("SELECT {expression};")).syntax_node();
+        let mut fields = tree.descendants().filter(|node| node.kind() == SyntaxKind::FIELD_EXPR);
+        let field = fields.find(|field| {
+            let starts_with_name = field.children().next().is_some_and(|first| first.kind() == SyntaxKind::NAME_REF);
+            let is_called = field.parent().is_some_and(|parent| {
+                parent.kind() == SyntaxKind::CALL_EXPR && parent.children().next().as_ref() == Some(field)
+            });
+            starts_with_name && !is_called
+        })?;
+        Some(field.text().to_string())
+    })
+}
+
 /// Returns whether the definition has a function or an aggregate of this name.
-fn is_declared(schema: &Schema, name: &str) -> bool {
-    let is_aggregate =
-        |key: &ObjectKey| key.as_str().strip_prefix("aggregate ").is_some_and(|signature| signature.contains(name));
+pub(super) fn is_declared(schema: &Schema, name: &str) -> bool {
+    let is_aggregate = |key: &ObjectKey| {
+        let signature = key.as_str().strip_prefix("aggregate ");
+        let path = signature.and_then(|signature| path_parts(signature.split('(').next().unwrap_or_default()));
+        path.is_some_and(|path| path.last().is_some_and(|last| last == name))
+    };
     schema.functions_in_any_schema(name).next().is_some() || schema.objects.keys().any(is_aggregate)
 }
 
@@ -190,10 +225,34 @@ impl Check<'_> {
     /// Reports what the server refuses in an expression at a place, such as a condition that is not a boolean.
     fn check_expression(&mut self, table: &Table, expression: &str, place: Place, path: &FieldPath) {
         self.check_contents(expression, place, path);
-        if !place.is_condition() {
-            return;
+        if place.is_condition() {
+            self.check_condition(expression, |name| Some(table.columns.get(name)?.kind.clone()), path);
         }
-        let column_type = |name: &str| table.columns.get(name).map(|column| column.kind.clone());
+    }
+
+    /// Reports what the server refuses in a check of a domain. The only name in it is VALUE.
+    pub(super) fn check_domain_condition(&mut self, domain: &Domain, condition: &str, path: &FieldPath) {
+        self.check_contents(condition, Place::DomainCheck, path);
+        let other_names = mentioned_columns(condition);
+        if let Some(name) = other_names.iter().find(|name| *name != "value") {
+            let message = format!("a check of a domain can name only VALUE, and not `{name}`");
+            self.report(path.clone(), message, "write VALUE for the value that is checked");
+        } else if let Some(field) = unbracketed_field(condition) {
+            let message = format!("`{field}` is the column of a table, and a domain has none");
+            let hint = "write `(VALUE)` with brackets before the dot for an attribute of the value";
+            self.report(path.clone(), message, hint);
+        } else {
+            self.check_condition(condition, |name| (name == "value").then(|| domain.base.clone()), path);
+        }
+    }
+
+    /// Reports a condition that is certainly not a boolean.
+    fn check_condition(
+        &mut self,
+        expression: &str,
+        column_type: impl Fn(&str) -> Option<TypeName> + Sync,
+        path: &FieldPath,
+    ) {
         if let Some(kind) = type_of_condition(self.schema, expression, column_type) {
             let comparison = match kind.base() {
                 _ if is_number(&kind) => "> 0",
@@ -209,16 +268,25 @@ impl Check<'_> {
     fn check_contents(&mut self, expression: &str, place: Place, path: &FieldPath) {
         let contents = Contents::of(expression, self.schema, &self.changing_functions);
         let words = place.in_words();
+        if let Some(parameter) = contents.parameter {
+            let message = format!("{words} has no arguments, so there is no `${parameter}`");
+            self.report(path.clone(), message, "write a value, or the name of a column");
+        }
         if contents.has_query && place != Place::Policy {
             let hint = match place {
                 Place::Default | Place::Generated => "call a function that contains the query from a trigger",
                 Place::Index | Place::IndexCondition => "use only columns of the table",
+                Place::DomainCheck => "call a function that contains the query",
                 _ => "use a foreign key, or a trigger whose function contains the query",
             };
             self.report(path.clone(), format!("{words} cannot contain a query"), hint);
         } else if let Some(aggregate) = contents.aggregate.filter(|_| !contents.has_query) {
             let message = format!("{words} concerns one row, and `{aggregate}` needs several rows");
-            self.report(path.clone(), message, "use only columns of the row, or a view that computes the value");
+            let hint = match place {
+                Place::DomainCheck => "use only VALUE",
+                _ => "use only columns of the row, or a view that computes the value",
+            };
+            self.report(path.clone(), message, hint);
         }
         if let Some(changing) = contents.changing.filter(|_| place.requires_immutable()) {
             let message = format!("the result of `{changing}` can change, which {words} does not allow");
@@ -275,6 +343,15 @@ impl Check<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_aggregate_is_declared_by_its_whole_name() {
+        let create = "CREATE AGGREGATE public.sum_all(integer) (SFUNC = int4pl, STYPE = integer)";
+        let objects = serde_json::json!({ "objects": { "aggregate sum_all(integer)": { "create": create } } });
+        let schema: Schema = serde_json::from_value(objects).unwrap();
+        assert!(is_declared(&schema, "sum_all"));
+        assert!(!is_declared(&schema, "sum") && !is_declared(&schema, "all") && !is_declared(&schema, "integer"));
+    }
 
     #[test]
     fn words_tell_what_an_expression_does() {

@@ -15,19 +15,24 @@ const BOUNDS_BY_STRATEGY: &str = "set `from` and `to` with one value per column 
 impl Check<'_> {
     /// Reports columns, options and properties of an index of a table that the server refuses.
     pub(super) fn check_index(&mut self, table: &Table, index: &Index, path: &FieldPath) {
+        self.require_columns(table, index.columns.iter().filter_map(|part| part.column.as_ref()), path);
+        self.require_columns(table, &index.include, &path.key("include"));
+        self.check_index_parts(index, path);
+    }
+
+    /// Checks the parts and options of an index of a table or materialised view.
+    pub(super) fn check_index_parts(&mut self, index: &Index, path: &FieldPath) {
         self.require_any_column(&index.columns, path);
+        self.check_shape_of_index(index, path);
         for column in &index.columns {
-            match (&column.column, &column.expression) {
-                (Some(name), None) => self.require_columns(table, [name], path),
-                (None, Some(_)) => {}
-                _ => self.report(
+            if column.column.is_some() == column.expression.is_some() {
+                self.report(
                     path.clone(),
                     "each part of an index must be either a column or an expression",
                     "set either `column` or `expression`",
-                ),
+                );
             }
         }
-        self.require_columns(table, &index.include, &path.key("include"));
         for column in &index.columns {
             if column.opclass.is_none() && !column.opclass_options.is_empty() {
                 self.report(
@@ -190,6 +195,10 @@ impl Check<'_> {
     fn check_partition_keys(&mut self, table: &Table, partitioning: &PartitionBy, path: &FieldPath) {
         let columns: Vec<SqlName> = partitioning.columns.iter().filter_map(|key| key.column.clone()).collect();
         self.require_columns(table, &columns, path);
+        if partitioning.strategy == Strategy::List && partitioning.columns.len() > 1 {
+            let message = "the strategy 'list takes one column or expression";
+            self.report(path.clone(), message, "keep one, or use the strategy 'range");
+        }
         for (i, key) in partitioning.columns.iter().enumerate() {
             if key.column.is_some() == key.expression.is_some() {
                 self.report(path.index(i), "a part of the key is a column or an expression", "write one of the two");

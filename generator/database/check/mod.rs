@@ -1,22 +1,32 @@
 //! Checks a definition without a server: references to missing objects, columns that do not match, invalid SQL.
 
+mod column_order;
 mod columns_in_text;
 mod comparable;
 mod default_value;
 mod expression_type;
 mod expressions;
+mod function_result;
 mod grants;
+mod index_method;
 mod keys;
 pub mod migration_sql;
 mod names;
 mod object;
+mod plpgsql;
 mod query_columns;
+mod query_output;
 mod query_scope;
+mod query_shape;
 mod routine;
+mod signature;
+mod sql_result;
 mod storage;
 mod table;
 mod trigger;
+mod type_cycles;
 mod types;
+mod view_output;
 
 use std::collections::BTreeSet;
 
@@ -32,6 +42,7 @@ pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
     check.check_schema_names();
     check.check_shared_names();
     check.check_types();
+    check.check_type_cycles();
     check.check_sequences();
     check.check_grants();
     for (name, table) in &schema.tables {
@@ -109,12 +120,15 @@ impl Check<'_> {
     /// Returns whether a type does not exist: neither PostgreSQL nor the definition has it, and no extension can have
     /// it.
     fn is_unknown_type(&self, kind: &TypeName) -> bool {
+        kind.object().is_some_and(|object| !self.declares_type(&object) && self.schema.extensions.is_empty())
+    }
+
+    /// Returns whether the definition has a type of this name, such as the row type of a table.
+    fn declares_type(&self, name: &ObjectName) -> bool {
         let schema = self.schema;
-        kind.object().is_some_and(|object| {
-            let is_row_type =
-                schema.tables.contains_key(&object) || schema.views.contains_key(&object) || self.is_partition(&object);
-            !schema.has_type(&object) && !is_row_type && schema.extensions.is_empty()
-        })
+        let has_row_type =
+            schema.tables.contains_key(name) || schema.views.contains_key(name) || self.is_partition(name);
+        has_row_type || schema.has_type(name)
     }
 
     /// Reports a type that does not exist, that only arguments of functions can have, or that takes no modifiers.
@@ -124,14 +138,18 @@ impl Check<'_> {
                 format!("only arguments of functions can have the type `{kind}`, which stands for several types");
             self.report(path.clone(), message, "name one type");
         }
+        if PSEUDO_TYPES.contains(&kind.base()) {
+            let message = format!("only the result of a function can have the type {}", kind.base());
+            self.report(path.clone(), message, "use a type with values");
+        }
         let Some(object) = kind.object() else { return };
         if TypeName::refusal(kind.as_str()).is_some() {
             // The decoder has reported the type.
             return;
         }
         let schema = self.schema;
-        if schema.types.contains_key(&object) && !kind.modifiers().is_empty() {
-            let message = format!("`{object}` takes no number in brackets");
+        if self.declares_type(&object) && kind.has_modifiers() {
+            let message = format!("`{object}` takes no modifier in brackets");
             self.report(path.clone(), message, format!("write `{}`", kind.without_modifiers()));
         }
         if !self.is_unknown_type(kind) {

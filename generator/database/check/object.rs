@@ -1,7 +1,7 @@
 //! Checks objects that a definition keeps as their statements.
 
 use super::Check;
-use super::routine::{INSERT_BY_POSITION, inserts_by_position, selects_all_columns};
+use super::column_order::{INSERT_BY_POSITION, inserts_by_position, selects_all_columns};
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 

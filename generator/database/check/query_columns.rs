@@ -9,6 +9,7 @@ use squawk_syntax::{SourceFile, SyntaxElement, SyntaxKind, SyntaxNode};
 use super::Check;
 use super::columns_in_text::{SESSION_VALUES, SYSTEM_COLUMNS};
 use super::query_scope::{QueryScope, QueryTables, RowSource, child, last_name, results_of};
+use super::query_shape::faults_of_shape;
 use crate::database::model::*;
 use crate::database::parse;
 use crate::diagnostic::FieldPath;
@@ -201,6 +202,7 @@ fn faults(schema: &Schema, text: &str, function: Option<(&ObjectName, &Function)
             };
             for statement in statements.iter().filter(|statement| is_query_or_change(statement.kind())) {
                 reader.read(statement, &outermost, false);
+                reader.faults.extend(faults_of_shape(statement, &reader.tables));
             }
         }
         reader.faults

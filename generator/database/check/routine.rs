@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Check;
+use super::column_order::{INSERT_BY_POSITION, inserts_by_position, selects_all_columns};
 use squawk_syntax::ast::{AstNode, Type};
-use squawk_syntax::quote::is_reserved_word;
 use squawk_syntax::{SourceFile, SyntaxKind};
 
 use crate::database::hazard::Hazard;
@@ -27,6 +27,7 @@ impl Check<'_> {
             );
         }
         self.check_columns_of_query(view.query.as_str(), &path.key("query"));
+        self.check_view_output(view, &path);
         if view.materialized && (view.security_barrier || view.check_option != CheckOption::default()) {
             let message = "a materialised view has neither `security_barrier` nor `check_option`";
             self.report(path.clone(), message, "leave these fields out");
@@ -49,8 +50,9 @@ impl Check<'_> {
             self.check_trigger(None, trigger, &path.key("triggers").key(key.as_str()));
         }
         for (key, index) in &view.indexes {
-            let path = path.key("indexes").key(key.as_str()).key("storage");
-            self.check_storage_of_index(index.using, &index.storage, &path);
+            let path = path.key("indexes").key(key.as_str());
+            self.check_index_parts(index, &path);
+            self.check_storage_of_index(index.using, &index.storage, &path.key("storage"));
         }
     }
 
@@ -90,7 +92,8 @@ impl Check<'_> {
         let path = self.object_path("functions", name);
         self.check_dependencies(&function.depends_on, &path);
         let arguments = function.arguments.iter().enumerate();
-        for (i, argument) in arguments.filter(|(_, argument)| !argument.kind.is_polymorphic()) {
+        let has_one_type = |kind: &TypeName| !kind.is_polymorphic() && !PSEUDO_TYPES.contains(&kind.base());
+        for (i, argument) in arguments.filter(|(_, argument)| has_one_type(&argument.kind)) {
             self.check_type(&argument.kind, &path.key("arguments").index(i).key("type"));
         }
         let needs_returns = !function.procedure && !function.returns_arguments();
@@ -100,6 +103,8 @@ impl Check<'_> {
         }
         self.check_returns(function, &path.key("returns"));
         self.check_arguments(function, &path);
+        self.check_signature(function, &path);
+        self.check_settings_of_function(function, &path.key("settings"));
         let is_allowed =
             self.schema.allow.get(name.as_str()).is_some_and(|hazards| hazards.contains_key(&Hazard::OpenDefiner));
         if !is_allowed && let Some(message) = unsafe_search_path(self.schema, function) {
@@ -116,6 +121,8 @@ impl Check<'_> {
         }
         self.check_body(function, path.key("body"));
         self.check_columns_of_body(name, function, &path.key("body"));
+        self.check_sql_result(function, &path.key("body"));
+        self.check_plpgsql(name, function, &path.key("body"));
     }
 
     /// Reports types in the result of a function that do not exist.
@@ -123,11 +130,11 @@ impl Check<'_> {
         let Some(returns) = &function.returns else { return };
         for kind in types_of_result(returns.as_str()) {
             let is_of_catalog = kind.object().is_some_and(|object| {
-                PSEUDO_TYPES.contains(&object.as_str())
+                TYPES_OF_RESULTS.contains(&object.as_str())
                     || object.name().starts_with("pg_")
                     || ["pg_catalog", "information_schema"].contains(&object.schema())
             });
-            if !kind.is_polymorphic() && !is_of_catalog {
+            if !kind.is_polymorphic() && !is_of_catalog && !PSEUDO_TYPES.contains(&kind.base()) {
                 self.check_type(&kind, path);
             }
         }
@@ -161,7 +168,9 @@ impl Check<'_> {
                 self.report(path.key(field), message, format!("set `{field}` to 1 or more, or leave it out"));
             }
         }
-        let last_input = function.arguments.iter().rposition(|argument| argument.mode != ArgumentMode::Out);
+        // A call of a procedure also gives the arguments of the mode 'out.
+        let is_given = |argument: &Argument| function.procedure || argument.mode != ArgumentMode::Out;
+        let last = function.arguments.iter().rposition(is_given);
         for (i, argument) in function.arguments.iter().enumerate() {
             let path = path.key("arguments").index(i);
             if argument.mode == ArgumentMode::Out && argument.default.is_some() {
@@ -173,9 +182,10 @@ impl Check<'_> {
             }
             if let Some(default) = &argument.default {
                 self.check_default_expression(default.as_str(), Some(&argument.kind), &path.key("default"));
+                self.check_default("argument", &argument.kind, default, &path.key("default"));
             }
-            if argument.mode == ArgumentMode::Variadic && (Some(i) != last_input || !argument.kind.is_array()) {
-                let message = "a variadic argument must be an array and the last input argument";
+            if argument.mode == ArgumentMode::Variadic && (Some(i) != last || !is_array(&argument.kind)) {
+                let message = "a variadic argument must be an array and the last argument that a call gives";
                 self.report(path.key("mode"), message, "move the argument, and add `[]` to its type");
             }
         }
@@ -216,8 +226,13 @@ impl Check<'_> {
     }
 }
 
-/// Types that only functions have.
-const PSEUDO_TYPES: [&str; 3] = ["cstring", "event_trigger", "internal"];
+/// Types that only functions return.
+const TYPES_OF_RESULTS: [&str; 3] = ["cstring", "event_trigger", "internal"];
+
+/// Returns whether a type is an array, or stands for arrays.
+fn is_array(kind: &TypeName) -> bool {
+    kind.is_array() || matches!(kind.as_str(), "anyarray" | "anycompatiblearray")
+}
 
 /// Returns the type of each row of a result: `orders` for `SETOF orders`.
 fn without_setof(kind: &str) -> &str {
@@ -246,10 +261,6 @@ fn types_of_result(returns: &str) -> Vec<TypeName> {
     })
 }
 
-/// The message about an INSERT without a list of columns.
-pub(super) const INSERT_BY_POSITION: &str =
-    "INSERT needs a list of columns here: the order of a table's columns can differ between servers";
-
 /// Returns the reason why a caller of a `security_definer` function can make the function use objects that its author
 /// did not mean. Returns `None` if the search path is safe, and for other functions.
 pub fn unsafe_search_path(schema: &Schema, function: &Function) -> Option<String> {
@@ -259,17 +270,17 @@ pub fn unsafe_search_path(schema: &Schema, function: &Function) -> Option<String
     let Some(path) = function.settings.get("search_path") else {
         return Some("it sets no search path, so its caller chooses the objects that it uses".into());
     };
-    let names: Vec<&str> = path.as_str().split(',').map(str::trim).collect();
-    if names.last() != Some(&"pg_temp") {
+    let names: Vec<_> = path.as_str().split(',').map(|name| name_in_search_path(name.trim())).collect();
+    if names.last().is_none_or(|name| name != "pg_temp") {
         return Some("pg_temp is not the last schema of its search path, so the server searches it first".into());
     }
     names[..names.len() - 1].iter().enumerate().find_map(|(i, name)| {
-        let declaration = schema.schemas.iter().find(|(declared_name, _)| declared_name.as_str() == *name);
+        let declaration = schema.schemas.iter().find(|(declared_name, _)| declared_name.as_str() == name);
         let creator = declaration.and_then(|(_, namespace)| {
             let may_create = |privileges: &BTreeSet<SchemaPrivilege>| privileges.contains(&SchemaPrivilege::Create);
             namespace.grants.iter().find(|(_, privileges)| may_create(privileges)).map(|(role, _)| role)
         });
-        match (*name, creator) {
+        match (&**name, creator) {
             (_, Some(role)) => Some(format!("`{role}` may create objects in `{name}` of its search path")),
             ("pg_catalog", None) => (i > 0).then(|| "pg_catalog is not the first schema of its search path".into()),
             // Since PostgreSQL 15, only the owner of the database may create objects in `public`.
@@ -286,106 +297,45 @@ pub fn unsafe_search_path(schema: &Schema, function: &Function) -> Option<String
 pub fn mend_of_search_path(function: &Function) -> String {
     let path = function.settings.get("search_path").map_or(PUBLIC_SCHEMA, |path| path.as_str());
     // The schema `"$user"` may belong to the caller.
-    let is_safe = |name: &&str| !["", "pg_temp", "\"$user\"", "\"\""].contains(name);
+    let is_safe = |name: &&str| !["", "pg_temp", "$user"].contains(&&*name_in_search_path(name));
     let mut names: Vec<&str> = path.split(',').map(str::trim).filter(is_safe).collect();
     // `false` comes before `true`, and the other names keep their order.
-    names.sort_by_key(|name| *name != "pg_catalog");
+    names.sort_by_key(|name| name_in_search_path(name) != "pg_catalog");
     names.push("pg_temp");
     let safe_path = names.join(", ");
     if safe_path == path {
         "let only the owner create objects in these schemas".to_owned()
     } else {
-        format!("set `settings.search_path = \"{safe_path}\"`")
+        format!("set `settings.search_path = \"{}\"`", escaped_for_nickel(&safe_path))
     }
-}
-
-/// Returns whether a query selects all columns with `*` or `TABLE`. The `*` of a multiplication or of `count(*)` does
-/// not count.
-pub(super) fn selects_all_columns(query: &str) -> bool {
-    let tokens = lexer::tokens(query).unwrap_or_default();
-    // After any other token, `*` is a multiplication or belongs to `count(*)`.
-    let selects_all_after = |text: &str| {
-        [",", "."].contains(&text) || ["select", "distinct", "all"].contains(&text.to_ascii_lowercase().as_str())
-    };
-    let selects_all =
-        |at: usize| tokens[at].text == "*" && selects_all_after(tokens[at - 1].text) && !is_whole_row(&tokens, at);
-    (1..tokens.len()).any(selects_all) || (0..tokens.len()).any(|at| is_table_query(&tokens, at))
-}
-
-/// Returns whether the token with the index `at` is the first word of a query such as `TABLE orders`, which means
-/// `SELECT * FROM orders`.
-fn is_table_query(tokens: &[lexer::Token], at: usize) -> bool {
-    let is_word = |at: usize, word: &str| tokens.get(at).is_some_and(|token| token.text.eq_ignore_ascii_case(word));
-    let is_after = |word: &str| at.checked_sub(1).is_some_and(|previous| is_word(previous, word));
-    let precedes_name = tokens.get(at + 1).is_some_and(|token| match token.kind {
-        lexer::TokenKind::Quoted => true,
-        lexer::TokenKind::Word => is_word(at + 1, "only") || !is_reserved_word(token.text),
-        _ => false,
-    });
-    // After AS or a dot, the word is the name of a column.
-    tokens[at].kind == lexer::TokenKind::Word
-        && is_word(at, "table")
-        && precedes_name
-        && !is_after("as")
-        && !is_after(".")
-}
-
-/// Returns whether a text has an INSERT without a list of columns, whose values go to the columns in the order of the table.
-pub(super) fn inserts_by_position(text: &str) -> bool {
-    let tokens = lexer::tokens(text).unwrap_or_default();
-    let is_word = |at: usize, word: &str| tokens.get(at).is_some_and(|token| token.text.eq_ignore_ascii_case(word));
-    (1..tokens.len()).filter(|at| is_word(at - 1, "insert") && is_word(*at, "into")).any(|into| {
-        // The first token after the name of the table, its other parts and its alias.
-        let mut at = into + 2;
-        while is_word(at, ".") {
-            at += 2;
-        }
-        if is_word(at, "as") {
-            at += 2;
-        }
-        let has_query_in_brackets = ["select", "with", "values", "table", "("].iter().any(|word| is_word(at + 1, word));
-        let has_columns = is_word(at, "(") && !has_query_in_brackets;
-        !has_columns && !is_word(at, "default")
-    })
-}
-
-/// Returns whether the `*` with the index `at` is a row as the only argument of a function: `row_to_json(orders.*)`.
-fn is_whole_row(tokens: &[lexer::Token], at: usize) -> bool {
-    let is_name = |token: &lexer::Token| matches!(token.kind, lexer::TokenKind::Word | lexer::TokenKind::Quoted);
-    // Words before `(` that are not functions.
-    let keywords =
-        ["row", "values", "in", "select", "exists", "as", "on", "and", "or", "not", "all", "any", "distinct"];
-    let mut path_start = at;
-    while path_start >= 2 && tokens[path_start - 1].text == "." && is_name(&tokens[path_start - 2]) {
-        path_start -= 2;
-    }
-    let is_call = path_start >= 2
-        && tokens[path_start - 1].text == "("
-        && is_name(&tokens[path_start - 2])
-        && !keywords.contains(&tokens[path_start - 2].text.to_ascii_lowercase().as_str());
-    path_start < at && is_call && tokens.get(at + 1).is_some_and(|token| token.text == ")")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::database::ddl;
 
     #[test]
-    fn queries_that_depend_on_the_order_of_columns_are_found() {
-        for text in ["SELECT * FROM t", "TABLE t", "SELECT 1 UNION TABLE ONLY t", "WITH a AS (TABLE \"T\") SELECT 1"] {
-            assert!(selects_all_columns(text), "{text}");
+    fn a_schema_of_a_search_path_may_have_double_quotes() {
+        let schema = serde_json::json!({ "schemas": { "Audit": {} } });
+        let schema: Schema = serde_json::from_value(schema).unwrap();
+        let function = |path: &str| -> Function {
+            serde_json::from_value(serde_json::json!({
+                "returns": "integer", "language": "sql", "body": "SELECT 1", "security_definer": true,
+                "settings": { "search_path": path },
+            }))
+            .unwrap()
+        };
+        for path in ["\"Audit\", pg_temp", "Audit, \"pg_temp\"", "\"pg_catalog\", \"Audit\", public, pg_temp"] {
+            assert_eq!(unsafe_search_path(&schema, &function(path)), None, "{path}");
         }
-        for text in ["SELECT a AS table FROM t", "SELECT t.table FROM t", "SELECT count(*) FROM t", "SELECT 'TABLE t'"]
-        {
-            assert!(!selects_all_columns(text), "{text}");
+        for path in ["\"audit\", pg_temp", "\"$user\", pg_temp", "Audit, \"pg_catalog\", pg_temp"] {
+            assert!(unsafe_search_path(&schema, &function(path)).is_some(), "{path}");
         }
-        for text in ["INSERT INTO t VALUES (1)", "insert into x.t AS u SELECT 1", "INSERT INTO t (SELECT 1)"] {
-            assert!(inserts_by_position(text), "{text}");
-        }
-        for text in
-            ["INSERT INTO t (a) VALUES (1)", "INSERT INTO x.\"t\" AS u (a) SELECT 1", "INSERT INTO t DEFAULT VALUES"]
-        {
-            assert!(!inserts_by_position(text), "{text}");
-        }
+        let name = ObjectName::new("f").unwrap();
+        let sql = ddl::function_definition(&name, &function("\"Audit\", pg_temp"), "CREATE");
+        assert!(sql.contains("SET search_path = 'Audit', 'pg_temp'"), "{sql}");
+        let mended = mend_of_search_path(&function("\"$user\", public, \"pg_catalog\""));
+        assert_eq!(mended, "set `settings.search_path = \"\\\"pg_catalog\\\", public, pg_temp\"`");
     }
 }

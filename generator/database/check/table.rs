@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Check;
+use super::columns_in_text::SYSTEM_COLUMNS;
 use crate::database::ddl;
 use crate::database::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -36,10 +37,17 @@ impl Check<'_> {
             table
         };
         for (column_name, column) in &table.columns {
-            self.check_column(column, &path.key("columns").key(column_name.as_str()));
+            let path = path.key("columns").key(column_name.as_str());
+            if SYSTEM_COLUMNS.contains(&column_name.as_str()) {
+                let message = format!("a table cannot have a column `{column_name}`, since the server adds one");
+                self.report(path.clone(), message, "give the column a different name");
+            }
+            self.check_column(column, &path);
         }
         self.check_primary_key(table, &path.key("primary_key"));
-        self.check_constraint_names(table, &path);
+        self.check_repeated_columns(table, &path);
+        self.check_types_in_indexes(table, &path);
+        self.check_constraint_names(name, table, &path);
         self.check_equal_constraints(table, &path);
         self.check_constraint_comments(name, table, &path.key("constraint_comments"));
         self.check_constraint_columns(table, &path);
@@ -103,12 +111,16 @@ impl Check<'_> {
         }
     }
 
-    /// Reports names that two constraints of the table share.
-    fn check_constraint_names(&mut self, table: &Table, path: &FieldPath) {
-        let constraints = table.uniques.keys().chain(table.checks.keys()).chain(table.excludes.keys());
+    /// Reports names that two constraints or constraint triggers of the table share.
+    fn check_constraint_names(&mut self, name: &ObjectName, table: &Table, path: &FieldPath) {
+        let keys = table.uniques.keys().chain(table.excludes.keys());
+        let others = table.checks.keys().chain(table.foreign_keys.keys()).chain(table.constraint_triggers());
+        // Keys have indexes, so `check_shared_names` reports a key with the name of the primary key.
+        let primary_key = (!table.primary_key.is_empty()).then(|| ddl::primary_key_name(name, table));
         let mut names: BTreeSet<&SqlName> = BTreeSet::new();
-        for name in constraints.chain(table.foreign_keys.keys()) {
-            if !names.insert(name) {
+        for (name, is_key) in keys.map(|name| (name, true)).chain(others.map(|name| (name, false))) {
+            let is_primary_key = !is_key && primary_key.as_ref() == Some(name);
+            if !names.insert(name) || is_primary_key {
                 self.report(path.clone(), format!("two constraints have the name `{name}`"), "rename one of the two");
             }
         }
@@ -226,10 +238,14 @@ impl Check<'_> {
         if column.generated.is_some() && column.backfill.is_some() {
             self.report(path.key("backfill"), "a generated column cannot have `backfill`", "remove `backfill`");
         }
-        self.check_default(column, path);
+        if let Some(default) = &column.default {
+            self.check_default("column", &column.kind, default, &path.key("default"));
+        }
         self.check_statistics_target(column.statistics, path);
         self.check_column_storage(column, path);
-        self.check_numbering(&column.identity_options.into(), &path.key("identity_options"));
+        let kind = SequenceKind::of_type(&column.kind);
+        let numbering = Sequence { kind, ..column.identity_options.into() };
+        self.check_numbering(&numbering, &path.key("identity_options"));
         if column.identity.is_none() && column.identity_options != IdentityOptions::default() {
             self.report(
                 path.key("identity_options"),

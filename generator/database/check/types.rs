@@ -28,6 +28,10 @@ impl Check<'_> {
                     self.check_collation_of_type(domain.collation.as_ref(), &path.key("collation"));
                     if let Some(default) = &domain.default {
                         self.check_default_expression(default.as_str(), Some(&domain.base), &path.key("default"));
+                        self.check_default("domain", &domain.base, default, &path.key("default"));
+                    }
+                    for (key, check) in &domain.checks {
+                        self.check_domain_condition(domain, check.as_str(), &path.key("checks").key(key.as_str()));
                     }
                 }
                 UserType::Range(range) => self.check_range(name, range, &path.key("range")),
@@ -41,6 +45,10 @@ impl Check<'_> {
                         );
                     }
                     for (i, attribute) in kind.attributes.iter().enumerate() {
+                        if kind.attributes[..i].iter().any(|other| other.name == attribute.name) {
+                            let message = format!("two attributes have the name `{}`", attribute.name);
+                            self.report(path.index(i).key("name"), message, "rename one of the two");
+                        }
                         self.check_type(&attribute.kind, &path.index(i).key("type"));
                         self.check_collation_of_type(attribute.collation.as_ref(), &path.index(i).key("collation"));
                     }
@@ -53,6 +61,9 @@ impl Check<'_> {
     fn check_range(&mut self, name: &ObjectName, range: &RangeType, path: &FieldPath) {
         self.check_type(&range.subtype, &path.key("subtype"));
         self.check_collation_of_type(range.collation.as_ref(), &path.key("collation"));
+        if range.opclass.is_none() {
+            self.check_default_class(Method::Btree, &range.subtype, "the subtype", &path.key("subtype"));
+        }
         let multirange = range.multirange_name(name);
         if !self.has_schema(&multirange) {
             let message = format!("there is no schema `{}`", multirange.schema());
@@ -88,6 +99,29 @@ impl Check<'_> {
                 let message = format!("`{field}` of a sequence is 0, which PostgreSQL refuses");
                 self.report(path.key(field), message, format!("set `{field}` to a different number, or leave it out"));
             }
+        }
+        self.check_range_of_numbers(sequence, path);
+    }
+
+    /// Reports values of a sequence that its type or its other values exclude.
+    fn check_range_of_numbers(&mut self, sequence: &Sequence, path: &FieldPath) {
+        let (smallest, largest) = sequence.kind.bounds();
+        let is_outside = |value: &i64| !(smallest..=largest).contains(value);
+        for (field, value) in [("min", sequence.min), ("max", sequence.max)] {
+            if value.as_ref().is_some_and(is_outside) {
+                let message = format!("`{field}` of a sequence of the type {} is outside of it", sequence.kind.sql());
+                self.report(path.key(field), message, format!("use a number from {smallest} to {largest}"));
+                return;
+            }
+        }
+        let (min, max) = sequence.bounds();
+        if min >= max {
+            let field = if sequence.max.is_some() { "max" } else { "min" };
+            let message = format!("a sequence needs a `min` below its `max`, and they are {min} and {max}");
+            self.report(path.key(field), message, "set `min` and `max`");
+        } else if sequence.start.is_some_and(|start| !(min..=max).contains(&start)) {
+            let message = format!("`start` of the sequence is not between its `min` and `max`, {min} and {max}");
+            self.report(path.key("start"), message, "set `start` to a number between them, or set `min` and `max`");
         }
     }
 

@@ -84,8 +84,17 @@ impl Sequence {
 }
 
 impl SequenceKind {
+    /// Returns the type of the sequence of an identity column with this type.
+    pub fn of_type(kind: &TypeName) -> SequenceKind {
+        match kind.as_str() {
+            "smallint" => SequenceKind::Smallint,
+            "integer" => SequenceKind::Integer,
+            _ => SequenceKind::Bigint,
+        }
+    }
+
     /// Returns the smallest and the largest value of the type.
-    fn bounds(self) -> (i64, i64) {
+    pub fn bounds(self) -> (i64, i64) {
         match self {
             SequenceKind::Smallint => (i16::MIN.into(), i16::MAX.into()),
             SequenceKind::Integer => (i32::MIN.into(), i32::MAX.into()),

@@ -10,12 +10,18 @@ use crate::plan::network::Network;
 use crate::plan::roster::Roster;
 use crate::plan::service_names::{DATABASE, PROXY_SERVICE, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring, Wirings};
-use crate::stack::{EnvReference, Zone};
+use crate::stack::{EnvReference, Profile, Zone};
 use crate::values::ServiceName;
 
 /// Returns every connection that services open: to their dependencies, the services in their variables and the mail
 /// catcher, from the proxy to the upstreams of routes, and the connections that aspects add.
-pub fn plan(roster: &Roster, wirings: &Wirings, ingress: &IngressPlan, mail: &MailServer) -> BTreeSet<Connection> {
+pub fn plan(
+    profile: Profile,
+    roster: &Roster,
+    wirings: &Wirings,
+    ingress: &IngressPlan,
+    mail: &MailServer,
+) -> BTreeSet<Connection> {
     let mut connections = BTreeSet::new();
     for (from, member) in roster {
         connections.extend(wirings.connections(from).map(|(to, port)| Connection {
@@ -32,7 +38,7 @@ pub fn plan(roster: &Roster, wirings: &Wirings, ingress: &IngressPlan, mail: &Ma
             let ports = main_port.map_or_else(|| target.service.all_ports().into_values().collect(), |port| vec![port]);
             connections.extend(ports.into_iter().map(|port| Connection { from: from.clone(), to: to.clone(), port }));
         }
-        member.service.for_each_reference(&mut |reference| match (reference, &mail.catcher) {
+        member.service.for_each_reference(profile, &mut |reference| match (reference, &mail.catcher) {
             (EnvReference::Url(address), _) => {
                 if let Some(target) = roster.get(&address.service)
                     && let Ok(port) = port(&target.service, &address.port, &member.path)

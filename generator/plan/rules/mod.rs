@@ -16,7 +16,6 @@ pub mod machines;
 mod mounts;
 pub mod nginx_snippets;
 mod plugins;
-mod postgres_setting;
 mod presence;
 mod redis;
 mod resources;
@@ -58,7 +57,7 @@ pub fn check_declarations(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     findings.extend(database::check_superuser(inputs.stack, roster));
     findings.extend(server_settings::check(inputs.stack, roster));
     findings.extend(plugins::check(inputs, roster));
-    findings.extend(redis::check(roster));
+    findings.extend(redis::check(inputs.profile, roster));
     findings
 }
 

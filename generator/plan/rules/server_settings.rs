@@ -1,6 +1,5 @@
 //! Rules of `database_server.settings`: a name or value that PostgreSQL refuses would stop the server at its next start.
 
-use super::postgres_setting::{SETTINGS, kibibytes};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 use crate::plan::assemble::memory_limit;
@@ -9,6 +8,7 @@ use crate::plan::roster::Roster;
 use crate::plan::service_names::{DATABASE, service_name};
 use crate::stack::Stack;
 use crate::values::Memory;
+use crate::values::postgres_setting::{SETTINGS, kibibytes};
 use crate::words;
 
 /// The setting that determines what the server writes to its write-ahead log (WAL).

@@ -113,7 +113,7 @@ fn check_layout(name: &ServiceName, member: &PlannedService, findings: &mut Vec<
     }
 }
 
-/// Parts of names of images that no longer receive security fixes, each with its replacement (upstream changelogs, 2026).
+/// Parts of full names of images that no longer receive security fixes, each with its replacement (upstream changelogs, 2026).
 const UNSUPPORTED_IMAGES: [(&str, &str); 3] = [
     ("library/nginx:1.25", "docker.io/library/nginx:1.30-alpine"),
     ("grafana/promtail:", "docker.io/grafana/alloy"),
@@ -122,9 +122,8 @@ const UNSUPPORTED_IMAGES: [(&str, &str); 3] = [
 
 /// Warns about an image that no longer receives security fixes.
 fn outdated_image(image: &str, member: &PlannedService) -> Option<Diagnostic> {
-    let full_name = image.strip_prefix("nginx:").map(|tag| format!("library/nginx:{tag}"));
-    let image = full_name.as_deref().unwrap_or(image);
-    let (_, replacement) = UNSUPPORTED_IMAGES.iter().find(|(part, _)| image.contains(part))?;
+    let full_name = ImageName::parse(image).to_string();
+    let (_, replacement) = UNSUPPORTED_IMAGES.iter().find(|(part, _)| full_name.contains(part))?;
     Some(
         Diagnostic::warning(Code::Outdated, member.path.key("image"))
             .message(format!("`{image}` no longer receives security fixes"))

@@ -51,6 +51,19 @@ fn a_definition_is_served_by_a_hasura_service_with_its_url() {
 }
 
 #[test]
+fn a_source_has_the_url_of_the_server_before_that_of_the_replica() {
+    let mut stack = hasura("database_url");
+    stack["services"]["postgres-replica"] = json!({ "image": "a/postgres:1" });
+    stack["services"]["hasura"]["extra_env"]["A_READ_URL"] = json!({ "replica_url": "main" });
+    let variable = |stack: &Value| {
+        with_metadata(stack, |planned| planned.value[&name("hasura")].sources[0].variable.as_str().to_owned())
+    };
+    assert_eq!(variable(&stack), "URL");
+    stack["services"]["hasura"]["extra_env"].as_object_mut().unwrap().remove("URL");
+    assert_eq!(variable(&stack), "A_READ_URL");
+}
+
+#[test]
 fn a_hasura_connects_to_the_service_that_answers_its_calls() {
     let mut stack = hasura("database_url");
     stack["secrets"] = json!({ "webhook_key": { "random": 43 } });

@@ -6,6 +6,7 @@ mod monitoring;
 mod server;
 
 use super::stack;
+use crate::diagnostic::Code;
 use crate::plan::addresses::Addresses;
 use crate::plan::aspect::{
     connections, databases, fixed_addresses, ingress, mail, plugins, secrets, variables, volumes,
@@ -118,6 +119,19 @@ fn a_variable_with_an_unknown_secret_is_not_set() {
 }
 
 #[test]
+fn a_template_is_checked_where_its_secret_is_declared_first() {
+    let mut stack = stack_with_orders(&json!({ "secrets": { "key": { "random": 43 } } }));
+    stack["secrets"] = json!({ "key": { "template": [{ "text": "x" }, { "secret": "nope" }] } });
+    let findings = with_roster(&stack, |inputs, roster| {
+        let server = databases::plan(inputs.stack, roster).value;
+        secrets::plan(inputs.stack, roster, &server).findings
+    });
+    let places: Vec<_> = findings.iter().map(|finding| (finding.code, finding.path.to_string())).collect();
+    let expected = [(Code::NameTaken, "services.orders.secrets.key"), (Code::UnknownSecret, "secrets.key.template[1]")];
+    assert_eq!(places, expected.map(|(code, path)| (code, path.to_owned())));
+}
+
+#[test]
 fn secrets_without_a_user_are_left_out() {
     let planned = |fields: &Value| {
         with_roster(&stack_with_orders(fields), |inputs, roster| {
@@ -161,7 +175,7 @@ fn networks_follow_from_connections() {
             let server = databases::plan(inputs.stack, roster).value;
             let declared = secrets::plan(inputs.stack, roster, &server).value;
             let mail = mail::plan(inputs, roster, &declared).value;
-            let connections = connections::plan(roster, &Wirings::default(), &ingress, &mail);
+            let connections = connections::plan(inputs.profile, roster, &Wirings::default(), &ingress, &mail);
             let planned = connections::networks(roster, &connections, &BTreeSet::new());
             (connections.len(), additions(&planned, "orders"))
         })
@@ -172,6 +186,12 @@ fn networks_follow_from_connections() {
     assert_eq!(connected, (1, networks(&[Network::App, Network::Data])));
     let fixed = connections_and_networks(&json!({ "connects_to": ["postgres"], "fixed_address": true }));
     assert_eq!(fixed, (1, networks(&[Network::Data, Network::Fixed])), "in the place of its zone");
+    let url_in = |profile: &str| {
+        let mut urls = json!({ "local": "none", "staging": "none", "prod": "none" });
+        urls[profile] = json!({ "url": { "service": "postgres" } });
+        connections_and_networks(&json!({ "env": { "URL": { "by_profile": urls } } })).0
+    };
+    assert_eq!((url_in("prod"), url_in("local")), (1, 0), "only the reference of the profile");
 }
 
 #[test]
@@ -250,7 +270,7 @@ fn mail_goes_to_the_catcher_where_it_runs_and_else_through_the_relay() {
             let ingress = ingress::plan(inputs, roster, &addresses, &secrets::DeclaredSecrets::default()).value.ingress;
             let values =
                 [MailSetting::Host, MailSetting::Port, MailSetting::Tls].map(|setting| planned.value.value(setting));
-            let connections = connections::plan(roster, &Wirings::default(), &ingress, &planned.value);
+            let connections = connections::plan(inputs.profile, roster, &Wirings::default(), &ingress, &planned.value);
             let reaches_catcher =
                 connections.iter().any(|connection| connection.to.as_str() == "mail" && connection.port == 1025);
             (values, reaches_catcher, planned.findings.len())
@@ -260,4 +280,17 @@ fn mail_goes_to_the_catcher_where_it_runs_and_else_through_the_relay() {
     assert_eq!(mail_settings(true, 465), (text(["mailhog", "1025", "false"]), true, 0));
     assert_eq!(mail_settings(false, 465), (text(["smtp.example.com", "465", "true"]), false, 0));
     assert_eq!(mail_settings(false, 587), (text(["smtp.example.com", "587", "true"]), false, 1));
+}
+
+#[test]
+fn a_mail_server_is_needed_only_for_a_variable_of_the_profile() {
+    let findings = |profile: &str| {
+        let mut hosts = json!({ "local": "none", "staging": "none", "prod": "none" });
+        hosts[profile] = json!({ "mail": "host" });
+        let stack = stack_with_orders(&json!({ "env": { "SMTP_HOST": { "by_profile": hosts } } }));
+        with_roster(&stack, |inputs, roster| {
+            mail::plan(inputs, roster, &secrets::DeclaredSecrets::default()).findings.len()
+        })
+    };
+    assert_eq!((findings("prod"), findings("local")), (1, 0));
 }

@@ -6,11 +6,11 @@ use crate::diagnostic::Code;
 use crate::plan::Value as PlannedValue;
 use crate::plan::addresses::Addresses;
 use crate::plan::aspect::database_clients::Clients;
-use crate::plan::aspect::endpoint::DatabaseEndpoint;
+use crate::plan::aspect::endpoint::{DatabaseEndpoint, endpoints};
 use crate::plan::aspect::server_settings::Libraries;
 use crate::plan::aspect::{
     access, backup_files, backups, cache_memory, database_endpoints, databases, encryption, extensions,
-    external_server, mail, secrets, server_settings, setup, variables,
+    external_server, files, mail, secrets, server_settings, setup, variables,
 };
 use crate::plan::backup_services;
 use crate::plan::wiring::{Addition, AspectResults, Planned};
@@ -83,6 +83,21 @@ fn services_open_at_most_the_connections_that_the_server_accepts() {
     );
     let both = json!({ "orders": user("pooled_url", 5, 1), "pgbouncer": pooled(json!({}), 1)["pgbouncer"], "reports": user("database_url", 90, 2) });
     assert!(connections(&both, &json!({})).1[0].contains("200 connections"), "180 and the pool of 20");
+}
+
+#[test]
+fn a_service_uses_the_endpoints_of_its_profile_only() {
+    let used = |profile: &str| {
+        let mut texts = json!({ "local": "none", "staging": "none", "prod": "none" });
+        texts[profile] = json!({ "database_url": "main" });
+        let fields = json!({
+            "databases": { "main": {} }, "env": { "URL": { "pooled_url": "main" } },
+            "files": { "/etc/orders.conf": { "text": { "by_profile": texts } } },
+        });
+        with_roster(&stack_with_orders(&fields), |inputs, roster| endpoints(&roster[&name("orders")], inputs.profile))
+    };
+    assert_eq!(used("local"), BTreeSet::from([DatabaseEndpoint::Pooler]));
+    assert_eq!(used("prod"), BTreeSet::from([DatabaseEndpoint::Server, DatabaseEndpoint::Pooler]));
 }
 
 #[test]
@@ -377,13 +392,22 @@ fn redis_refuses_writes_before_its_container_is_full() {
         for (name, value) in fields.as_object().unwrap() {
             redis[name] = value.clone();
         }
-        with_roster(&stack(&json!({ "redis": redis })), |_, roster| words(&cache_memory::plan(roster), "redis"))
+        with_roster(&stack(&json!({ "redis": redis })), |inputs, roster| {
+            let mut outcome = AspectResults::default();
+            let addresses = outcome.collect(Addresses::plan(inputs, roster));
+            let mail = mail::plan(inputs, roster, &secrets::DeclaredSecrets::default()).value;
+            let files = outcome.collect(files::plan(inputs, roster, &addresses, &mail));
+            words(&cache_memory::plan(roster, &outcome.wirings, &files), "redis")
+        })
     };
     assert_eq!(arguments(&json!({})), ["--maxmemory", "62914560"]);
     assert!(arguments(&json!({ "command": ["redis-server", "--maxmemory", "1gb"] })).is_empty());
     let template = |text: &str| json!({ "secrets": { "redis_conf": { "template": [{ "text": text }] } } });
     assert!(arguments(&template("maxmemory 1gb\n")).is_empty());
     assert!(!arguments(&template("maxmemory-policy allkeys-lru\n")).is_empty());
+    let file = |text: &str| json!({ "files": { "/etc/redis/redis.conf": { "text": text } } });
+    assert!(arguments(&file("appendonly yes\nmaxmemory 100mb\n")).is_empty());
+    assert!(!arguments(&file("# maxmemory 100mb\n")).is_empty());
 }
 
 #[test]

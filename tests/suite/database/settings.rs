@@ -75,7 +75,7 @@ const SET_BY_NSELF: [&str; 9] = [
 /// words contain those of each server, which depend on how the server was built.
 #[test]
 fn the_table_of_settings_is_that_of_real_servers() {
-    let table = fs::read_to_string(root().join("generator/plan/rules/postgres_settings.txt")).unwrap();
+    let table = fs::read_to_string(root().join("generator/values/postgres_settings.txt")).unwrap();
     let table: BTreeMap<&str, Vec<&str>> =
         table.lines().map(|line| line.split('\t').collect::<Vec<_>>()).map(|columns| (columns[0], columns)).collect();
     let mut limits: BTreeSet<(String, String)> = BTreeSet::new();
@@ -121,7 +121,7 @@ fn the_table_of_settings_is_that_of_real_servers() {
     }
 }
 
-/// Each value is refused by the table, too (`rules/postgres_setting.rs`).
+/// Each value is refused by the table, too (`values/postgres_setting.rs`).
 #[test]
 fn servers_refuse_what_the_table_refuses() {
     for option in
@@ -130,4 +130,19 @@ fn servers_refuse_what_the_table_refuses() {
         let started = std::panic::catch_unwind(|| Server::start_with(Version::V15, &format!("-c {option}")).is_some());
         assert!(!started.unwrap_or(false), "{option}");
     }
+}
+
+/// The list of the settings that a function cannot change is that of real servers.
+#[test]
+fn settings_of_the_whole_server_are_those_of_real_servers() {
+    let list = fs::read_to_string(root().join("generator/values/postgres_server_settings.txt")).unwrap();
+    let mut names: BTreeSet<String> = BTreeSet::new();
+    for version in [Version::V15, Version::V17, Version::V18] {
+        let Some(server) = Server::start(version) else { return };
+        let rows = server.session("postgres", "postgres").run_or_panic(
+            "SELECT lower(name) FROM pg_settings WHERE context NOT IN ('user', 'superuser') AND name NOT LIKE '%.%' ORDER BY 1;",
+        );
+        names.extend(rows.lines().map(str::to_owned));
+    }
+    assert_eq!(list.lines().map(str::to_owned).collect::<BTreeSet<_>>(), names);
 }

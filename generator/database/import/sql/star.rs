@@ -267,7 +267,7 @@ fn require_lists_of_columns(node: &SyntaxNode) -> Parsed<()> {
     }
     let is_open =
         |insert: &SyntaxNode| !insert.children().any(|part| matches!(part.kind(), COLUMN_TARGET_LIST | DEFAULT_VALUES));
-    match node.descendants().find(|part| part.kind() == INSERT && is_open(part)) {
+    match node.descendants().find(|part| matches!(part.kind(), INSERT | MERGE_INSERT) && is_open(part)) {
         Some(insert) => unsupported(
             &insert,
             "nself cannot represent INSERT without a list of columns; write their names after the table",

@@ -1,6 +1,6 @@
 //! The settings of PostgreSQL 15 to 18 and the values that each accepts, as data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use crate::values::is_postgres_boolean;
@@ -12,6 +12,20 @@ use crate::values::is_postgres_boolean;
 /// file is from `pg_settings` of each version. It lacks settings that cannot be changed, and those that nself sets.
 pub static SETTINGS: LazyLock<BTreeMap<&str, Setting>> =
     LazyLock::new(|| include_str!("postgres_settings.txt").lines().filter_map(Setting::of_line).collect());
+
+/// The settings that concern the whole server, which a session or function cannot change (`pg_settings.context`).
+pub static SERVER_SETTINGS: LazyLock<BTreeSet<&str>> =
+    LazyLock::new(|| include_str!("postgres_server_settings.txt").lines().collect());
+
+/// Settings of sessions that `pg_settings` does not list.
+pub const UNLISTED_SETTINGS: [&str; 6] = [
+    "role",
+    "seed",
+    "session_authorization",
+    "transaction_deferrable",
+    "transaction_isolation",
+    "transaction_read_only",
+];
 
 /// Units of sizes, each with its number of kibibytes, and units of times with their milliseconds. Capitals matter.
 const SIZES: Units = &[("B", 1.0 / 1024.0), ("kB", 1.0), ("MB", 1024.0), ("GB", 1_048_576.0), ("TB", 1_073_741_824.0)];

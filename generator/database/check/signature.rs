@@ -1,0 +1,179 @@
+//! Checks the arguments and results of functions together: names, defaults, and types that stand for several types.
+
+use std::collections::BTreeSet;
+
+use super::Check;
+use super::function_result::FunctionResult;
+use crate::database::model::*;
+use crate::diagnostic::FieldPath;
+use crate::values::postgres_setting::{SERVER_SETTINGS, SETTINGS, UNLISTED_SETTINGS};
+use crate::words;
+
+/// Types whose functions are called by triggers.
+const TRIGGER_TYPES: [&str; 2] = ["event_trigger", "trigger"];
+/// Types that only functions in C can return.
+const TYPES_OF_C: [&str; 2] = ["cstring", "internal"];
+
+impl Check<'_> {
+    /// Reports arguments and results that the server refuses together.
+    pub(super) fn check_signature(&mut self, function: &Function, path: &FieldPath) {
+        let result = FunctionResult::of(function);
+        self.check_argument_names(function, &result, path);
+        self.check_order_of_defaults(function, path);
+        self.check_result_for_triggers(function, &result, path);
+        self.check_polymorphic_results(function, &result, path);
+        self.check_pseudo_types(function, path);
+        if function.procedure {
+            self.check_fields_of_procedure(function, path);
+        }
+    }
+
+    /// Reports names that two inputs share, or two outputs. An input and an output may have the same name.
+    fn check_argument_names(&mut self, function: &Function, result: &FunctionResult, path: &FieldPath) {
+        let mut inputs: BTreeSet<&str> = BTreeSet::new();
+        let mut outputs: BTreeSet<&str> = BTreeSet::new();
+        for (i, argument) in function.arguments.iter().enumerate() {
+            let Some(name) = &argument.name else { continue };
+            let is_input = argument.mode != ArgumentMode::Out;
+            let is_new_input = !is_input || inputs.insert(name.as_str());
+            let is_new_output = !argument.is_returned() || outputs.insert(name.as_str());
+            if !is_new_input || !is_new_output {
+                let path = path.key("arguments").index(i).key("name");
+                self.report(path, format!("two arguments have the name `{name}`"), "rename one of the two");
+            }
+        }
+        for name in result.table_columns.iter().map(|(name, _)| name) {
+            if !outputs.insert(name) {
+                let message = format!("two columns of the result have the name `{name}`");
+                self.report(path.key("returns"), message, "rename one of the two");
+            }
+        }
+    }
+
+    /// Reports an argument without a default after one with a default. A call could not leave out the earlier one.
+    fn check_order_of_defaults(&mut self, function: &Function, path: &FieldPath) {
+        let Some(first) = function.arguments.iter().position(|argument| argument.default.is_some()) else { return };
+        for (i, argument) in function.arguments.iter().enumerate().skip(first) {
+            let path = path.key("arguments").index(i);
+            let is_output = argument.mode == ArgumentMode::Out;
+            if is_output && function.procedure {
+                let message = "an argument of the mode 'out cannot follow one with a default in a procedure";
+                self.report(path, message, "move it before the arguments with defaults");
+            } else if !is_output && argument.default.is_none() {
+                let message = "the argument has no default, but follows one with a default";
+                self.report(path, message, "add `default`, or move the argument before those with defaults");
+            }
+        }
+    }
+
+    /// Reports functions of triggers with arguments or in SQL, and results that only functions in C have.
+    fn check_result_for_triggers(&mut self, function: &Function, result: &FunctionResult, path: &FieldPath) {
+        let Some(kind) = result.kind.as_ref().map(TypeName::as_str) else { return };
+        if TYPES_OF_C.contains(&kind) {
+            let message = format!("only a function in C can return {kind}");
+            self.report(path.key("returns"), message, "return text");
+        }
+        if !TRIGGER_TYPES.contains(&kind) {
+            return;
+        }
+        if function.language == FunctionLanguage::Sql {
+            let message = format!("a function in SQL cannot return {kind}");
+            self.report(path.key("language"), message, "set `language = 'plpgsql`, and write `BEGIN … END` in `body`");
+        }
+        if !function.arguments.is_empty() {
+            let message = format!("a function that returns {kind} cannot have arguments");
+            let hint = match kind {
+                "trigger" => "remove `arguments`; the function reads those of the trigger from `TG_ARGV`",
+                _ => "remove `arguments`",
+            };
+            self.report(path.key("arguments"), message, hint);
+        }
+    }
+
+    /// Reports a result such as anyelement without an argument from which the server learns its type.
+    fn check_polymorphic_results(&mut self, function: &Function, result: &FunctionResult, path: &FieldPath) {
+        let inputs: BTreeSet<&str> = function.input_types().map(TypeName::base).collect();
+        let outputs = function.arguments.iter().enumerate().filter(|(_, argument)| argument.mode == ArgumentMode::Out);
+        let outputs = outputs.map(|(i, argument)| (&argument.kind, path.key("arguments").index(i).key("type")));
+        let columns = result.table_columns.iter().filter_map(|(_, kind)| Some((kind.as_ref()?, path.key("returns"))));
+        let results = result.kind.iter().map(|kind| (kind, path.key("returns"))).chain(outputs).chain(columns);
+        let missing = results.filter_map(|(kind, path)| Some((missing_input(kind.base(), &inputs)?, kind, path)));
+        for (needed, kind, path) in missing.collect::<Vec<_>>() {
+            let message = format!("no argument tells which type {kind} is");
+            self.report(path, message, format!("return one type, or add an argument of the type {needed}"));
+        }
+    }
+
+    /// Reports arguments of the types void and trigger, and others that the language does not have.
+    fn check_pseudo_types(&mut self, function: &Function, path: &FieldPath) {
+        for (i, argument) in function.arguments.iter().enumerate() {
+            let path = path.key("arguments").index(i).key("type");
+            let kind = argument.kind.base();
+            let is_plpgsql = function.language == FunctionLanguage::Plpgsql;
+            let is_input = argument.mode != ArgumentMode::Out;
+            if PSEUDO_TYPES.contains(&kind) && (is_input || is_plpgsql) {
+                self.report(path, format!("an argument cannot have the type {kind}"), "use a type with values");
+            } else if argument.kind.as_str() == "record" && is_input && !is_plpgsql {
+                let message = "a function in SQL cannot have an argument of the type record";
+                self.report(path, message, "name a table or composite type, or set `language = 'plpgsql`");
+            }
+        }
+    }
+
+    /// Reports settings that PostgreSQL does not have, that a function cannot change, or that do not accept the value.
+    pub(super) fn check_settings_of_function(&mut self, function: &Function, path: &FieldPath) {
+        let of_sessions = |name: &&&str| !SERVER_SETTINGS.contains(**name);
+        for (name, value) in &function.settings {
+            let path = path.key(name.as_str());
+            if SERVER_SETTINGS.contains(name.as_str()) {
+                let message = format!("`{name}` is a setting of the whole server, which a function cannot change");
+                self.report(path, message, "remove it, or set it in `database_server.settings`");
+            } else if let Some(setting) = SETTINGS.get(name.as_str()) {
+                if let Some(expected) = setting.expected(value.as_str()) {
+                    let message = format!("`{name}` cannot have the value `{value}`");
+                    self.report(path, message, format!("set it to {expected}"));
+                }
+            } else if !UNLISTED_SETTINGS.contains(&name.as_str()) {
+                let names = SETTINGS.keys().filter(of_sessions).copied();
+                let hint = words::suggestion_or(name.as_str(), names, "remove it");
+                self.report(path, format!("PostgreSQL has no setting `{name}`"), hint);
+            }
+        }
+    }
+
+    /// Reports fields that only functions have.
+    fn check_fields_of_procedure(&mut self, function: &Function, path: &FieldPath) {
+        let fields = [
+            ("strict", function.strict),
+            ("volatility", function.volatility != Volatility::default()),
+            ("parallel", function.parallel != Parallel::default()),
+        ];
+        for (field, _) in fields.into_iter().filter(|(_, is_set)| *is_set) {
+            let message = format!("`{field}` has no effect, because only functions have it, and not procedures");
+            self.report(path.key(field), message, format!("leave `{field}` out"));
+        }
+    }
+}
+
+/// Returns a type of arguments that a polymorphic result needs, if no argument has it or a related one.
+fn missing_input(result: &str, inputs: &BTreeSet<&str>) -> Option<&'static str> {
+    const ANY: [&str; 6] = ["anyelement", "anyarray", "anyenum", "anymultirange", "anynonarray", "anyrange"];
+    const ANY_COMPATIBLE: [&str; 5] = [
+        "anycompatible",
+        "anycompatiblearray",
+        "anycompatiblemultirange",
+        "anycompatiblenonarray",
+        "anycompatiblerange",
+    ];
+    let family: &[&'static str] = if ANY.contains(&result) {
+        &ANY
+    } else if ANY_COMPATIBLE.contains(&result) {
+        &ANY_COMPATIBLE
+    } else {
+        return None;
+    };
+    let needs_range = result.ends_with("range");
+    let is_related = |kind: &&str| family.contains(kind) && (!needs_range || kind.ends_with("range"));
+    let wanted = family.iter().copied().find(|kind| if needs_range { *kind == result } else { true })?;
+    (!inputs.iter().any(is_related)).then_some(wanted)
+}
