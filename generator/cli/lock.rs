@@ -80,7 +80,8 @@ fn lock(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
 
 /// Returns the images of all environments, as the stack names them: without the digests of the lock.
 fn stack_images(stack: &StackArguments) -> Result<StackImages, Vec<Diagnostic>> {
-    let request = Request { pins: Some(Lock::default()), ..stack.request(&[], None) };
+    let request =
+        Request { pins: Some(Lock::default()), allows_unwritten_migrations: true, ..stack.request(&[], None) };
     let generated = pipeline::generate(&request)?;
     let mut images = StackImages::default();
     for planned in &generated.plans {

@@ -48,6 +48,8 @@ pub struct Request {
     pub frozen: bool,
     /// Digests of images that replace the digests in nself.lock.
     pub pins: Option<Lock>,
+    /// Whether definitions of databases may have changes without a migration, for commands that only read the plan.
+    pub allows_unwritten_migrations: bool,
 }
 
 impl Request {
@@ -61,6 +63,7 @@ impl Request {
             out: None,
             frozen: false,
             pins: None,
+            allows_unwritten_migrations: false,
         }
     }
 
@@ -228,7 +231,8 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
         upgrade_warnings.extend(rendered.upgrade_warnings);
         plans.push(rendered.planned);
     }
-    let findings = without_unwritten_migrations(diagnostic::merge(findings));
+    let mut findings = without_unwritten_migrations(diagnostic::merge(findings));
+    findings.retain(|finding| finding.code != Code::MigrationMissing || !request.allows_unwritten_migrations);
     if findings.iter().any(Diagnostic::is_error) {
         return Err(findings);
     }

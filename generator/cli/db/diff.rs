@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::super::{DIFFERENCES, Format, SUCCESS, output};
-use super::{Outcome, SelectionArguments};
+use super::{NO_DATABASES, Outcome, SelectionArguments};
 use crate::migrations::{self, Side};
 
 #[derive(Debug, Args)]
@@ -49,6 +49,9 @@ pub fn run(arguments: &Arguments) -> Outcome {
         }
     };
     output::findings(&arguments.selection.stack.complete_hints(diff.warnings.clone()));
+    if diff.databases.is_empty() {
+        output::remark(NO_DATABASES);
+    }
     match arguments.format {
         DiffFormat::Sql => output::document(&diff.to_sql()),
         DiffFormat::Json => output::json(&diff.to_json()),

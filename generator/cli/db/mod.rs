@@ -114,6 +114,9 @@ impl Action {
     }
 }
 
+/// The remark of a command that finds no database to work on.
+const NO_DATABASES: &str = "the stack defines no database: `databases.<name>` is the definition of one";
+
 /// The exit code of a command, or the findings that ended it.
 type Outcome = Result<u8, Vec<Diagnostic>>;
 

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::super::{SUCCESS, output};
-use super::{Outcome, SelectionArguments};
+use super::{NO_DATABASES, Outcome, SelectionArguments};
 use crate::migrations;
 use crate::values::plugin_names::database_folder;
 use crate::words;
@@ -39,6 +39,9 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let selection = arguments.selection.selection();
     let created = migrations::create(&selection, arguments.name.as_deref(), arguments.by_hand)?;
     output::findings(&arguments.selection.stack.complete_hints(created.warnings.clone()));
+    if created.databases.is_empty() {
+        output::remark(NO_DATABASES);
+    }
     for database in &created.databases {
         let database_name = &database.database;
         if database.migrations().is_empty() {

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::super::{DIFFERENCES, Format, SUCCESS, output};
-use super::{Outcome, SelectionArguments};
+use super::{NO_DATABASES, Outcome, SelectionArguments};
 use crate::migrations::{self, DatabaseStatus};
 use crate::words;
 
@@ -22,6 +22,9 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Outcome {
     let statuses = migrations::status(&arguments.selection.selection(), arguments.url.as_deref())?;
+    if statuses.is_empty() {
+        output::remark(NO_DATABASES);
+    }
     match arguments.format {
         Format::Json => output::json(&json!({ "version": 1, "databases": statuses })),
         Format::Text => statuses.iter().for_each(|status| output::line(&status_line(status))),
