@@ -14,12 +14,12 @@ const WITH_OUTPUT_FOLDER: [&str; 7] = [
     "nself secrets kubernetes",
     "nself publish",
 ];
-/// Commands of nself that generate or compare all environments unless they name some.
+/// Commands of nself that generate or compare all environments unless they have `--env`.
 const WITH_ENVIRONMENTS: [&str; 2] = ["nself gen", "nself check"];
 /// The start of a command that reads the Compose file of an environment.
 const COMPOSE: &str = "docker compose ";
-/// The start of a path below the output folder, as hints have it.
-const OUTPUT: &str = "deploy/";
+/// The start of a path below the output folder in a hint that is not completed: `deploy/prod/compose.yaml`.
+const DEFAULT_OUTPUT: &str = "deploy/";
 
 /// The place of a run, as its command line names it.
 #[derive(Debug, Clone, Default)]
@@ -33,7 +33,8 @@ pub struct Commands {
 }
 
 impl Commands {
-    /// Completes the commands in the hints of findings.
+    /// Completes the commands in the hints of findings. A command that needs one environment gets the first one of the
+    /// finding.
     pub fn complete_hints(&self, mut findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
         for finding in &mut findings {
             let environment = finding.environments.first().map(String::as_str);
@@ -44,39 +45,47 @@ impl Commands {
 
     /// Completes the commands in a text, each of which is between two backticks.
     pub fn complete(&self, text: &str, environment: Option<&str>) -> String {
-        let parts = text.split('`').enumerate();
-        let parts = parts.map(|(i, part)| if i % 2 == 0 { part.to_owned() } else { self.command(part, environment) });
+        // Every second part is a command, since it is between two backticks.
+        let parts = text.split('`').enumerate().map(|(i, part)| {
+            let is_command = i % 2 == 1;
+            if is_command { self.command(part, environment) } else { part.to_owned() }
+        });
         parts.collect::<Vec<_>>().join("`")
     }
 
     /// Returns a command with the output folder and the environments of the run.
     fn command(&self, command: &str, environment: Option<&str>) -> String {
-        if let (Some(rest), Some(environment)) = (command.strip_prefix(COMPOSE), environment)
-            && !rest.starts_with("-f ")
+        if let (Some(arguments), Some(environment)) = (command.strip_prefix(COMPOSE), environment)
+            && !arguments.starts_with("-f ")
         {
-            return format!("{COMPOSE}-f {} {rest}", word(&self.folder.join(environment).join("compose.yaml")));
+            return format!(
+                "{COMPOSE}-f {} {arguments}",
+                shell_word(&self.folder.join(environment).join("compose.yaml"))
+            );
         }
         let is_command =
             |name: &str| command.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
         if !WITH_OUTPUT_FOLDER.iter().any(|name| is_command(name)) {
-            return self.with_paths(command);
+            return self.complete_paths(command);
         }
-        let (own, rest) = command.find(" | ").map_or((command, ""), |end| command.split_at(end));
-        let mut own = own.to_owned();
-        if WITH_ENVIRONMENTS.iter().any(|name| is_command(name)) && !own.contains(" --env ") {
-            own.extend(self.environments.iter().map(|name| format!(" --env {}", word(Path::new(name)))));
+        // The options belong before a pipe: `nself secrets kubernetes --out x | kubectl apply -f -`.
+        let (nself_command, pipe) = command.find(" | ").map_or((command, ""), |end| command.split_at(end));
+        let mut nself_command = nself_command.to_owned();
+        if WITH_ENVIRONMENTS.iter().any(|name| is_command(name)) && !nself_command.contains(" --env ") {
+            nself_command
+                .extend(self.environments.iter().map(|name| format!(" --env {}", shell_word(Path::new(name)))));
         }
         let out = self.out.iter().filter(|_| !command.contains(" --out "));
-        own.extend(out.map(|out| format!(" --out {}", word(out))));
-        own + rest
+        nself_command.extend(out.map(|out| format!(" --out {}", shell_word(out))));
+        nself_command + pipe
     }
 
-    /// Returns the text with the output folder in front of paths below it.
-    fn with_paths(&self, text: &str) -> String {
-        let words = text.split(' ').map(|part| match part.strip_prefix(OUTPUT) {
+    /// Returns the text with the output folder of the run in the place of `deploy/`.
+    fn complete_paths(&self, text: &str) -> String {
+        let words = text.split(' ').map(|part| match part.strip_prefix(DEFAULT_OUTPUT) {
             // A pattern, such as that of a line in `.gitattributes`, is not a word of a shell.
             Some(pattern) if pattern.contains(['*', '?', '[']) => self.folder.join(pattern).display().to_string(),
-            Some(rest) => word(&self.folder.join(rest)),
+            Some(path_below) => shell_word(&self.folder.join(path_below)),
             None => part.to_owned(),
         });
         words.collect::<Vec<_>>().join(" ")
@@ -84,7 +93,7 @@ impl Commands {
 }
 
 /// Returns a path as one word of a shell.
-fn word(path: &Path) -> String {
+fn shell_word(path: &Path) -> String {
     let text = path.display().to_string();
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@<>".contains(c);
     if !text.is_empty() && text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }

@@ -46,6 +46,7 @@ impl FieldPath {
         self.with(Segment::Index(index))
     }
 
+    /// Returns the path with one more segment.
     fn with(&self, segment: Segment) -> Self {
         let mut path = Vec::with_capacity(self.0.len() + 1);
         path.extend_from_slice(&self.0);
@@ -94,10 +95,11 @@ impl fmt::Display for FieldPath {
     }
 }
 
-/// Returns whether a key of a Nickel record needs no quotes.
+/// Returns whether a key of a Nickel record needs no quotes: a letter, which may follow underscores, and then letters,
+/// digits and `_-'`.
 fn is_nickel_name(key: &str) -> bool {
-    let is_inner = |c: char| c.is_ascii_alphanumeric() || "_-'".contains(c);
-    key.trim_start_matches('_').starts_with(|c: char| c.is_ascii_alphabetic()) && key.chars().all(is_inner)
+    let is_name_char = |c: char| c.is_ascii_alphanumeric() || "_-'".contains(c);
+    key.trim_start_matches('_').starts_with(|c: char| c.is_ascii_alphabetic()) && key.chars().all(is_name_char)
 }
 
 impl Serialize for FieldPath {
@@ -106,7 +108,7 @@ impl Serialize for FieldPath {
     }
 }
 
-/// Builds a [`FieldPath`]: `path!("services", name, "ports")`.
+/// Builds a [`FieldPath`] from keys: `path!("services", name, "ports")`.
 #[macro_export]
 macro_rules! path {
     ($($segment:expr),* $(,)?) => {{
@@ -197,30 +199,35 @@ impl Diagnostic {
         }
     }
 
+    /// Replaces the message.
     #[must_use]
     pub fn message(mut self, message: impl Into<String>) -> Self {
         self.message = message.into();
         self
     }
 
+    /// Sets the values that the field accepts.
     #[must_use]
     pub fn expected(mut self, expected: impl Into<String>) -> Self {
         self.expected = expected.into();
         self
     }
 
+    /// Sets the way to correct the field.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = hint.into();
         self
     }
 
+    /// Sets the position in the user's file.
     #[must_use]
     pub fn at(mut self, span: Option<Span>) -> Self {
         self.span = span;
         self
     }
 
+    /// Adds a second field to which the finding refers.
     #[must_use]
     pub fn related(mut self, path: FieldPath, message: impl Into<String>) -> Self {
         self.related.push(Related { path, span: None, message: message.into(), is_counterpart: false });
@@ -241,6 +248,7 @@ impl Diagnostic {
         self
     }
 
+    /// Sets the text that identifies the cause.
     #[must_use]
     pub fn cause(mut self, cause: impl Into<String>) -> Self {
         self.cause = Some(cause.into());
@@ -256,21 +264,21 @@ impl Diagnostic {
 /// environments are joined.
 pub fn merge(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut merged: Vec<Diagnostic> = Vec::new();
-    // For each finding in `merged`, by the parts that identify it: its index and its environments.
-    let mut known_findings: BTreeMap<_, (usize, BTreeSet<String>)> = BTreeMap::new();
+    // The index in `merged` and the environments of each finding, by the parts that identify the finding.
+    let mut index_by_identity: BTreeMap<_, (usize, BTreeSet<String>)> = BTreeMap::new();
     for diagnostic in findings {
         let Diagnostic { code, path, span, message, related, .. } = &diagnostic;
-        match known_findings.entry((*code, path.clone(), span.clone(), message.clone(), related.clone())) {
-            Entry::Occupied(mut known) => {
-                let (index, environments) = known.get_mut();
+        match index_by_identity.entry((*code, path.clone(), span.clone(), message.clone(), related.clone())) {
+            Entry::Occupied(mut equal_finding) => {
+                let (index, environments) = equal_finding.get_mut();
                 for environment in diagnostic.environments {
                     if environments.insert(environment.clone()) {
                         merged[*index].environments.push(environment);
                     }
                 }
             }
-            Entry::Vacant(vacant) => {
-                vacant.insert((merged.len(), diagnostic.environments.iter().cloned().collect()));
+            Entry::Vacant(new_finding) => {
+                new_finding.insert((merged.len(), diagnostic.environments.iter().cloned().collect()));
                 merged.push(diagnostic);
             }
         }

@@ -2,7 +2,7 @@
 
 /// Returns the line, counted from 1, of the first conflict marker; `None` if the text has none.
 pub fn first_line(text: &[u8]) -> Option<usize> {
-    text.split(|byte| *byte == b'\n').position(|line| line.starts_with(b"<<<<<<< ")).map(|line| line + 1)
+    text.split(|byte| *byte == b'\n').position(|line| line.starts_with(b"<<<<<<< ")).map(|index| index + 1)
 }
 
 #[cfg(test)]

@@ -11,18 +11,19 @@ pub fn each<T: Send, U: Send>(
     items: impl IntoIterator<Item = T, IntoIter: Send>,
     work: impl Fn(T) -> U + Sync,
 ) -> Vec<U> {
-    let items = Mutex::new(items.into_iter().enumerate());
-    let run_thread = || {
+    let queue = Mutex::new(items.into_iter().enumerate());
+    // Each thread takes the next item until none is left. The queue is locked only while an item is taken.
+    let work_until_empty = || {
         let mut results = Vec::new();
         loop {
-            let next_item = items.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let next_item = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
             let Some((index, item)) = next_item else { return results };
             results.push((index, work(item)));
         }
     };
     let thread_count = thread::available_parallelism().map_or(1, NonZero::get);
     let mut results: Vec<(usize, U)> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..thread_count).map(|_| scope.spawn(run_thread)).collect();
+        let threads: Vec<_> = (0..thread_count).map(|_| scope.spawn(work_until_empty)).collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
     });
     results.sort_by_key(|(index, _)| *index);

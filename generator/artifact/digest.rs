@@ -24,7 +24,8 @@ impl Digest {
         Digest::of(&serde_json::to_vec(value).unwrap_or_default())
     }
 
-    /// Returns a digest in a separate domain, so that the digest of a file never equals the digest of a derivation.
+    /// Returns the digest of bytes in a domain. The same bytes have different digests in different domains, so the
+    /// digest of a file never equals the digest of a derivation.
     pub fn keyed(domain: &str, bytes: &[u8]) -> Self {
         Digest::from_hash(blake3::Hasher::new_derive_key(domain).update(bytes).finalize())
     }
@@ -35,6 +36,7 @@ impl Digest {
         Digest(digits)
     }
 
+    /// Returns the 64 hexadecimal digits.
     pub fn as_str(&self) -> &str {
         // Hexadecimal digits are valid UTF-8.
         str::from_utf8(&self.0).unwrap_or_default()
@@ -53,10 +55,11 @@ impl Default for Digest {
     }
 }
 
-fn is_hex(text: &str) -> bool {
-    let digit = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
+/// Returns whether a text consists of 64 hexadecimal digits in lower case.
+fn has_64_hex_digits(text: &str) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     // `fold` checks all digits, without an early exit, so the compiler checks several of them in one step.
-    text.len() == 64 && text.bytes().fold(true, |all, c| all & digit(c))
+    text.len() == 64 && text.bytes().fold(true, |are_digits, byte| are_digits & is_digit(byte))
 }
 
 impl FromStr for Digest {
@@ -64,7 +67,7 @@ impl FromStr for Digest {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text.as_bytes().try_into() {
-            Ok(digits) if is_hex(text) => Ok(Digest(digits)),
+            Ok(digits) if has_64_hex_digits(text) => Ok(Digest(digits)),
             _ => Err(format!("{text:?} is not a digest of 64 hexadecimal digits")),
         }
     }
@@ -90,9 +93,9 @@ impl Serialize for Digest {
 
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Digits;
+        struct DigestVisitor;
 
-        impl Visitor<'_> for Digits {
+        impl Visitor<'_> for DigestVisitor {
             type Value = Digest;
 
             fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -104,7 +107,7 @@ impl<'de> Deserialize<'de> for Digest {
             }
         }
 
-        deserializer.deserialize_str(Digits)
+        deserializer.deserialize_str(DigestVisitor)
     }
 }
 
@@ -114,6 +117,7 @@ impl<'de> Deserialize<'de> for Digest {
 pub struct Sha256(String);
 
 impl Sha256 {
+    /// Returns the sha256 digest of bytes.
     pub fn of(bytes: &[u8]) -> Self {
         use std::fmt::Write;
         let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
@@ -124,6 +128,7 @@ impl Sha256 {
         Sha256(text)
     }
 
+    /// Returns the digest with its prefix `sha256:`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -138,7 +143,7 @@ impl TryFrom<String> for Sha256 {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        if text.strip_prefix("sha256:").is_some_and(is_hex) {
+        if text.strip_prefix("sha256:").is_some_and(has_64_hex_digits) {
             Ok(Sha256(text))
         } else {
             Err(format!("{text:?} is not `sha256:` and 64 hexadecimal digits"))

@@ -1,4 +1,4 @@
-//! The identity of a generator: the name of a folder of `generator/backend` and the digest of its sources.
+//! The identity of a generator: the name of its folder in `generator/backend`, and the digest of the sources there.
 
 // Defines `SOURCES`: the names of the generators, each with the digest of its sources.
 include!(concat!(env!("OUT_DIR"), "/generators.rs"));
@@ -27,6 +27,7 @@ impl Generator {
         panic!("no folder of generator/backend has the name of this generator")
     }
 
+    /// Returns the name of the generator's folder, such as `compose`.
     pub const fn name(self) -> &'static str {
         self.name
     }
@@ -37,7 +38,7 @@ impl Generator {
     }
 }
 
-/// Compares two slices. Constants cannot use `==` for slices.
+/// Returns whether two slices have the same bytes. Constants cannot use `==` for slices.
 const fn are_equal(left: &[u8], right: &[u8]) -> bool {
     let mut i = 0;
     while i < left.len() && i < right.len() && left[i] == right[i] {

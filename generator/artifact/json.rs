@@ -28,22 +28,23 @@ pub fn to_pretty(value: &impl Serialize) -> Vec<u8> {
     out.into_bytes()
 }
 
-/// Returns the value as a JSON value.
+/// Returns a serializable value as a JSON value; `null` if JSON cannot express it.
 pub fn tree(value: &impl Serialize) -> Value {
     serde_json::to_value(value).unwrap_or(Value::Null)
 }
 
-/// Writes a value; `depth` is the indentation of readable text and `None` for canonical bytes.
+/// Writes a value. `depth` is the number of lists and records around it, for the indentation of readable text; it is
+/// `None` for canonical bytes.
 fn write_value(value: &Value, depth: Option<usize>, out: &mut String) {
     let item_depth = depth.map(|depth| depth + 1);
     match value {
         Value::Array(items) => {
             out.push('[');
             for (i, item) in items.iter().enumerate() {
-                separate(i, item_depth, out);
+                begin_item(i, item_depth, out);
                 write_value(item, item_depth, out);
             }
-            close(items.is_empty(), depth, out);
+            end_items(items.is_empty(), depth, out);
             out.push(']');
         }
         Value::Object(fields) => {
@@ -51,12 +52,12 @@ fn write_value(value: &Value, depth: Option<usize>, out: &mut String) {
             fields.sort_by(|(a, _), (b, _)| utf16_order(a, b));
             out.push('{');
             for (i, (key, value)) in fields.iter().enumerate() {
-                separate(i, item_depth, out);
+                begin_item(i, item_depth, out);
                 write_string(key, out);
                 out.push_str(if depth.is_some() { ": " } else { ":" });
                 write_value(value, item_depth, out);
             }
-            close(fields.is_empty(), depth, out);
+            end_items(fields.is_empty(), depth, out);
             out.push('}');
         }
         Value::String(string) => write_string(string, out),
@@ -72,16 +73,16 @@ fn utf16_order(a: &str, b: &str) -> Ordering {
     if a.is_ascii() && b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
 }
 
-/// Writes the text before the item with the index `i`.
-fn separate(i: usize, depth: Option<usize>, out: &mut String) {
+/// Writes the text before the item with the index `i`: a comma after the previous item, and the indentation.
+fn begin_item(i: usize, depth: Option<usize>, out: &mut String) {
     if i > 0 {
         out.push(',');
     }
     begin_line(depth, out);
 }
 
-/// Writes the text between the last item and the closing bracket.
-fn close(is_empty: bool, depth: Option<usize>, out: &mut String) {
+/// Writes the text between the last item and the closing bracket. An empty list or record has no line break there.
+fn end_items(is_empty: bool, depth: Option<usize>, out: &mut String) {
     if !is_empty {
         begin_line(depth, out);
     }
@@ -99,13 +100,14 @@ fn begin_line(depth: Option<usize>, out: &mut String) {
 /// beyond 2^53, and two different plans could then have the same digest.
 fn write_number(number: &Number, out: &mut String) {
     let text = number.to_string();
-    out.push_str(&if number.is_f64() { ecmascript(&text) } else { text });
+    out.push_str(&if number.is_f64() { ecmascript_float(&text) } else { text });
 }
 
-/// Returns a float as `Number::toString` of ECMA-262 writes it: without an exponent from 1e-6 up to 1e21. `float` is
-/// the text of serde_json, which has the shortest digits that are read as the same float. If two such texts are equally
-/// near, serde_json takes the one whose last digit is even, unlike the standard library.
-fn ecmascript(float: &str) -> String {
+/// Returns a float as `Number::toString` of ECMA-262 writes it: without an exponent from 1e-6 up to 1e21, so `1e2`
+/// becomes `100`, and `1e21` becomes `1e+21`. `float` is the text of serde_json, which has the shortest digits that are
+/// read as the same float. If two such texts are equally near, serde_json takes the one whose last digit is even,
+/// unlike the standard library.
+fn ecmascript_float(float: &str) -> String {
     let (sign, float) = float.strip_prefix('-').map_or(("", float), |float| ("-", float));
     let (mantissa, exponent) = float.split_once('e').unwrap_or((float, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -115,15 +117,15 @@ fn ecmascript(float: &str) -> String {
         // ECMAScript writes negative zero without its sign.
         return "0".to_owned();
     }
-    let count = |text: &str| i32::try_from(text.len()).unwrap_or(i32::MAX);
-    let leading_zeros = count(&all_digits) - count(digits);
+    let length = |text: &str| i32::try_from(text.len()).unwrap_or(i32::MAX);
+    let leading_zeros = length(&all_digits) - length(digits);
     // The number of digits before the decimal point; negative if zeros follow the point.
-    let point = exponent.parse::<i32>().unwrap_or_default() + count(whole) - leading_zeros;
+    let point = exponent.parse::<i32>().unwrap_or_default() + length(whole) - leading_zeros;
     let digits = digits.trim_end_matches('0');
     let zeros = |count: i32| "0".repeat(usize::try_from(count).unwrap_or_default());
-    let length = count(digits);
-    let text = if (length..=21).contains(&point) {
-        format!("{digits}{}", zeros(point - length))
+    let digit_count = length(digits);
+    let text = if (digit_count..=21).contains(&point) {
+        format!("{digits}{}", zeros(point - digit_count))
     } else if (1..=21).contains(&point) {
         let (whole, fraction) = digits.split_at(usize::try_from(point).unwrap_or_default());
         format!("{whole}.{fraction}")
@@ -137,6 +139,7 @@ fn ecmascript(float: &str) -> String {
     format!("{sign}{text}")
 }
 
+/// Writes a string in quotes, with the escapes that it needs.
 fn write_string(text: &str, out: &mut String) {
     if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
         // serde_json escapes exactly the characters that RFC 8785 requires.

@@ -47,7 +47,7 @@ impl ArtifactPath {
         &self.0
     }
 
-    /// Returns the first part; for a path below the output folder, this is the environment.
+    /// Returns the first part of the path. If the path begins in the output folder, this is the environment.
     pub fn top(&self) -> &str {
         self.0.split_once('/').map_or(self.as_str(), |(top, _)| top)
     }
@@ -108,6 +108,7 @@ impl Artifact {
         }
     }
 
+    /// Returns the digest of the file's bytes.
     pub fn digest(&self) -> Digest {
         match &self.content {
             Content::Bytes(bytes) => Digest::of(bytes),
@@ -115,6 +116,7 @@ impl Artifact {
         }
     }
 
+    /// Returns the number of the file's bytes.
     pub fn size(&self) -> u64 {
         match &self.content {
             Content::Bytes(bytes) => bytes.len() as u64,
@@ -127,17 +129,18 @@ impl Artifact {
 #[derive(Debug, Clone)]
 pub struct StepInput {
     generator: Generator,
-    input: Digest,
+    part_digest: Digest,
 }
 
 impl StepInput {
-    pub fn of(generator: Generator, input: &impl Serialize) -> Self {
-        StepInput::from_digest(generator, Digest::of_value(input))
+    /// Returns the input of a generator that reads this part of the plan.
+    pub fn of(generator: Generator, part: &impl Serialize) -> Self {
+        StepInput::from_digest(generator, Digest::of_value(part))
     }
 
     /// Returns the input whose part of the plan has this digest.
-    pub fn from_digest(generator: Generator, input: Digest) -> Self {
-        StepInput { generator, input }
+    pub fn from_digest(generator: Generator, part_digest: Digest) -> Self {
+        StepInput { generator, part_digest }
     }
 
     /// Returns the digest of everything that the step reads: the generator with its sources, and its part of the plan.
@@ -153,7 +156,13 @@ impl StepInput {
         for (i, output) in outputs.into_iter().enumerate() {
             text.extend([if i > 0 { ",\"" } else { "\"" }, output, "\""]);
         }
-        text.extend(["],\"slice\":\"", self.input.as_str(), "\",\"source\":\"", self.generator.source_digest(), "\"}"]);
+        text.extend([
+            "],\"slice\":\"",
+            self.part_digest.as_str(),
+            "\",\"source\":\"",
+            self.generator.source_digest(),
+            "\"}",
+        ]);
         Digest::keyed("nself derivation v2", text.as_bytes())
     }
 }
@@ -168,13 +177,13 @@ impl Artifacts {
     /// # Errors
     /// NS901 if the path is not portable or already in the set.
     pub fn add(&mut self, path: impl Into<String>, text: impl Into<Vec<u8>>) -> Result<(), Diagnostic> {
-        let path = ArtifactPath::new(path).map_err(internal)?;
+        let path = ArtifactPath::new(path).map_err(internal_error)?;
         let content = Content::Bytes(text.into());
         let artifact = Artifact { content, derivation: Digest::default() };
         match self.index_of(path.as_str()) {
-            Ok(_) => Err(written_twice(&path)),
-            Err(i) => {
-                self.0.insert(i, (path, artifact));
+            Ok(_) => Err(duplicate_path(&path)),
+            Err(index) => {
+                self.0.insert(index, (path, artifact));
                 Ok(())
             }
         }
@@ -193,11 +202,11 @@ impl Artifacts {
     /// # Errors
     /// NS901 if a path is already in the set. The set is then empty.
     pub fn merge(&mut self, folder: Option<&str>, other: Artifacts) -> Result<(), Diagnostic> {
-        let in_folder = |path: ArtifactPath| match folder {
+        let path_in_folder = |path: ArtifactPath| match folder {
             Some(folder) => ArtifactPath([folder, "/", path.as_str()].concat()),
             None => path,
         };
-        self.0.extend(other.0.into_iter().map(|(path, artifact)| (in_folder(path), artifact)));
+        self.0.extend(other.0.into_iter().map(|(path, artifact)| (path_in_folder(path), artifact)));
         *self = Artifacts::of(std::mem::take(&mut self.0))?;
         Ok(())
     }
@@ -210,30 +219,36 @@ impl Artifacts {
         Artifacts::of(sets.into_iter().flat_map(|set| set.0).collect())
     }
 
+    /// Returns the set of these files, which may be in any order.
+    ///
+    /// # Errors
+    /// NS901 if two files have the same path.
     fn of(mut files: Vec<(ArtifactPath, Artifact)>) -> Result<Self, Diagnostic> {
-        // Each set is sorted already, and the sort algorithm merges sorted runs in linear time.
+        // The files are a few sorted sets in sequence, and the sort algorithm merges sorted runs in linear time.
         files.sort_by(|(a, _), (b, _)| a.cmp(b));
         match files.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            Some(pair) => Err(written_twice(&pair[0].0)),
+            Some(pair) => Err(duplicate_path(&pair[0].0)),
             None => Ok(Artifacts(files)),
         }
     }
 
     /// Returns the index of a path, or the index at which it would be inserted.
     fn index_of(&self, path: &str) -> Result<usize, usize> {
-        self.0.binary_search_by(|(other, _)| other.as_str().cmp(path))
+        self.0.binary_search_by(|(file_path, _)| file_path.as_str().cmp(path))
     }
 
+    /// Returns the file with this path; `None` if the set has none.
     pub fn get(&self, path: &str) -> Option<&Artifact> {
         self.index_of(path).ok().map(|i| &self.0[i].1)
     }
 
-    /// Returns the first path that is not before `path` in the order of strings.
+    /// Returns the first path of the set that is equal to `path` or after it in the order of strings.
     pub fn first_from(&self, path: &str) -> Option<&ArtifactPath> {
         let (Ok(i) | Err(i)) = self.index_of(path);
         self.0.get(i).map(|(path, _)| path)
     }
 
+    /// Returns all files in the order of their paths.
     pub fn iter(&self) -> impl Iterator<Item = (&ArtifactPath, &Artifact)> {
         self.0.iter().map(|(path, artifact)| (path, artifact))
     }
@@ -246,15 +261,16 @@ impl Artifacts {
 
     /// Returns the files below a folder, in order of their paths.
     pub fn files_under<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a ArtifactPath, &'a Artifact)> {
-        self.iter().filter(move |(path, _)| path.0.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')))
+        self.iter().filter(move |(path, _)| path.0.strip_prefix(folder).is_some_and(|subpath| subpath.starts_with('/')))
     }
 }
 
-fn written_twice(path: &ArtifactPath) -> Diagnostic {
-    internal(format!("{path} is written twice"))
+/// Returns the error for a path that two files have.
+fn duplicate_path(path: &ArtifactPath) -> Diagnostic {
+    internal_error(format!("{path} is written twice"))
 }
 
-fn internal(message: String) -> Diagnostic {
+fn internal_error(message: String) -> Diagnostic {
     Diagnostic::error(Code::Internal, FieldPath::root()).message(message)
 }
 

@@ -3,10 +3,10 @@
 
 use crate::values::FileMode;
 
-/// The mode of files whose path names none.
+/// The mode of files whose path names no mode.
 pub const DEFAULT: u32 = 0o644;
 /// The bits that a path can set: no setuid, no setgid, and nothing that all users may write.
-const ALLOWED: u32 = 0o775;
+const ALLOWED_BITS: u32 = 0o775;
 
 /// Returns the mode of the file with this path in the output folder: `ENVIRONMENT/files/SERVICE/mode-NNNN/…`.
 pub fn of_path(path: &str) -> u32 {
@@ -17,15 +17,16 @@ pub fn of_path(path: &str) -> u32 {
 pub fn of_source(source: &str) -> u32 {
     let parts: Vec<&str> = source.split('/').collect();
     let ["files", _, folder, _, ..] = parts.as_slice() else { return DEFAULT };
-    let name = folder.strip_prefix(FileMode::FOLDER);
-    let mode = name.filter(|digits| digits.len() == 4).and_then(|digits| u32::from_str_radix(digits, 8).ok());
-    mode.map_or(DEFAULT, |mode| mode & ALLOWED)
+    let digits = folder.strip_prefix(FileMode::FOLDER);
+    let mode = digits.filter(|digits| digits.len() == 4).and_then(|digits| u32::from_str_radix(digits, 8).ok());
+    mode.map_or(DEFAULT, |mode| mode & ALLOWED_BITS)
 }
 
-/// Returns whether a file on disk has the mode of its path. Only the executable bit counts, since git keeps no other.
-pub fn is_kept(path: &str, on_disk: u32) -> bool {
+/// Returns whether a file on disk has the mode of its path; a file whose path names no mode may have any mode. Only the
+/// executable bit is compared, since git records no other bit.
+pub fn is_kept(path: &str, mode_on_disk: u32) -> bool {
     let mode = of_path(path);
-    mode == DEFAULT || (mode ^ on_disk) & 0o100 == 0
+    mode == DEFAULT || (mode ^ mode_on_disk) & 0o100 == 0
 }
 
 #[cfg(test)]

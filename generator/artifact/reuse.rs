@@ -1,6 +1,6 @@
 //! Outputs of the previous run that may be reused: a file whose derivation (the digest of everything that it is
-//! generated from) is unchanged is neither rendered nor read nor written. This module only has the data: `store` fills
-//! it, backends query it.
+//! generated from) is unchanged is neither rendered nor read nor written. This module defines the data, which `store`
+//! provides and backends query.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -39,26 +39,27 @@ impl<'a> Reusable<'a> {
         Reusable { outputs, environment }
     }
 
-    /// Returns all files below these folders, if the last run wrote all of them from this input and they are unchanged
-    /// since. Names of folders end with `/`.
+    /// Returns all files below these folders of the environment; `None` unless the last run wrote all of them from this
+    /// input and they are unchanged since. Names of folders end with `/`.
     pub fn files(&self, folders: &[&str], input: &StepInput) -> Option<Artifacts> {
         let files_below = |folder: &&str| {
             let folder_path = ArtifactPath([self.environment, "/", folder].concat());
-            let following = self.outputs.range::<ArtifactPath, _>((Bound::Excluded(&folder_path), Bound::Unbounded));
-            let below = following.take_while(move |(path, _)| path.as_str().starts_with(folder_path.as_str()));
+            let paths_after_folder =
+                self.outputs.range::<ArtifactPath, _>((Bound::Excluded(&folder_path), Bound::Unbounded));
+            let below = paths_after_folder.take_while(move |(path, _)| path.as_str().starts_with(folder_path.as_str()));
+            // The paths of an artifact begin in the folder of the environment.
             below.map(|(path, file)| (&path.as_str()[self.environment.len() + 1..], file))
         };
-        let files: Vec<_> = folders.iter().flat_map(files_below).collect();
+        let recorded_files: Vec<_> = folders.iter().flat_map(files_below).collect();
         // The derivation contains the paths of all outputs, so a new or a missing file makes it differ.
-        let derivation = input.derivation(files.iter().map(|(path, _)| *path));
-        let files = files.into_iter().map(|(path, file)| {
+        let derivation = input.derivation(recorded_files.iter().map(|(path, _)| *path));
+        let artifacts = recorded_files.into_iter().map(|(path, file)| {
             let unchanged_file = file.unchanged.filter(|unchanged_file| unchanged_file.derivation == derivation)?;
             let content = Content::Reusable { digest: file.digest, size: unchanged_file.size };
-            let file = Artifact { content, derivation };
-            Some((ArtifactPath(path.to_owned()), file))
+            Some((ArtifactPath(path.to_owned()), Artifact { content, derivation }))
         });
-        let files: Vec<_> = files.collect::<Option<_>>()?;
-        (!files.is_empty()).then_some(Artifacts(files))
+        let artifacts: Vec<_> = artifacts.collect::<Option<_>>()?;
+        (!artifacts.is_empty()).then_some(Artifacts(artifacts))
     }
 }
 

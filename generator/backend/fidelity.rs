@@ -68,6 +68,7 @@ pub fn report(target: &str, table: &'static [Row], plan: &Plan, digests: &PlanDi
     let rows: BTreeMap<(&str, &str), &Row> = table.iter().map(with_key).collect();
     // Entries with the same set of fields are checked once.
     let mut entries_by_presence: BTreeMap<(&str, &FieldPresence), Vec<&str>> = BTreeMap::new();
+    // A part is a field of the plan, such as `project`, or an entry of a record, such as `services.orders`.
     for (name, part) in digests.parts() {
         let (record, entry) = name.split_once('.').unwrap_or((name, ""));
         match rows.get(&(record, "")) {
@@ -86,16 +87,16 @@ pub fn report(target: &str, table: &'static [Row], plan: &Plan, digests: &PlanDi
                 findings.push(omitted_field(target, &format!("{record}.*.{field}")));
                 continue;
             };
-            if is_set {
-                report.fields.insert(pattern, *handling);
-            }
             if !is_set {
                 continue;
             }
+            report.fields.insert(pattern, *handling);
             for entry in &entries {
                 if let Some(refusal) = handling.refusal(plan, entry) {
                     match waiver(target, refusal, plan, [record, entry, field]) {
-                        Some(Ok(waiver)) => drop(report.waived.insert([record, entry, field].join("."), waiver)),
+                        Some(Ok(reason)) => {
+                            report.waived.insert([record, entry, field].join("."), reason);
+                        }
                         Some(Err(finding)) => findings.push(finding),
                         None => {}
                     }
@@ -106,6 +107,7 @@ pub fn report(target: &str, table: &'static [Row], plan: &Plan, digests: &PlanDi
     (json::to_pretty(&report), findings)
 }
 
+/// Returns the finding for a field that the table of the backend omits.
 fn omitted_field(target: &str, field: &str) -> Diagnostic {
     Diagnostic::error(Code::Internal, FieldPath::root())
         .message(format!("the fidelity table of the {target} backend has no row for `{field}`"))
@@ -120,7 +122,7 @@ pub fn waiver_name(target: &str, record: &str, field: &str) -> Option<String> {
     }
 }
 
-/// Returns the reason with which the stack waives a refused field, NS701 if it does not waive it, or nothing if the
+/// Returns the reason with which the stack waives a refused field, or NS701 if the stack does not waive it. `None` if the
 /// field belongs to no service. Only fields of services and of volumes, such as `services.orders.autoscale` and
 /// `volumes.data.size`, can be refused; the service, or the service that owns the volume, can waive them.
 fn waiver(target: &str, refusal: &str, plan: &Plan, path: [&str; 3]) -> Option<Result<String, Diagnostic>> {
@@ -129,8 +131,8 @@ fn waiver(target: &str, refusal: &str, plan: &Plan, path: [&str; 3]) -> Option<R
     let owner = volume.map_or(entry, |(_, volume)| volume.owner.as_str());
     let (_, service) = plan.services.iter().find(|(service, _)| service.as_str() == owner)?;
     let waiver_name = waiver_name(target, record, field)?;
-    if let Some(waiver) = service.waive.get(&waiver_name) {
-        return Some(Ok(waiver.to_string()));
+    if let Some(reason) = service.waive.get(&waiver_name) {
+        return Some(Ok(reason.to_string()));
     }
     let field_path = match volume {
         Some(_) => service.origin.key("volumes").key(entry).key(field),

@@ -18,18 +18,18 @@ impl FieldPresence {
 
     /// Returns a value as JSON, with the fields in the order of their declaration, and the presence of its fields.
     pub fn of(value: &impl Serialize) -> (Vec<u8>, FieldPresence) {
-        let (mut text, mut top_level) = (Vec::with_capacity(2048), TopLevel::default());
-        let written = value.serialize(&mut Serializer::with_formatter(&mut text, &mut top_level));
-        match written {
-            Ok(()) => (text, FieldPresence(top_level.lines)),
+        let (mut text, mut formatter) = (Vec::with_capacity(2048), PresenceFormatter::default());
+        let result = value.serialize(&mut Serializer::with_formatter(&mut text, &mut formatter));
+        match result {
+            Ok(()) => (text, FieldPresence(formatter.lines)),
             Err(_) => (b"null".to_vec(), FieldPresence::default()),
         }
     }
 }
 
-/// Writes JSON without blanks and records the fields of the outermost record.
+/// Writes JSON without blanks and records which fields of the outermost record are set.
 #[derive(Default)]
-struct TopLevel {
+struct PresenceFormatter {
     /// The text of the [`FieldPresence`] so far.
     lines: String,
     /// The number of open lists and records.
@@ -44,13 +44,15 @@ struct TopLevel {
     field: String,
 }
 
-impl TopLevel {
-    fn begin(&mut self) {
+impl PresenceFormatter {
+    /// Records the start of a list or record.
+    fn begin_collection(&mut self) {
         self.depth += 1;
         self.has_items = false;
     }
 
-    fn end(&mut self) {
+    /// Records the end of a list or record. If it is the value of a field, the field is set if it has items.
+    fn end_collection(&mut self) {
         self.depth -= 1;
         if self.depth == 1 {
             self.is_set = self.has_items;
@@ -60,19 +62,20 @@ impl TopLevel {
     }
 }
 
-impl Formatter for &mut TopLevel {
+impl Formatter for &mut PresenceFormatter {
     fn write_null<W: Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        // Deeper nulls do not matter: their list or record has an item.
         self.is_set &= self.depth != 1;
         writer.write_all(b"null")
     }
 
     fn begin_array<W: Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.begin();
+        self.begin_collection();
         writer.write_all(b"[")
     }
 
     fn end_array<W: Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.end();
+        self.end_collection();
         writer.write_all(b"]")
     }
 
@@ -82,12 +85,12 @@ impl Formatter for &mut TopLevel {
     }
 
     fn begin_object<W: Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.begin();
+        self.begin_collection();
         writer.write_all(b"{")
     }
 
     fn end_object<W: Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.end();
+        self.end_collection();
         writer.write_all(b"}")
     }
 

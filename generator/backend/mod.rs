@@ -52,7 +52,7 @@ pub enum Emit {
     /// Writes files from these parts of the plan alone, in one step. Compose mounts the files; clusters have them in
     /// ConfigMaps.
     FromPlanParts { parts: &'static [PlanField], emit: fn(&Plan) -> Result<Artifacts, Diagnostic> },
-    /// Writes files and sets their derivations.
+    /// Writes files from the whole input and sets their derivations.
     FromInput(fn(&Input) -> Result<Artifacts, Vec<Diagnostic>>),
 }
 
@@ -63,11 +63,12 @@ pub struct Input<'a> {
     pub digests: &'a PlanDigests,
     /// Files of the content backends, which containers mount.
     pub mounted_files: &'a Artifacts,
-    /// Files of the last run.
+    /// Files of the last run, which are reused where their input is unchanged.
     pub reusable: Reusable<'a>,
 }
 
-/// Declares the enum with one variant for each folder, in the order in which the backends run.
+/// Declares the enum [`Backend`] from pairs of a variant and the folder of its module, in the order in which the backends
+/// run.
 macro_rules! backends {
     ($($variant:ident $folder:ident)*) => {
         /// A backend that writes files from the plan.
@@ -123,11 +124,11 @@ impl Backend {
     /// Returns whether the backend may write this path below an environment's folder.
     fn owns(self, path: &str) -> bool {
         let is_visible = |part: &str| !part.is_empty() && !part.starts_with('.');
-        self.description().paths.iter().any(|described| {
-            if !described.ends_with('/') {
-                return path == *described;
+        self.description().paths.iter().any(|described_path| {
+            if !described_path.ends_with('/') {
+                return path == *described_path;
             }
-            path.strip_prefix(described).is_some_and(|below| below.split('/').all(is_visible))
+            path.strip_prefix(described_path).is_some_and(|path_in_folder| path_in_folder.split('/').all(is_visible))
         })
     }
 
@@ -165,7 +166,7 @@ pub fn generate(plan: &Plan, digests: &PlanDigests, reusable: Reusable) -> Resul
                 let emitted = emit(&Input { plan, digests, mounted_files: &mounted_files, reusable });
                 match emitted.and_then(|files| backend.check_paths(files).map_err(as_list)) {
                     Ok(files) => artifact_sets.push(files),
-                    Err(refused) => findings.extend(refused),
+                    Err(backend_findings) => findings.extend(backend_findings),
                 }
             }
         }
@@ -272,7 +273,7 @@ mod tests {
             checked_files += 1;
         }
         assert!(checked_files > 20);
-        // Known-bad controls.
+        // The test detects both spellings of an import.
         assert!(imports("use crate::backend::nginx::emit;", false, "nginx"));
         assert!(
             imports("use super::nginx::emit;", true, "nginx") && !imports("use super::nginx::emit;", false, "nginx")

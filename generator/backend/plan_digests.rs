@@ -11,8 +11,9 @@ use crate::artifact::{Digest, Generator, StepInput};
 use crate::plan::{Plan, Service};
 use crate::values::ServiceName;
 
-/// Declares the fields of the plan: `fields` have one part each, and `records` have a part for each entry. Services are
-/// not in these lists, since their parts are computed separately.
+/// Declares the fields of the plan in pairs such as `Ingress ingress`: the variant of [`PlanField`] and the field of
+/// [`Plan`]. Each field in `fields` is one part. Each entry of a field in `records` is one part, such as
+/// `volumes.data`. Services are not in these lists, since their parts are computed separately.
 macro_rules! plan_fields {
     (fields: $($field:ident $name:ident),*; records: $($record:ident $record_name:ident),*) => {
         /// A field of the plan.
@@ -20,6 +21,7 @@ macro_rules! plan_fields {
         pub enum PlanField { Services, $($field,)* $($record),* }
 
         impl PlanField {
+            /// Returns the name of the field in [`Plan`].
             pub const fn name(self) -> &'static str {
                 match self {
                     PlanField::Services => "services",
@@ -29,7 +31,7 @@ macro_rules! plan_fields {
             }
         }
 
-        /// Returns the parts of all fields except the services.
+        /// Returns the parts of all fields except the services, by the names of the parts.
         fn parts_without_services(plan: &Plan) -> BTreeMap<String, Arc<PlanPart>> {
             // The pattern has no `..`, so that a new field of `Plan` must be added to one of the lists.
             let Plan { services: _, $($name,)* $($record_name),* } = plan;
@@ -64,14 +66,16 @@ pub struct PlanPart {
 }
 
 impl PlanPart {
+    /// Returns the part of the plan that has this value.
     fn of(value: &impl Serialize) -> Arc<Self> {
-        let (text, field_presence) = FieldPresence::of(value);
-        let is_set = !matches!(text.as_slice(), b"null" | b"[]" | b"{}");
-        Arc::new(PlanPart { digest: Digest::of(&text), is_set, field_presence })
+        let (json, field_presence) = FieldPresence::of(value);
+        let is_set = !matches!(json.as_slice(), b"null" | b"[]" | b"{}");
+        Arc::new(PlanPart { digest: Digest::of(&json), is_set, field_presence })
     }
 }
 
 impl PlanDigests {
+    /// Returns the digests of all parts of a plan.
     pub fn of(plan: &Plan) -> Self {
         PlanDigests::with_known_services(plan, |_, _| None)
     }
@@ -86,14 +90,16 @@ impl PlanDigests {
         })
     }
 
-    /// Digests the plan; `known_part` returns the part of a service that was digested before.
+    /// Returns the digests of all parts of a plan. `known_part` returns the part of a service that was digested before;
+    /// the services for which it returns `None` are digested here.
     fn with_known_services(
         plan: &Plan,
         known_part: impl Fn(&ServiceName, &Arc<Service>) -> Option<Arc<PlanPart>>,
     ) -> Self {
         let mut parts = parts_without_services(plan);
         parts.extend(plan.services.iter().map(|(name, service)| {
-            (service_part(name), known_part(name, service).unwrap_or_else(|| PlanPart::of(service)))
+            let part = known_part(name, service).unwrap_or_else(|| PlanPart::of(service));
+            (service_part_name(name), part)
         }));
         PlanDigests(parts)
     }
@@ -105,7 +111,7 @@ impl PlanDigests {
 
     /// Returns the name of a service's part, such as `services.orders`, and the part.
     pub fn service(&self, name: &ServiceName) -> Option<(&String, &Arc<PlanPart>)> {
-        self.0.get_key_value(&service_part(name))
+        self.0.get_key_value(&service_part_name(name))
     }
 
     /// Returns the digest of the whole plan.
@@ -113,21 +119,23 @@ impl PlanDigests {
         Digest::of_value(&self.digests(|_| true))
     }
 
-    /// Returns the input of a generator that reads these fields.
+    /// Returns the input of a generator that reads these fields: the digests of all their parts.
     pub fn step_input(&self, generator: Generator, fields: &[PlanField]) -> StepInput {
-        let is_read = |part: &str| {
-            let field = part.split('.').next().unwrap_or_default();
-            fields.iter().any(|read| read.name() == field)
+        let is_read = |part_name: &str| {
+            let field_name = part_name.split('.').next().unwrap_or_default();
+            fields.iter().any(|field| field.name() == field_name)
         };
         StepInput::of(generator, &self.digests(is_read))
     }
 
+    /// Returns the digests of the parts whose names `is_read` accepts, by name.
     fn digests(&self, is_read: impl Fn(&str) -> bool) -> BTreeMap<&String, &Digest> {
         self.0.iter().filter(|(name, _)| is_read(name)).map(|(name, part)| (name, &part.digest)).collect()
     }
 }
 
-fn service_part(service: &ServiceName) -> String {
+/// Returns the name of a service's part, such as `services.orders`.
+fn service_part_name(service: &ServiceName) -> String {
     format!("services.{service}")
 }
 
@@ -151,7 +159,8 @@ mod tests {
             fields.map(|fields| digests(parts).step_input(Generator::named("nginx"), fields).input_digest())
         };
         let before = input_digests(&parts);
-        for (part, value, changed) in [
+        // `changes` has one flag for each of the four lists of fields: whether the digest of its input changes.
+        for (part, value, changes) in [
             ("ingress", json!({ "x": 2 }), [true, false, false, true]),
             ("connections", json!([2]), [false, true, false, false]),
             ("services.a", json!({ "x": 2 }), [false, false, true, true]),
@@ -160,7 +169,7 @@ mod tests {
             let mut changed_parts = parts.clone();
             changed_parts[part] = value;
             let after = input_digests(&changed_parts);
-            assert_eq!([0, 1, 2, 3].map(|i| before[i] != after[i]), changed, "{part}");
+            assert_eq!([0, 1, 2, 3].map(|i| before[i] != after[i]), changes, "{part}");
             assert_ne!(digests(&parts).digest(), digests(&changed_parts).digest());
         }
     }

@@ -20,6 +20,7 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Returns whether a value has this type.
     fn accepts(self, value: &Value) -> bool {
         match self {
             Kind::Text => value.is_string(),
@@ -30,13 +31,14 @@ impl Kind {
             Kind::ListOrRecord => value.is_array() || value.is_object(),
             Kind::Limits => value.as_object().is_some_and(|limits| {
                 limits.values().all(|limit| {
-                    let parts = limit.as_object();
-                    limit.is_number() || parts.is_some_and(|parts| parts.values().all(Value::is_number))
+                    let fields = limit.as_object();
+                    limit.is_number() || fields.is_some_and(|fields| fields.values().all(Value::is_number))
                 })
             }),
         }
     }
 
+    /// Returns the description of this type in messages.
     fn name(self) -> &'static str {
         match self {
             Kind::Text => "text",
@@ -55,9 +57,9 @@ pub struct PlatformKeys {
     /// The platform's name in messages.
     pub name: &'static str,
     pub keys: &'static [(&'static str, Kind)],
-    /// Keys that nself writes from fields of a service with different names.
+    /// Keys that nself writes from fields of a service that have other names than the keys.
     pub key_fields: &'static [KeyFields],
-    /// Keys that nself writes from fields of a service with the same names.
+    /// Keys that nself writes from fields of a service that have the same names as the keys.
     pub same_fields: &'static [&'static str],
 }
 
@@ -66,7 +68,7 @@ impl PlatformKeys {
     pub fn refusal(&self, key: &str, value: &Value, path: FieldPath, owner: &str) -> Option<Diagnostic> {
         let finding = Diagnostic::error(Code::RawKey, path);
         let Some((_, kind)) = self.keys.iter().find(|(name, _)| *name == key) else {
-            return Some(match self.fields(key) {
+            return Some(match self.fields_for_key(key) {
                 Some(fields) => finding
                     .message(format!("nself already writes the key `{key}` of {}", self.name))
                     .hint(format!("set {fields} of `services.{owner}` instead")),
@@ -82,15 +84,15 @@ impl PlatformKeys {
         })
     }
 
-    /// Returns the fields of a service from which nself writes a key, for a message; `None` if there are none.
-    fn fields(&self, key: &str) -> Option<String> {
-        let renamed = self.key_fields.iter().find(|(name, fields)| *name == key && !fields.is_empty());
-        let fields = renamed.map(|(_, fields)| fields.iter().map(|field| format!("`{field}`")).collect::<Vec<_>>());
-        let same = || self.same_fields.contains(&key).then(|| vec![format!("`{key}`")]);
-        fields.or_else(same).map(|fields| words::one_of(&fields))
+    /// Returns the fields of a service from which nself writes a key, as text for a message; `None` if there are none.
+    fn fields_for_key(&self, key: &str) -> Option<String> {
+        let entry = self.key_fields.iter().find(|(name, fields)| *name == key && !fields.is_empty());
+        let fields = entry.map(|(_, fields)| fields.iter().map(|field| format!("`{field}`")).collect::<Vec<_>>());
+        let same_field = || self.same_fields.contains(&key).then(|| vec![format!("`{key}`")]);
+        fields.or_else(same_field).map(|fields| words::one_of(&fields))
     }
 
-    /// Returns the names of all keys for a message.
+    /// Returns the platform's name and its keys for a message, such as `Compose: hostname, dns`.
     pub fn list(&self) -> String {
         let names: Vec<&str> = self.keys.iter().map(|(name, _)| *name).collect();
         format!("{}: {}", self.name, names.join(", "))
@@ -104,7 +106,7 @@ mod tests {
     use super::*;
     use crate::path;
 
-    const TARGET: PlatformKeys = PlatformKeys {
+    const PLATFORM: PlatformKeys = PlatformKeys {
         name: "Compose",
         keys: &[("hostname", Kind::Text), ("dns", Kind::List)],
         key_fields: &[("environment", &["env", "extra_env"])],
@@ -112,7 +114,7 @@ mod tests {
     };
 
     fn refusal(key: &str, value: &Value) -> Option<(String, String)> {
-        let finding = TARGET.refusal(key, value, path!("services", "orders", "compose"), "orders")?;
+        let finding = PLATFORM.refusal(key, value, path!("services", "orders", "compose"), "orders")?;
         Some((finding.message, finding.hint))
     }
 
@@ -128,6 +130,6 @@ mod tests {
         assert_eq!(message, "nself already writes the key `environment` of Compose");
         assert_eq!(hint, "set one of `env`, `extra_env` of `services.orders` instead");
         assert_eq!(refusal("image", &json!("a")).unwrap().1, "set `image` of `services.orders` instead");
-        assert_eq!(TARGET.list(), "Compose: hostname, dns");
+        assert_eq!(PLATFORM.list(), "Compose: hostname, dns");
     }
 }

@@ -39,6 +39,7 @@ impl Object for Token {
     }
 }
 
+/// Returns a text as one token of a language, for a template.
 fn token(language: Language, text: String) -> Value {
     Value::from_object(Token { language, text })
 }
@@ -64,31 +65,34 @@ pub fn nginx_word(word: &'static str) -> Value {
     token(Language::Nginx, word.to_owned())
 }
 
-/// Returns a header name, then all its spellings in which `_` replaces one or more `-`.
+/// Returns a header name, then all its spellings in which `_` replaces one or more `-`: `X-A`, then `X_A`.
 pub fn nginx_header_spellings(name: &'static str) -> impl Iterator<Item = Value> {
-    let dashes: Vec<usize> = name.match_indices('-').map(|(at, _)| at).collect();
+    let dash_offsets: Vec<usize> = name.match_indices('-').map(|(offset, _)| offset).collect();
     // Each number is one subset of the dashes: bit i is 1 if `_` replaces the dash with the index i.
-    (0..1_usize << dashes.len()).map(move |subset| {
+    (0..1_usize << dash_offsets.len()).map(move |subset| {
         let mut spelling = name.to_owned();
-        for (_, at) in dashes.iter().enumerate().filter(|(i, _)| subset >> i & 1 == 1) {
-            spelling.replace_range(at..=at, "_");
+        for (_, offset) in dash_offsets.iter().enumerate().filter(|(i, _)| subset >> i & 1 == 1) {
+            spelling.replace_range(offset..=offset, "_");
         }
         token(Language::Nginx, spelling)
     })
 }
 
-/// Returns the name of the upstream for one port of a service, and of its list of servers with this number.
-pub fn nginx_upstream(service: &ServiceName, port: u16, list: Option<usize>) -> Value {
-    token(Language::Nginx, format!("{service}_{port}{}", list_suffix(list)))
+/// Returns the name of the upstream for one port of a service, such as `orders_8000`. With the number of a list of
+/// servers, it is the upstream of that list: `orders_8000_list_1`.
+pub fn nginx_upstream(service: &ServiceName, port: u16, list_number: Option<usize>) -> Value {
+    token(Language::Nginx, format!("{service}_{port}{}", list_suffix(list_number)))
 }
 
-/// Returns the name of the upstream for a port of the host machine, and of its list of servers with this number.
-pub fn nginx_host_machine(port: u16, list: Option<usize>) -> Value {
-    token(Language::Nginx, format!("this_machine_{port}{}", list_suffix(list)))
+/// Returns the name of the upstream for a port of the host machine, such as `this_machine_8000`. With the number of a
+/// list of servers, it is the upstream of that list.
+pub fn nginx_host_machine(port: u16, list_number: Option<usize>) -> Value {
+    token(Language::Nginx, format!("this_machine_{port}{}", list_suffix(list_number)))
 }
 
-fn list_suffix(list: Option<usize>) -> String {
-    list.map(|number| format!("_list_{number}")).unwrap_or_default()
+/// Returns the end of an upstream's name: `_list_1` for the list with the number 1, and nothing without a list.
+fn list_suffix(list_number: Option<usize>) -> String {
+    list_number.map(|number| format!("_list_{number}")).unwrap_or_default()
 }
 
 /// Returns a request header's name as nginx spells it in a variable: `x_tenant` in `$http_x_tenant`.
@@ -97,7 +101,7 @@ pub fn nginx_header_variable(name: &HeaderName) -> Value {
 }
 
 /// Returns a regular expression, for use in quotes, that matches whole segments of a path, each with optional
-/// parameters after `;`.
+/// parameters after `;`: `/api` matches `/api;a=1`.
 pub fn nginx_path_pattern(path: &UrlPath) -> Value {
     token(Language::Nginx, path_pattern(path))
 }
@@ -107,8 +111,9 @@ fn path_pattern(path: &UrlPath) -> String {
     segments.map(|segment| format!("/{}(?:;[^/]*)?", segment.replace('.', "\\.").replace('+', "\\+"))).collect()
 }
 
-/// Returns the argument of a `location` for a path and the paths below it: `/api` is not a prefix of `/api-docs`. nginx
-/// tries regular expressions in the order of the file, so those of longer paths come first.
+/// Returns the argument of a `location` for a path and the paths below it: the one for `/api` matches `/api/v1` and
+/// does not match `/api-docs`. nginx tries regular expressions in the order of the file, so longer paths must come
+/// first.
 pub fn nginx_location(path: &UrlPath) -> Value {
     let end = if path.as_str().ends_with('/') { "/" } else { "(?:/|$)" };
     let text = if path.as_str() == "/" { "/".to_owned() } else { format!("~ \"^{}{end}\"", path_pattern(path)) };
@@ -121,15 +126,15 @@ pub fn nginx_quoted(value: &HeaderValue) -> Value {
     token(Language::Nginx, format!("\"{value}\""))
 }
 
-/// Returns lists of header names in double quotes. Headers with the same name mean the same as one header with all their
-/// values.
+/// Returns lists of header names, each in double quotes such as `"X-A, X-B"` and short enough for one parameter of
+/// nginx. A client treats several headers with the same name as one header with all their values.
 pub fn nginx_quoted_lists(names: &[HeaderName]) -> Vec<Value> {
     let groups = nginx_groups(names.iter().map(|name| token(Language::Nginx, name.to_string())));
-    let quoted = |names: Vec<Value>| {
-        let names: Vec<String> = names.iter().map(Value::to_string).collect();
+    let quoted_list = |group: Vec<Value>| {
+        let names: Vec<String> = group.iter().map(Value::to_string).collect();
         token(Language::Nginx, format!("\"{}\"", names.join(", ")))
     };
-    groups.into_iter().map(quoted).collect()
+    groups.into_iter().map(quoted_list).collect()
 }
 
 /// Maximum number of bytes of all items of a list in one parameter. nginx refuses a parameter of 4096 bytes or more
@@ -141,13 +146,13 @@ pub fn nginx_groups(items: impl Iterator<Item = Value>) -> Vec<Vec<Value>> {
     // A separator has at most two bytes.
     let length = |item: &Value| item.to_string().len() + 2;
     let mut groups: Vec<Vec<Value>> = Vec::new();
-    let mut bytes = 0;
+    let mut group_bytes = 0;
     for item in items {
-        bytes += length(&item);
-        match groups.last_mut().filter(|_| bytes <= MAX_LIST_BYTES) {
+        group_bytes += length(&item);
+        match groups.last_mut().filter(|_| group_bytes <= MAX_LIST_BYTES) {
             Some(group) => group.push(item),
             None => {
-                bytes = length(&item);
+                group_bytes = length(&item);
                 groups.push(vec![item]);
             }
         }
@@ -155,13 +160,14 @@ pub fn nginx_groups(items: impl Iterator<Item = Value>) -> Vec<Vec<Value>> {
     groups
 }
 
-/// Returns a variable of one location of a host, such as `$cors_api_example_com_0`.
+/// Returns the variable of nginx for one purpose in one location of a host. For the purpose `cors` and the first
+/// location of `api.example.com`, it is `$cors_api_example_com_0`.
 pub fn nginx_variable(purpose: &'static str, host: &str, index: usize) -> Value {
     let name: String = host.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     token(Language::Nginx, format!("${purpose}_{name}_{index}"))
 }
 
-/// Returns an origin as a key of a map: text, or a regular expression if it starts with `*.`.
+/// Returns an origin as a key of nginx's `map`: text, or a regular expression if its host starts with `*.`.
 pub fn nginx_origin(origin: &Origin) -> Value {
     let text = match origin.as_str().split_once("//*.") {
         Some((scheme, host)) => format!("\"~^{scheme}//[a-z0-9.-]+\\.{}$\"", host.replace('.', "\\.")),
@@ -170,7 +176,8 @@ pub fn nginx_origin(origin: &Origin) -> Value {
     token(Language::Nginx, text)
 }
 
-/// Returns a regular expression, for use in quotes, that matches a path as clients write it, without a final slash.
+/// Returns a regular expression, for use in quotes, for the start of a path that nginx has not normalized. It has no
+/// final slash.
 pub fn nginx_raw_prefix(path: &UrlPath) -> Value {
     let path = path.as_str().trim_end_matches('/').replace('.', "\\.").replace('+', "\\+");
     token(Language::Nginx, path)
@@ -227,7 +234,8 @@ pub fn ini(value: &impl IniToken) -> Value {
     token(Language::Ini, value.to_string())
 }
 
-/// Returns a role or database in `pg_hba.conf`. In quotes, PostgreSQL does not read it as a keyword such as `all`.
+/// Returns the name of a role or database in `pg_hba.conf`, in quotes: PostgreSQL would read the name `all` without
+/// them as a keyword.
 pub fn hba_name(name: &SqlIdent) -> Value {
     token(Language::AccessRules, format!("\"{name}\""))
 }

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{DIFFERENCES, ERROR, Format, SUCCESS, StackArguments, output};
-use crate::artifact::json as writer;
+use crate::artifact::json as json_writer;
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::pipeline::{self, PlannedEnvironment};
 use crate::plan::{self, ProjectFiles};
@@ -54,7 +54,7 @@ pub fn run(arguments: &Arguments) -> u8 {
     let format = if let Action::List { format, .. } = &arguments.action { *format } else { Format::Text };
     let outcome = match &arguments.action {
         Action::List { stack, format } => {
-            environments(stack).map(|environments| print_environments(&environments, *format))
+            load_environments(stack).map(|environments| print_environments(&environments, *format))
         }
         Action::Show { env, stack, format } => plans(stack, &[env]).map(|plans| {
             match format {
@@ -84,24 +84,29 @@ pub fn run(arguments: &Arguments) -> u8 {
     })
 }
 
-fn environments(stack: &StackArguments) -> Result<Vec<Environment>, Vec<Diagnostic>> {
+/// Returns the environments of the stack.
+///
+/// # Errors
+/// All findings of the stack if one of them is an error.
+fn load_environments(stack: &StackArguments) -> Result<Vec<Environment>, Vec<Diagnostic>> {
     let loaded = source::load(&stack.evaluation_request())?;
     if loaded.findings.iter().any(Diagnostic::is_error) { Err(loaded.findings) } else { Ok(loaded.environments) }
 }
 
+/// Prints the name, profile and domain of each environment, and returns the exit code.
 fn print_environments(environments: &[Environment], format: Format) -> u8 {
-    let profile = |environment: &Environment| environment.stack.profile.map_or("", crate::stack::Profile::name);
+    let profile_name = |environment: &Environment| environment.stack.profile.map_or("", crate::stack::Profile::name);
     match format {
         Format::Json => {
             let entries: Vec<Value> = environments
                 .iter()
-                .map(|env| json!({ "name": env.name, "profile": profile(env), "domain": domain(env) }))
+                .map(|env| json!({ "name": env.name, "profile": profile_name(env), "domain": domain(env) }))
                 .collect();
             output::json(&json!({ "version": 1, "environments": entries }));
         }
         Format::Text => {
             for env in environments {
-                output::line(&format!("{:<12} {:<8} {}", env.name.to_string(), profile(env), domain(env)));
+                output::line(&format!("{:<12} {:<8} {}", env.name.to_string(), profile_name(env), domain(env)));
             }
         }
     }
@@ -115,22 +120,23 @@ fn domain(environment: &Environment) -> Host {
 }
 
 /// Returns the plans of these environments, as `gen` uses them.
-fn plans(stack: &StackArguments, names: &[&String]) -> Result<Vec<PlannedEnvironment>, Vec<Diagnostic>> {
-    let names: Vec<String> = names.iter().copied().cloned().collect();
-    Ok(pipeline::generate(&stack.request(&names, None))?.plans)
+fn plans(stack: &StackArguments, environments: &[&String]) -> Result<Vec<PlannedEnvironment>, Vec<Diagnostic>> {
+    let environments: Vec<String> = environments.iter().copied().cloned().collect();
+    Ok(pipeline::generate(&stack.request(&environments, None))?.plans)
 }
 
-/// Returns all resolved settings of an environment, with secrets by name. It omits empty values, so that a comparison
-/// shows only real differences.
-fn resolved_settings(plans: &[PlannedEnvironment], name: &str) -> Value {
-    let planned = plans.iter().find(|planned| planned.plan.environment.as_str() == name);
+/// Returns all resolved settings of an environment, with secrets by name; `null` if no plan is of this environment.
+/// Empty values are omitted, so that a comparison shows only real differences.
+fn resolved_settings(plans: &[PlannedEnvironment], environment: &str) -> Value {
+    let planned = plans.iter().find(|planned| planned.plan.environment.as_str() == environment);
     let mut value = planned.and_then(|planned| serde_json::to_value(&planned.plan).ok()).unwrap_or_default();
     remove_empty_values(&mut value);
     value
 }
 
-fn settings_as_json(plans: &[PlannedEnvironment], name: &str) -> String {
-    String::from_utf8(writer::to_pretty(&resolved_settings(plans, name))).unwrap_or_default()
+/// Returns the [`resolved_settings`] of an environment as readable JSON.
+fn settings_as_json(plans: &[PlannedEnvironment], environment: &str) -> String {
+    String::from_utf8(json_writer::to_pretty(&resolved_settings(plans, environment))).unwrap_or_default()
 }
 
 /// Appends a line with path and value, such as `services.orders.replicas = 2`, for each value below a field.
@@ -145,6 +151,8 @@ fn push_fields(lines: &mut Lines, path: &FieldPath, value: &Value) {
     }
 }
 
+/// Removes the fields of records whose values are empty, at every depth. Items of lists stay, since they have a
+/// position.
 fn remove_empty_values(value: &mut Value) {
     match value {
         Value::Object(fields) => {
@@ -156,6 +164,7 @@ fn remove_empty_values(value: &mut Value) {
     }
 }
 
+/// Returns whether a value is null, `false`, or an empty list or record.
 fn is_empty_value(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => true,

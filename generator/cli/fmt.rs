@@ -31,26 +31,26 @@ pub fn run(arguments: &Arguments) -> u8 {
         }
     };
     let (mut findings, mut budget) = (Vec::new(), DiffBudget::default());
-    let (mut changed, mut failed) = (0, 0);
+    let (mut changed_count, mut failed_count) = (0, 0);
     for file in &files {
         match file.format(&request.evaluator, &stack.project()) {
             Ok(None) => {}
-            Ok(Some(text)) if arguments.check => {
-                changed += 1;
+            Ok(Some(formatted)) if arguments.check => {
+                changed_count += 1;
                 output::lines(&text_diff(
-                    (&file.name, &text.old),
-                    (&file.name, &text.new),
+                    (&file.name, &formatted.old),
+                    (&file.name, &formatted.new),
                     OldSide::Printed,
                     &mut budget,
                 ));
             }
-            Ok(Some(text)) => match text.write() {
+            Ok(Some(formatted)) => match formatted.write() {
                 Ok(()) => {
-                    changed += 1;
+                    changed_count += 1;
                     output::line(&format!("formatted {}", file.name));
                 }
                 Err(finding) => {
-                    failed += 1;
+                    failed_count += 1;
                     findings.push(finding);
                 }
             },
@@ -59,24 +59,27 @@ pub fn run(arguments: &Arguments) -> u8 {
                 output::findings(&findings);
                 return ERROR;
             }
-            Err(FormatFailure::File(reasons)) => {
-                failed += 1;
-                findings.extend(reasons);
+            Err(FormatFailure::File(file_findings)) => {
+                failed_count += 1;
+                findings.extend(file_findings);
             }
         }
     }
     output::findings(&findings);
-    let unchanged = files.len() - changed - failed;
-    let result = if arguments.check { "not formatted" } else { "formatted" };
-    output::remark(&format!("{changed} {result}, {} unchanged", words::count(unchanged, "file")));
-    match findings.is_empty() {
-        false => ERROR,
-        true if arguments.check && changed > 0 => DIFFERENCES,
-        true => SUCCESS,
+    let unchanged_count = files.len() - changed_count - failed_count;
+    let changed_state = if arguments.check { "not formatted" } else { "formatted" };
+    output::remark(&format!("{changed_count} {changed_state}, {} unchanged", words::count(unchanged_count, "file")));
+    if !findings.is_empty() {
+        ERROR
+    } else if arguments.check && changed_count > 0 {
+        DIFFERENCES
+    } else {
+        SUCCESS
     }
 }
 
-/// Returns the files of the command line, or those of the project.
+/// Returns the files that the command line names. If it names none, these are the stack file and the files of the
+/// project that it imports.
 fn files_to_format(
     arguments: &Arguments,
     request: &EvaluationRequest,

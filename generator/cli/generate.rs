@@ -64,10 +64,11 @@ pub fn run(arguments: &Arguments) -> u8 {
         (false, true) => Mode::Force,
         (false, false) => Mode::Write,
     };
-    if arguments.watch { watch(mode, &arguments.shared) } else { run_in(mode, &arguments.shared) }
+    if arguments.watch { watch(mode, &arguments.shared) } else { run_once(mode, &arguments.shared) }
 }
 
-/// Generates the files at each change, and prints a report only if it differs from the last one.
+/// Generates the files at each change. It prints a report only if files changed or the errors of the last run are gone,
+/// and errors only if they differ from those of the last run.
 fn watch(mode: Mode, arguments: &SharedArguments) -> ! {
     let request = arguments.request();
     let mut last_errors = None;
@@ -99,10 +100,11 @@ fn watch(mode: Mode, arguments: &SharedArguments) -> ! {
 
 /// Compares the files with the stack.
 pub fn check(arguments: &SharedArguments) -> u8 {
-    run_in(Mode::Check, arguments)
+    run_once(Mode::Check, arguments)
 }
 
-fn run_in(mode: Mode, arguments: &SharedArguments) -> u8 {
+/// Generates or compares the files once, prints the report or the findings, and returns the exit code.
+fn run_once(mode: Mode, arguments: &SharedArguments) -> u8 {
     match pipeline::run(&arguments.request(), mode, saved_report) {
         Ok(Outcome::Unchanged(saved)) => print_saved(arguments.format, &saved),
         Ok(Outcome::Done(report)) => {
@@ -118,30 +120,30 @@ fn run_in(mode: Mode, arguments: &SharedArguments) -> u8 {
     }
 }
 
-/// Prints the report that [`saved_report`] wrote in an earlier run.
+/// Prints the report that [`saved_report`] returned in an earlier run, and returns the exit code.
 fn print_saved(format: Format, saved: &str) -> u8 {
-    let saved: Value = serde_json::from_str(saved).unwrap_or_default();
+    let report: Value = serde_json::from_str(saved).unwrap_or_default();
     match format {
-        Format::Json => output::json(&saved["result"]),
+        Format::Json => output::json(&report["result"]),
         Format::Text => {
-            output::remarks(&Lines::text(saved["remarks"].as_str().unwrap_or_default()));
-            output::remark(&format!("{} files, all up to date", saved["files"].as_u64().unwrap_or_default()));
+            output::remarks(&Lines::text(report["remarks"].as_str().unwrap_or_default()));
+            output::remark(&format!("{} files, all up to date", report["files"].as_u64().unwrap_or_default()));
         }
     }
     SUCCESS
 }
 
-/// Returns the report that a later run prints if nothing changed. It contains the warnings and the files that nself did
-/// not write.
+/// Returns the report that a later run prints if nothing changed, as JSON: `result` for `--format json`, and `remarks`
+/// and `files` for text. It contains the warnings and the files that nself did not write.
 fn saved_report(report: &Report) -> String {
     let (changes, findings) = (&report.changes, &report.output.findings);
-    let files = changes.manifest.files.keys().filter(|path| report.output.is_selected(path)).count();
-    let foreign: Vec<Change> =
+    let file_count = changes.manifest.files.keys().filter(|path| report.output.is_selected(path)).count();
+    let foreign_files: Vec<Change> =
         changes.changes.iter().filter(|change| change.state == State::Foreign).cloned().collect();
-    let mut counts = store::counts(&foreign);
-    counts.insert(State::Same.name(), files);
+    let mut counts = store::counts(&foreign_files);
+    counts.insert(State::Same.name(), file_count);
     let result = json!({
-        "version": 1, "status": "same", "counts": counts, "rendered": 0, "files": store::states(&foreign),
+        "version": 1, "status": "same", "counts": counts, "rendered": 0, "files": store::states(&foreign_files),
         "diagnostics": findings,
     });
     let mut remarks = Lines::default();
@@ -149,15 +151,16 @@ fn saved_report(report: &Report) -> String {
     for finding in findings {
         remarks.append(&output::render(finding, colour));
     }
-    remarks.append(&store::foreign_files(&foreign));
-    json!({ "result": result, "remarks": remarks.as_str(), "files": files }).to_string()
+    remarks.append(&store::foreign_files(&foreign_files));
+    json!({ "result": result, "remarks": remarks.as_str(), "files": file_count }).to_string()
 }
 
+/// Prints the report of a run, and returns the exit code.
 fn print_report(format: Format, is_check: bool, report: &Report) -> u8 {
     let changes = &report.changes;
     let differs = changes.differ();
     let findings: Vec<_> = report.findings().collect();
-    let rendered = report.output.artifacts.iter().filter(|(_, artifact)| artifact.bytes().is_some()).count();
+    let rendered_count = report.output.artifacts.iter().filter(|(_, artifact)| artifact.bytes().is_some()).count();
     let status = match (is_check, differs) {
         (_, false) => "same",
         (true, true) => "differs",
@@ -165,7 +168,7 @@ fn print_report(format: Format, is_check: bool, report: &Report) -> u8 {
     };
     match format {
         Format::Json => output::json(&json!({
-            "version": 1, "status": status, "counts": changes.counts(), "rendered": rendered,
+            "version": 1, "status": status, "counts": changes.counts(), "rendered": rendered_count,
             "files": store::states(&changes.changes), "diagnostics": findings,
         })),
         Format::Text => {
@@ -175,17 +178,17 @@ fn print_report(format: Format, is_check: bool, report: &Report) -> u8 {
             }
             output::remarks(&store::line_end_warning(&changes.changes));
             output::remarks(&store::foreign_files(&changes.changes));
-            output::remark(&summary(report, status, rendered));
+            output::remark(&summary(report, status, rendered_count));
         }
     }
     if is_check && differs { DIFFERENCES } else { SUCCESS }
 }
 
 /// Returns the last line of a run: the output folder, the number of files in each state, and what was done.
-fn summary(report: &Report, status: &str, rendered: usize) -> String {
+fn summary(report: &Report, status: &str, rendered_count: usize) -> String {
     let changes = &report.changes;
     let mut counts: Vec<String> = changes.counts().iter().map(|(state, count)| format!("{count} {state}")).collect();
-    // All files are the same, but the manifest is not.
+    // The counts show only differences of files, so a difference of the manifest alone is added to them.
     let only_manifest_differs = changes.differ() && !changes.changes.iter().any(|change| change.state.differs());
     if only_manifest_differs {
         counts.push(format!("{MANIFEST} {}", if changes.manifest_exists { "differs" } else { "missing" }));
@@ -198,6 +201,6 @@ fn summary(report: &Report, status: &str, rendered: usize) -> String {
     let out = report.out.path();
     let out = out.strip_prefix(std::env::current_dir().unwrap_or_default()).unwrap_or(out);
     // If no file of the previous run could be reused, every file is rendered, so the count is not worth printing.
-    let rendered = if changes.reused == 0 { String::new() } else { format!("; {rendered} generated again") };
+    let rendered = if changes.reused == 0 { String::new() } else { format!("; {rendered_count} generated again") };
     format!("{}: {}; {result}{rendered}", out.display(), counts.join(", "))
 }

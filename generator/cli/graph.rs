@@ -40,16 +40,17 @@ enum GraphFormat {
     Json,
 }
 
+/// The content of a graph, before it is written in one of the formats.
 #[derive(Debug, Default)]
 struct Graph {
-    /// Name and group of each node.
+    /// Name and group of each node. The group of a service is its zone; otherwise it is `generator` or `file`.
     nodes: BTreeSet<(String, String)>,
     /// Start, end and label of each arrow.
     arrows: BTreeSet<(String, String, String)>,
 }
 
 pub fn run(arguments: &Arguments) -> u8 {
-    match draw(arguments) {
+    match graph_text(arguments) {
         Ok(text) if arguments.format == GraphFormat::Json => {
             output::json_text(&text);
             SUCCESS
@@ -66,7 +67,8 @@ pub fn run(arguments: &Arguments) -> u8 {
     }
 }
 
-fn draw(arguments: &Arguments) -> Result<String, Vec<Diagnostic>> {
+/// Returns the graph in the format that the arguments select.
+fn graph_text(arguments: &Arguments) -> Result<String, Vec<Diagnostic>> {
     let generated = pipeline::generate(&arguments.stack.request(std::slice::from_ref(&arguments.env), None))?;
     let mut graph = Graph::default();
     match arguments.of {
@@ -122,18 +124,20 @@ fn dot(graph: &Graph) -> String {
     text + "}\n"
 }
 
+/// Returns the graph in Mermaid's language. Each name has a number there, since identifiers of Mermaid cannot contain
+/// all characters of a path.
 fn mermaid(graph: &Graph) -> String {
     let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
-    for (number, (node, _)) in graph.nodes.iter().enumerate() {
-        numbers.entry(node).or_insert(number);
+    for (number, (name, _)) in graph.nodes.iter().enumerate() {
+        numbers.entry(name).or_insert(number);
     }
-    let index = |name: &str| numbers.get(name).copied().unwrap_or_default();
+    let number = |name: &str| numbers.get(name).copied().unwrap_or_default();
     let mut text = String::from("flowchart LR\n");
     for (name, group) in &graph.nodes {
-        text.push_str(&format!("  n{}[\"{name}\"]:::{group}\n", index(name)));
+        text.push_str(&format!("  n{}[\"{name}\"]:::{group}\n", number(name)));
     }
     for (from, to, label) in &graph.arrows {
-        text.push_str(&format!("  n{} -->|{label}| n{}\n", index(from), index(to)));
+        text.push_str(&format!("  n{} -->|{label}| n{}\n", number(from), number(to)));
     }
     text
 }

@@ -1,4 +1,4 @@
-//! `nself image`.
+//! `nself image`: creates the image of a service from a folder of the project, and writes it as an OCI layout.
 
 use std::path::{Path, PathBuf};
 
@@ -46,7 +46,9 @@ pub fn run(arguments: &Arguments) -> u8 {
 
 fn build_image(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let generated = pipeline::generate(&arguments.stack.request(std::slice::from_ref(&arguments.env), None))?;
+    // The request names one environment, so there is exactly one plan.
     let Some(planned) = generated.plans.first() else { return Ok(SUCCESS) };
+    // Adds to a finding the line of the stack where its field is.
     let locate = |mut finding: Diagnostic| {
         planned.origins.locate(&mut finding);
         vec![finding]
@@ -56,11 +58,11 @@ fn build_image(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let layer = service.pack(&Root::project(&project)).map_err(locate)?;
     let lock = Lock::read(&project).map_err(locate)?;
     let platforms = service.platforms(&lock).map_err(locate)?;
-    let bases = match service.base().map_err(locate)? {
+    let base_images = match service.base().map_err(locate)? {
         None => BaseImages::none(&platforms),
-        Some(base) => fetch_bases(arguments, &service, &base, &platforms).map_err(locate)?,
+        Some(base) => fetch_base_images(arguments, &service, &base, &platforms).map_err(locate)?,
     };
-    let layout = service.build(&layer, bases).map_err(locate)?;
+    let layout = service.build(&layer, base_images).map_err(locate)?;
     let (folder, displayed_path) = layout_folder(arguments, &project);
     layout.write(&folder).map_err(|error| vec![error.into()])?;
     print_report(arguments, &displayed_path, &service, (&layout, &layer), &platforms);
@@ -80,46 +82,53 @@ fn layout_folder(arguments: &Arguments, project: &Path) -> (Root, PathBuf) {
     }
 }
 
+/// Reads the base image for each platform from its registry.
 #[cfg(feature = "registry")]
-fn fetch_bases(
+fn fetch_base_images(
     arguments: &Arguments,
     service: &ImageService,
     base: &ImageName,
     platforms: &[Platform],
 ) -> Result<BaseImages, Diagnostic> {
-    let bases = arguments.registry.registry().base_images(base, platforms);
-    bases.map_err(|failure| failure.finding(service.base_field()))
+    let base_images = arguments.registry.registry().base_images(base, platforms);
+    base_images.map_err(|failure| failure.finding(service.base_field()))
 }
 
 #[cfg(not(feature = "registry"))]
-fn fetch_bases(_: &Arguments, service: &ImageService, _: &ImageName, _: &[Platform]) -> Result<BaseImages, Diagnostic> {
+fn fetch_base_images(
+    _: &Arguments,
+    service: &ImageService,
+    _: &ImageName,
+    _: &[Platform],
+) -> Result<BaseImages, Diagnostic> {
     Err(Diagnostic::error(crate::diagnostic::Code::Image, service.base_field())
         .message("this nself was built without the feature `registry`, so it cannot fetch base images")
         .hint("use a published build of nself, or build it with the feature `registry`"))
 }
 
+/// Prints the name and digest of the image, and what was written to the folder `displayed_path`.
 fn print_report(
     arguments: &Arguments,
-    folder: &Path,
+    displayed_path: &Path,
     service: &ImageService,
     (layout, layer): (&ImageLayout, &Layer),
     platforms: &[Platform],
 ) {
     let image = &service.image;
-    for path in &layer.left_out {
+    for path in &layer.omitted_paths {
         output::remark(&format!("left out: {path}"));
     }
     let digest = &layout.image.digest;
     match arguments.format {
         Format::Json => output::json(&json!({
             "version": 1, "status": "written", "image": image.to_string(), "digest": digest, "kind": layout.kind(),
-            "platforms": platforms, "folder": folder.display().to_string(), "left_out": layer.left_out,
+            "platforms": platforms, "folder": displayed_path.display().to_string(), "left_out": layer.omitted_paths,
         })),
         Format::Text => {
             output::line(&format!("{image}@{digest}"));
             let platforms: Vec<&str> = platforms.iter().map(Platform::as_str).collect();
             let files = words::count(layer.files.len(), "file");
-            output::remark(&format!("{}: {files} for {}", folder.display(), platforms.join(", ")));
+            output::remark(&format!("{}: {files} for {}", displayed_path.display(), platforms.join(", ")));
         }
     }
 }

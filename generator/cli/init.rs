@@ -22,12 +22,12 @@ pub struct Arguments {
     #[arg(default_value = ".")]
     folder: PathBuf,
     /// Write a new service from this template instead of a stack.
-    #[arg(long, value_name = "NAME", value_parser = template)]
+    #[arg(long, value_name = "NAME", value_parser = parse_template)]
     template: Option<String>,
 }
 
-/// Parses the name of a template.
-pub(super) fn template(name: &str) -> Result<String, String> {
+/// Parses the name of a template. The error lists all templates.
+pub(super) fn parse_template(name: &str) -> Result<String, String> {
     let template_names: Vec<&str> = templates::names().into_iter().collect();
     if template_names.contains(&name) {
         Ok(name.to_owned())
@@ -68,17 +68,17 @@ pub fn run(arguments: &Arguments) -> u8 {
 /// Returns the next step: to add the service to the stack, or to move the folder if no stack can use its path.
 fn step_for_stack(folder: &Path, template: &str) -> String {
     let working_folder = std::env::current_dir().unwrap_or_default();
-    let context = folder.strip_prefix(working_folder).unwrap_or(folder).display().to_string();
-    if let Some(reason) = ProjectPath::refusal(&context) {
+    let build_context = folder.strip_prefix(working_folder).unwrap_or(folder).display().to_string();
+    if let Some(reason) = ProjectPath::refusal(&build_context) {
         return format!(
             "move the folder to a path that a stack can use, such as `services/orders` next to stack.ncl: {reason}"
         );
     }
-    let name = folder.file_name().and_then(|name| name.to_str());
-    let service = name.filter(|name| ServiceName::refusal(name).is_none()).unwrap_or("orders");
+    let folder_name = folder.file_name().and_then(|name| name.to_str());
+    let service = folder_name.filter(|name| ServiceName::refusal(name).is_none()).unwrap_or("orders");
     let port = free_port(&StackArguments::default_stack().evaluation_request(), CUSTOM_PORTS);
     format!(
-        "in stack.ncl: services.{service} = nself.templates.{template} & {{ build.context = \"{context}\", port = {port} }},"
+        "in stack.ncl: services.{service} = nself.templates.{template} & {{ build.context = \"{build_context}\", port = {port} }},"
     )
 }
 
@@ -87,7 +87,7 @@ fn step_for_stack(folder: &Path, template: &str) -> String {
 /// # Errors
 /// NS804, with the file.
 pub(super) fn write_files(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), Vec<Diagnostic>> {
-    write(folder, files).map_err(|(path, error)| {
+    try_write_files(folder, files).map_err(|(path, error)| {
         let finding = if error.already_exists() {
             let path = path.strip_prefix(".").unwrap_or(&path).display();
             let message = format!("{path} already exists and was not changed");
@@ -101,7 +101,9 @@ pub(super) fn write_files(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<()
     })
 }
 
-fn write(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), (PathBuf, FileError)> {
+/// Does the same as [`write_files`]. The error contains the path of the file or folder that failed, in terms of
+/// `folder`.
+fn try_write_files(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), (PathBuf, FileError)> {
     let root = Root::named(folder);
     let root_folder = root.open_or_create(0o755).map_err(|error| (folder.to_owned(), error))?;
     for (path, _) in files {
@@ -121,13 +123,16 @@ fn write(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), (PathBuf, FileE
     Ok(())
 }
 
-/// Returns the folder's name, reduced to the characters that the name of a project can have.
+/// Returns the name of a folder, reduced to the characters that the name of a project can have: `my-shop` for
+/// `My Shop!`. It is `my-project` if the result is not a valid name. The folder is created, because only an existing
+/// folder has a real path.
 fn project_name(folder: &Path) -> String {
     let _ = Root::named(folder).open_or_create(0o755);
     let name = files::real_path(folder).ok().and_then(|path| Some(path.file_name()?.to_str()?.to_ascii_lowercase()));
-    let name: String =
+    let with_hyphens: String =
         name.unwrap_or_default().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    let parts: Vec<&str> = name.split('-').filter(|part| !part.is_empty()).collect();
+    // Several hyphens in a row become one; hyphens at the start and end are removed.
+    let parts: Vec<&str> = with_hyphens.split('-').filter(|part| !part.is_empty()).collect();
     let name = parts.join("-");
     if ProjectName::new(&name).is_ok() { name } else { MARKER.to_owned() }
 }

@@ -1,4 +1,4 @@
-//! `nself lock`.
+//! `nself lock`: pins the images of the stack to digests in nself.lock.
 
 use std::collections::BTreeSet;
 
@@ -43,6 +43,7 @@ pub struct RegistryArguments {
 }
 
 impl RegistryArguments {
+    /// Returns a client for registries with these options.
     pub fn registry(&self) -> Registry {
         Registry::new(HostSettings::new(&self.mirror, &self.plain_http))
     }
@@ -55,6 +56,7 @@ pub fn run(arguments: &Arguments) -> u8 {
     })
 }
 
+/// Updates or checks nself.lock, prints the changes, and returns the exit code.
 fn lock(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let project = arguments.stack.project();
     let old = Lock::read(&project).map_err(|finding| vec![finding])?;
@@ -89,6 +91,7 @@ fn stack_images(stack: &StackArguments) -> Result<StackImages, Vec<Diagnostic>> 
     Ok(images)
 }
 
+/// Prints where the images of the stack differ from the lock, and returns the exit code. It contacts no registry.
 fn print_check(arguments: &Arguments, lock: &Lock, images: &StackImages) -> u8 {
     let findings = diagnostic::merge(images.differences(lock));
     match arguments.format {
@@ -104,7 +107,8 @@ fn print_check(arguments: &Arguments, lock: &Lock, images: &StackImages) -> u8 {
     if findings.is_empty() { SUCCESS } else { DIFFERENCES }
 }
 
-fn print_report(arguments: &Arguments, changes: &[Change], images: usize, is_changed: bool) -> u8 {
+/// Prints the changes of nself.lock, and returns the exit code. `image_count` is the number of images in the new lock.
+fn print_report(arguments: &Arguments, changes: &[Change], image_count: usize, is_changed: bool) -> u8 {
     let (status, remark) = match (is_changed, arguments.check) {
         (false, _) => ("same", "all pinned"),
         (true, true) => ("differs", "differs from the registries; run the same command without --check to update it"),
@@ -112,16 +116,18 @@ fn print_report(arguments: &Arguments, changes: &[Change], images: usize, is_cha
     };
     match arguments.format {
         Format::Json => {
-            output::json(&json!({ "version": 1, "status": status, "images": images, "changes": changes }));
+            output::json(&json!({ "version": 1, "status": status, "images": image_count, "changes": changes }));
         }
         Format::Text => {
             changes.iter().for_each(|change| output::line(&change_line(change)));
-            output::remark(&format!("{FILE}: {images} images; {remark}"));
+            output::remark(&format!("{FILE}: {image_count} images; {remark}"));
         }
     }
     if status == "differs" { DIFFERENCES } else { SUCCESS }
 }
 
+/// Returns the line of a change, such as `locked redis:8 sha256:…`. An image whose digest stays the same has new
+/// platforms.
 fn change_line(Change { image, from, to }: &Change) -> String {
     match (from, to) {
         (None, Some(to)) => format!("locked {image} {to}"),

@@ -1,5 +1,7 @@
 //! The command line: arguments and exit codes. Results go to stdout, everything else to stderr. Exit codes are 0 for
 //! success, 1 for a difference or finding, 2 for an error.
+//!
+//! Each command has a module with its arguments and a function, in most modules `run`, that returns the exit code.
 
 mod completions;
 mod db;
@@ -159,7 +161,8 @@ impl StackArguments {
         self.request(&[], None).evaluation()
     }
 
-    /// Returns a request for these environments, or for all if the list is empty. A child process evaluates the stack.
+    /// Returns a request for these environments, or for all if the list is empty; `out` is the output folder if it is
+    /// not the default. A child process evaluates the stack.
     fn request(&self, environments: &[String], out: Option<&Path>) -> Request {
         let limits = Limits { time: Duration::from_secs(self.time_limit), ..Limits::default() };
         let executable = std::env::current_exe().unwrap_or_else(|_| "nself".into());
@@ -185,12 +188,12 @@ enum Format {
     Json,
 }
 
-/// Exit codes for success, for a difference or finding, and for an error.
+// The exit codes: for success, for a difference or finding, and for an error.
 const SUCCESS: u8 = 0;
 const DIFFERENCES: u8 = 1;
 const ERROR: u8 = 2;
 
-/// Runs the command of the process.
+/// Runs the command that the arguments of the process name.
 pub fn run() -> ExitCode {
     terminal::set_panic_message();
     let command = match Cli::try_parse() {

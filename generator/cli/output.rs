@@ -52,7 +52,7 @@ pub fn failure(format: Format, findings: &[Diagnostic]) {
 /// The maximum number of findings that are printed as text; `--format json` prints all.
 const MAX_FINDINGS: usize = 1_000;
 
-/// Prints findings in order, and their number.
+/// Prints findings in order, and the number of errors and of warnings.
 pub fn findings<'a>(findings: impl IntoIterator<Item = &'a Diagnostic>) {
     let colour = terminal::is_stderr_terminal() && std::env::var_os("NO_COLOR").is_none();
     let mut lines = Lines::default();
@@ -67,12 +67,11 @@ pub fn findings<'a>(findings: impl IntoIterator<Item = &'a Diagnostic>) {
             warnings += 1;
         }
     }
-    let counts = [(errors, "error"), (warnings, "warning")];
-    let counts = counts.iter().filter(|(number, _)| *number > 0).map(|(number, what)| words::count(*number, what));
-    let counts: Vec<String> = counts.collect();
+    let counts_with_nouns = [(errors, "error"), (warnings, "warning")].into_iter().filter(|(count, _)| *count > 0);
+    let counts: Vec<String> = counts_with_nouns.map(|(count, noun)| words::count(count, noun)).collect();
     if !counts.is_empty() {
-        let hidden = (errors + warnings).saturating_sub(MAX_FINDINGS);
-        let hidden = if hidden > 0 { format!("; {hidden} of them not shown") } else { String::new() };
+        let hidden_count = (errors + warnings).saturating_sub(MAX_FINDINGS);
+        let hidden = if hidden_count > 0 { format!("; {hidden_count} of them not shown") } else { String::new() };
         lines.push(&[counts.join(", "), hidden].concat());
     }
     terminal::print_remarks(&lines);

@@ -1,4 +1,4 @@
-//! `nself publish` and `nself attest`.
+//! `nself publish` and `nself attest`: publish the generated files as a release in a registry, and sign a release.
 
 use std::path::{Path, PathBuf};
 
@@ -58,6 +58,7 @@ pub struct AttestArguments {
     format: Format,
 }
 
+/// The result of a command: nothing, or the findings that ended it.
 type Outcome = Result<(), Vec<Diagnostic>>;
 
 /// Prints the findings of a failed command, and returns the exit code.
@@ -88,16 +89,16 @@ pub fn publish(arguments: &PublishArguments) -> u8 {
 
 fn run_publish(arguments: &PublishArguments) -> Outcome {
     let files = publish::read_files(&Root::at(&arguments.out, Scope::Output), &arguments.environments)?;
-    let published = publish::publish(&arguments.registry.registry(), &arguments.to, &files)?;
-    let publish::PublishedRelease { digest, tag, sbom } = published;
-    let name = format!("oci://{}@{digest}", arguments.to.name());
+    let release = publish::publish(&arguments.registry.registry(), &arguments.to, &files)?;
+    let publish::PublishedRelease { digest, tag, sbom } = release;
+    let release_address = format!("oci://{}@{digest}", arguments.to.name());
     match arguments.format {
         Format::Json => output::json(&json!({
-            "version": 1, "status": "published", "artifact": name, "tag": tag, "digest": digest, "sbom": sbom,
+            "version": 1, "status": "published", "artifact": release_address, "tag": tag, "digest": digest, "sbom": sbom,
             "files": files.len(),
         })),
         Format::Text => {
-            output::line(&name);
+            output::line(&release_address);
             output::remark(&format!("{} files published as {tag}", files.len()));
         }
     }
@@ -115,29 +116,29 @@ fn run_attest(arguments: &AttestArguments) -> Outcome {
         output::remark(&format!("{} is the private key: keep it out of version control", path.display()));
         return Ok(());
     }
-    // clap requires both.
+    // clap requires both arguments without `--new-key`.
     let (Some(address), Some(key_path)) = (&arguments.what, &arguments.key) else { return Ok(()) };
     let key = SigningKey::read(key_path).map_err(|error| key_error(key_path, &error))?;
     let registry = arguments.registry.registry();
-    let fetched = pull::fetch(&registry, address)?;
-    let generated = generate_files(&arguments.stack, &fetched.files)?;
-    let attestation = attest::attest(&registry, address, &fetched, &generated, &key, arguments.serial)?;
-    let name = format!("oci://{}@{}", address.name(), attestation.manifest_digest);
+    let release = pull::fetch(&registry, address)?;
+    let generated = generate_files(&arguments.stack, &release.files)?;
+    let attestation = attest::attest(&registry, address, &release, &generated, &key, arguments.serial)?;
+    let attestation_address = format!("oci://{}@{}", address.name(), attestation.manifest_digest);
     match arguments.format {
         Format::Json => output::json(&json!({
-            "version": 1, "status": "attested", "subject": fetched.digest, "attestation": name,
+            "version": 1, "status": "attested", "subject": release.digest, "attestation": attestation_address,
             "statement": attestation.statement_digest, "release": attestation.release, "inputs": generated.inputs,
         })),
         Format::Text => {
-            output::line(&name);
-            let (files, inputs) = (fetched.files.len(), generated.inputs.len());
+            output::line(&attestation_address);
+            let (files, inputs) = (release.files.len(), generated.inputs.len());
             output::remark(&format!("{files} files from {inputs} inputs attested"));
         }
     }
     Ok(())
 }
 
-/// Generates the environments of a release from the stack.
+/// Generates the environments of a release again from the stack, for a comparison with the files of the release.
 fn generate_files(stack: &StackArguments, files: &ReleaseFiles) -> Result<GeneratedFiles, Vec<Diagnostic>> {
     let environments: Vec<String> = environments(files).into_iter().collect();
     let generated = pipeline::generate(&stack.request(&environments, None))?;

@@ -1,4 +1,4 @@
-//! `nself pull`.
+//! `nself pull`: writes the files of a published release to a folder.
 
 use std::path::PathBuf;
 
@@ -52,19 +52,19 @@ fn run(arguments: &PullArguments) -> Result<(), Vec<Diagnostic>> {
         allow_downgrade: arguments.allow_downgrade,
     };
     let target = Root::at(&arguments.out, Scope::Output);
-    let pulled = pull::pull(&arguments.registry.registry(), &request, &target)?;
+    let pulled_release = pull::pull(&arguments.registry.registry(), &request, &target)?;
     match arguments.format {
         Format::Json => output::json(&json!({
-            "version": 1, "status": "pulled", "digest": pulled.digest, "files": pulled.files,
-            "attested": pulled.release.is_some(), "release": pulled.release,
+            "version": 1, "status": "pulled", "digest": pulled_release.digest, "files": pulled_release.files,
+            "attested": pulled_release.release.is_some(), "release": pulled_release.release,
         })),
         Format::Text => {
-            output::line(&format!("oci://{}@{}", arguments.from.name(), pulled.digest));
-            let signature = match pulled.release {
+            output::line(&format!("oci://{}@{}", arguments.from.name(), pulled_release.digest));
+            let signature = match pulled_release.release {
                 Some(_) => "attested",
                 None => "signature not checked, because --trust names no key",
             };
-            output::remark(&format!("{}: {} files, {signature}", arguments.out.display(), pulled.files));
+            output::remark(&format!("{}: {} files, {signature}", arguments.out.display(), pulled_release.files));
         }
     }
     Ok(())

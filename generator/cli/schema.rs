@@ -31,7 +31,7 @@ enum SchemaFormat {
 pub fn run(arguments: &Arguments) -> u8 {
     let schema = schemars::schema_for!(Stack).to_value();
     if let Some(name) = &arguments.name {
-        match select(&schema, name) {
+        match find_type(&schema, name) {
             Ok((name, definition)) => {
                 match arguments.format {
                     SchemaFormat::Json => output::json(&definition),
@@ -56,11 +56,12 @@ pub fn run(arguments: &Arguments) -> u8 {
     SUCCESS
 }
 
-/// Returns the name and definition of a type, which is found by its name or by the name of a field that has it.
+/// Returns the name and definition of a type. `name` is the name of the type, such as `Route`, or the name of a field
+/// that has the type, such as `route`; the case of letters does not matter.
 ///
 /// # Errors
 /// NS102 for a name that is neither.
-fn select(schema: &Value, name: &str) -> Result<(String, Value), Diagnostic> {
+fn find_type(schema: &Value, name: &str) -> Result<(String, Value), Diagnostic> {
     let empty = Map::new();
     let definitions = schema["$defs"].as_object().unwrap_or(&empty);
     if name.eq_ignore_ascii_case("stack") {
@@ -74,11 +75,12 @@ fn select(schema: &Value, name: &str) -> Result<(String, Value), Diagnostic> {
     let mut type_by_search_name: BTreeMap<&str, &str> =
         fields.filter_map(|(field, schema)| Some((field.as_str(), type_name(schema)?))).collect();
     type_by_search_name.extend(types.keys().map(|name| (*name, *name)));
-    let found_type = type_by_search_name
+    let selected_type = type_by_search_name
         .iter()
         .find(|(search_name, _)| search_name.eq_ignore_ascii_case(name))
         .map(|(_, type_name)| *type_name);
-    let definition = found_type.and_then(|found_type| Some((found_type.to_owned(), (*types.get(found_type)?).clone())));
+    let definition =
+        selected_type.and_then(|selected_type| Some((selected_type.to_owned(), (*types.get(selected_type)?).clone())));
     definition.ok_or_else(|| {
         Diagnostic::error(Code::UnknownField, FieldPath::root())
             .message(format!("the stack language has no type or field `{name}`"))
@@ -87,7 +89,8 @@ fn select(schema: &Value, name: &str) -> Result<(String, Value), Diagnostic> {
     })
 }
 
-/// Returns the name of the type that a field has, or that its entries have.
+/// Returns the name of the type that a field has, or that its entries have: `Route` for a list of routes. `None` if the
+/// type has no name, such as a number.
 fn type_name(schema: &Value) -> Option<&str> {
     if let Some(reference) = schema["$ref"].as_str() {
         return reference.rsplit('/').next();
@@ -95,7 +98,7 @@ fn type_name(schema: &Value) -> Option<&str> {
     let alternatives = schema["anyOf"].as_array().into_iter().flatten();
     alternatives
         .chain([&schema["additionalProperties"], &schema["items"]])
-        .find_map(|inner| if inner.is_object() { type_name(inner) } else { None })
+        .find_map(|part| if part.is_object() { type_name(part) } else { None })
 }
 
 /// Returns the description of all types.
@@ -122,13 +125,13 @@ fn append_type(name: &str, schema: &Value, text: &mut String) {
         let description = alternative["description"].as_str().unwrap_or_default().replace('\n', " ");
         // An alternative is one tag, a record with one field, or a list of tags.
         let tag = alternative["const"].as_str().map(str::to_owned);
-        let field = || alternative["properties"].as_object().and_then(|fields| fields.keys().next().cloned());
-        let tags = || {
+        let field_name = || alternative["properties"].as_object().and_then(|fields| fields.keys().next().cloned());
+        let tag_list = || {
             alternative["enum"]
                 .as_array()
                 .map(|tags| tags.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" | "))
         };
-        append_row(text, &tag.or_else(field).or_else(tags).unwrap_or_default(), "", &description);
+        append_row(text, &tag.or_else(field_name).or_else(tag_list).unwrap_or_default(), "", &description);
     }
     let tags = schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let tags: Vec<String> = tags.map(|tag| format!("'{tag}")).collect();

@@ -1,4 +1,5 @@
-//! `nself secrets init`, `nself secrets check` and `nself secrets kubernetes`.
+//! `nself secrets init`, `nself secrets check` and `nself secrets kubernetes`: create, check and print values of
+//! secrets.
 
 use std::path::{Path, PathBuf};
 
@@ -53,16 +54,18 @@ struct OutputArguments {
 }
 
 impl OutputArguments {
+    /// Returns the output folder.
     fn root(&self) -> Root {
         Root::output(Path::new("."), Some(&self.out))
     }
 
-    /// Returns the place of the run for commands in messages.
+    /// Returns the folder and options that commands in messages have to contain.
     fn commands(&self) -> Commands {
         let out = Some(self.out.clone()).filter(|out| out != Path::new(OUTPUT));
         Commands { folder: self.out.clone(), out, environments: Vec::new() }
     }
 
+    /// Returns the folder with the secrets of an environment.
     fn folder(&self, environment: &str) -> Result<SecretFolder, Vec<Diagnostic>> {
         SecretFolder::open(&self.root(), &self.out, environment).map_err(|finding| vec![finding])
     }
@@ -82,6 +85,7 @@ pub fn run(arguments: &Arguments) -> u8 {
     })
 }
 
+/// Creates the missing values. The exit code is 1 if there are values that only the user can create.
 fn init(arguments: &OutputArguments, environment: &str) -> Result<u8, Vec<Diagnostic>> {
     let outcome = secrets::create_missing(&arguments.folder(environment)?)?;
     output::findings(&arguments.commands().complete_hints(outcome.findings));
@@ -95,9 +99,10 @@ fn init(arguments: &OutputArguments, environment: &str) -> Result<u8, Vec<Diagno
     Ok(if outcome.required.is_empty() { SUCCESS } else { DIFFERENCES })
 }
 
-/// Prints the values for a different program. It refuses a terminal, on which the values would stay visible.
+/// Prints the values as manifests of Kubernetes for a different program. It refuses a terminal, on which the values
+/// would stay visible.
 fn kubernetes(arguments: &OutputArguments, environment: &str) -> Result<u8, Vec<Diagnostic>> {
-    let (text, remark) = secrets::manifests(&arguments.folder(environment)?)?;
+    let (manifests, remark) = secrets::manifests(&arguments.folder(environment)?)?;
     if terminal::is_stdout_terminal() {
         return Err(vec![
             Diagnostic::error(Code::PlainSecret, FieldPath::root())
@@ -108,10 +113,12 @@ fn kubernetes(arguments: &OutputArguments, environment: &str) -> Result<u8, Vec<
         ]);
     }
     remark.iter().for_each(|remark| output::remark(remark));
-    output::document(&text);
+    output::document(&manifests);
     Ok(SUCCESS)
 }
 
+/// Checks the values of these environments, or of all generated environments if the list is empty. The exit code is 1
+/// if a finding is an error.
 fn check(arguments: &OutputArguments, environments: &[String]) -> Result<u8, Vec<Diagnostic>> {
     let environments = match environments {
         [] => secrets::environments(&arguments.root()).map_err(|finding| vec![finding])?,

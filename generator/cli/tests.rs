@@ -7,6 +7,7 @@ use super::{Cli, Command, StackArguments};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 
+/// Returns the command of a command line with these arguments, or the kind of its error.
 fn parse(words: &[&str]) -> Result<Command, clap::error::ErrorKind> {
     let command_line = std::iter::once("nself").chain(words.iter().copied());
     Cli::try_parse_from(command_line).map(|cli| cli.command).map_err(|error| error.kind())

@@ -12,9 +12,9 @@ pub fn print(mut usage_or_help: Error) -> u8 {
         output::document(&usage_or_help.render().to_string());
         return SUCCESS;
     }
-    let arguments: Vec<(ContextKind, ContextValue)> =
+    let escaped_context: Vec<(ContextKind, ContextValue)> =
         usage_or_help.context().filter_map(|(kind, value)| Some((kind, with_visible_characters(value)?))).collect();
-    for (kind, value) in arguments {
+    for (kind, value) in escaped_context {
         usage_or_help.insert(kind, value);
     }
     output::remarks(&Lines::text(&usage_or_help.render().to_string()));
@@ -23,10 +23,10 @@ pub fn print(mut usage_or_help: Error) -> u8 {
 
 /// Returns a value with control characters escaped; `None` if it has no text.
 fn with_visible_characters(value: &ContextValue) -> Option<ContextValue> {
-    let line = |text: &String| Lines::line(text).as_str().trim_end_matches('\n').to_owned();
+    let escape = |text: &String| Lines::line(text).as_str().trim_end_matches('\n').to_owned();
     match value {
-        ContextValue::String(text) => Some(ContextValue::String(line(text))),
-        ContextValue::Strings(texts) => Some(ContextValue::Strings(texts.iter().map(line).collect())),
+        ContextValue::String(text) => Some(ContextValue::String(escape(text))),
+        ContextValue::Strings(texts) => Some(ContextValue::Strings(texts.iter().map(escape).collect())),
         _ => None,
     }
 }

@@ -37,6 +37,7 @@ pub fn run(arguments: &Arguments) -> u8 {
     })
 }
 
+/// Compares the files, prints the result, and returns the exit code.
 fn verify(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let request = arguments.stack.request(&[], arguments.out.as_deref());
     let options = VerifyOptions { rebuild: arguments.rebuild, repair: arguments.repair };
@@ -79,6 +80,7 @@ pub struct GcArguments {
     grace: u64,
 }
 
+/// Deletes old generations and the objects that no remaining generation uses.
 pub fn gc(arguments: &GcArguments) -> u8 {
     let cache = Cache::new(&arguments.folder);
     match cache.open() {

@@ -40,8 +40,10 @@ pub fn run(arguments: &Arguments) -> u8 {
     })
 }
 
+/// Prints the field from which a file or line comes, and returns the exit code.
 fn explain(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let path = arguments.path.as_deref().unwrap_or_default();
+    // `FILE:LINE` or `FILE`; a colon without a number after it belongs to the name of the file.
     let (file, line) = match path.rsplit_once(':').map(|(file, line)| (file, line.parse::<usize>())) {
         Some((file, Ok(line))) => (file, Some(line)),
         _ => (path, None),
@@ -76,14 +78,16 @@ fn explain(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
 /// Prints the files that the last recorded run changed, and the inputs that caused it.
 fn explain_last_run(arguments: &Arguments) -> u8 {
     let generations = Cache::new(&arguments.stack.project()).generations().all();
-    let Some((number, new)) = generations.last() else {
+    let Some((number, last_generation)) = generations.last() else {
         output::remark("no run is recorded in this folder; `nself gen` records its changes below .nself");
         // The exit code tells scripts that there is nothing to explain.
         return DIFFERENCES;
     };
+    // The first generation is compared with an empty one.
     let empty = Generation::default();
-    let old = generations.len().checked_sub(2).map_or(&empty, |index| &generations[index].1);
-    let GenerationChanges { files, unchanged_files, inputs, generators, parts } = new.changes_from(old);
+    let previous_generation = generations.len().checked_sub(2).map_or(&empty, |index| &generations[index].1);
+    let GenerationChanges { files, unchanged_files, inputs, generators, parts } =
+        last_generation.changes_from(previous_generation);
     match arguments.format {
         Format::Json => output::json(&json!({
             "version": 1, "generation": number, "first": generations.len() == 1, "files": files, "same_bytes": unchanged_files,

@@ -24,8 +24,12 @@ pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
             if !tenant_tables.contains(&key.references.table) {
                 continue;
             }
-            let completion =
-                if table.scope == Some(Scope::Tenant) { complete(key) } else { Err(shared_table_error(name, key)) };
+            let completion = match table.scope {
+                Some(Scope::Tenant) => complete(key),
+                Some(Scope::Shared) => Err(shared_table_error(name, key)),
+                // NS711 reports a table whose scope is missing or does not fit the convention.
+                _ => continue,
+            };
             match completion {
                 Ok(()) => targets.push(key.references.clone()),
                 Err((message, hint)) => findings.push(

@@ -29,6 +29,7 @@ pub enum Reason {
     TooLargeTogether(FileKind),
     /// The path leaves the folder, or it is empty.
     Outside,
+    /// The operating system refuses.
     System(io::Error),
 }
 
@@ -75,7 +76,7 @@ impl Reason {
         }
     }
 
-    /// Returns whether the file is larger than a limit of nself.
+    /// Returns whether the reason is the size: a limit of nself is exceeded.
     pub fn is_size(&self) -> bool {
         matches!(self, Reason::TooLarge(_) | Reason::TooLargeTogether(_))
     }
@@ -97,8 +98,8 @@ impl std::fmt::Display for FileError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // A path inside of the current folder is shown relative to that folder.
         let working_folder = std::env::current_dir().unwrap_or_default();
-        let relative = self.path.strip_prefix(working_folder).ok().filter(|path| !path.as_os_str().is_empty());
-        write!(f, "{}: {}", relative.unwrap_or(&self.path).display(), self.reason_text())
+        let relative_path = self.path.strip_prefix(working_folder).ok().filter(|path| !path.as_os_str().is_empty());
+        write!(f, "{}: {}", relative_path.unwrap_or(&self.path).display(), self.reason_text())
     }
 }
 

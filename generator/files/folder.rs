@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::descent::{self, FOLDER};
+use super::descent::{self, FOLDER_FLAGS};
 use super::{EntryKind, FileError, FileKind, Reason, Scope, Stat};
 
-/// The flags for reading a file. With them, nself does not wait for the writer of a pipe and does not become attached
-/// to a terminal.
-pub(super) const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+/// The flags for opening a file to read it. With them, nself does not wait for the writer of a pipe and does not become
+/// attached to a terminal.
+pub(super) const READ_FLAGS: OFlags =
+    OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
 /// An open folder. Its methods take paths that are relative to the folder and consist of names only.
 #[derive(Debug)]
@@ -52,7 +53,7 @@ impl Folder {
     /// A part of the path is a symbolic link or something other than a folder.
     pub fn folder(&self, path: impl AsRef<Path>) -> Result<Option<Folder>, FileError> {
         let path = path.as_ref();
-        match descent::open(self.handle.as_fd(), path, FOLDER, Mode::empty()) {
+        match descent::open(self.handle.as_fd(), path, FOLDER_FLAGS, Mode::empty()) {
             Ok(handle) => Ok(Some(Folder::new(handle, self.path.join(path), self.scope))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.refusal(path, EntryKind::Folder, error)),
@@ -64,7 +65,7 @@ impl Folder {
     /// # Errors
     /// It is not a regular file, it is larger than the limit of its kind, or a part of the path is a symbolic link.
     pub fn read(&self, path: impl AsRef<Path>, kind: FileKind) -> Result<Option<Vec<u8>>, FileError> {
-        self.open(path.as_ref())?.map(|(file, stat)| self.content(path.as_ref(), file, stat, kind)).transpose()
+        self.open(path.as_ref())?.map(|(file, stat)| self.read_open_file(path.as_ref(), file, stat, kind)).transpose()
     }
 
     /// Reads the file at `path` with its metadata; `None` if it does not exist.
@@ -79,11 +80,13 @@ impl Folder {
         let path = path.as_ref();
         let Some((file, stat)) = self.open(path)? else { return Ok(None) };
         let metadata = file.metadata().map_err(|error| self.error(path, Reason::System(error)))?;
-        Ok(Some((self.content(path, file, stat, kind)?, metadata)))
+        Ok(Some((self.read_open_file(path, file, stat, kind)?, metadata)))
     }
 
+    /// Opens the entry at `path` for reading, and returns it with its metadata; `None` if it does not exist. The entry
+    /// need not be a regular file.
     pub(super) fn open(&self, path: &Path) -> Result<Option<(File, Stat)>, FileError> {
-        match descent::open(self.handle.as_fd(), path, READ, Mode::empty()) {
+        match descent::open(self.handle.as_fd(), path, READ_FLAGS, Mode::empty()) {
             Ok(handle) => {
                 let stat =
                     rustix::fs::fstat(&handle).map_err(|error| self.error(path, Reason::System(error.into())))?;
@@ -94,7 +97,8 @@ impl Folder {
         }
     }
 
-    fn content(&self, path: &Path, file: File, stat: Stat, kind: FileKind) -> Result<Vec<u8>, FileError> {
+    /// Reads the open `file`, which is at `path` below the folder.
+    fn read_open_file(&self, path: &Path, file: File, stat: Stat, kind: FileKind) -> Result<Vec<u8>, FileError> {
         read_up_to_limit(file, &stat, kind).map_err(|reason| self.error(path, reason))
     }
 
@@ -137,11 +141,11 @@ impl Folder {
         let mut entries = Vec::new();
         for entry in rustix::fs::Dir::read_from(&self.handle).map_err(refusal)? {
             let entry = entry.map_err(refusal)?;
-            let name = entry.file_name().to_bytes();
-            if matches!(name, b"." | b"..") {
+            let name_bytes = entry.file_name().to_bytes();
+            if matches!(name_bytes, b"." | b"..") {
                 continue;
             }
-            let name = OsStr::from_bytes(name).to_owned();
+            let name = OsStr::from_bytes(name_bytes).to_owned();
             // Some file systems do not return the kind with the name.
             let kind = match entry.file_type().into() {
                 EntryKind::Unknown => self.stat_below_plain_folders(&name).map_or(EntryKind::Unknown, |stat| stat.kind),
@@ -164,6 +168,8 @@ impl Folder {
         Ok(entries)
     }
 
+    /// Adds the entries of the folder and of its subfolders to `entries`. `parent` is the path of the folder in these
+    /// entries.
     fn list_into(
         &self,
         parent: &Path,
@@ -203,7 +209,7 @@ impl Folder {
     /// The operating system refuses.
     pub fn lock(&self) -> io::Result<File> {
         // Copies of a handle share its lock. The folder is therefore opened again, to get an independent lock.
-        let file = File::from(rustix::fs::openat(&self.handle, ".", FOLDER, Mode::empty())?);
+        let file = File::from(rustix::fs::openat(&self.handle, ".", FOLDER_FLAGS, Mode::empty())?);
         file.lock()?;
         Ok(file)
     }
@@ -223,6 +229,7 @@ impl Folder {
         if !descent::is_below(path) {
             return self.error(path, Reason::Outside);
         }
+        // `a`, `a/b` and `a/b/c` for `a/b/c`: the first one of the wrong kind is the cause.
         let mut prefixes: Vec<&Path> = path.ancestors().filter(|prefix| !prefix.as_os_str().is_empty()).collect();
         prefixes.reverse();
         for prefix in prefixes {
@@ -257,6 +264,7 @@ impl Folder {
 
 /// The folder that contains an entry.
 pub(super) enum Parent {
+    /// The folder whose `parent_of` was called.
     ThisFolder,
     Subfolder(Folder),
 }
@@ -287,6 +295,7 @@ impl Stat {
 /// Reads an open file, if it is a regular file within the limit of its kind.
 pub(super) fn read_up_to_limit(file: File, stat: &Stat, kind: FileKind) -> Result<Vec<u8>, Reason> {
     stat.check_file(kind)?;
+    // One byte more than the file has: the buffer then need not grow to find the end of the file.
     let mut bytes = Vec::with_capacity(usize::try_from(stat.size + 1).unwrap_or_default());
     // The size is checked again: the file may have grown after `stat`, and files of /proc have the size 0.
     file.take(kind.limit() + 1).read_to_end(&mut bytes).map_err(Reason::System)?;

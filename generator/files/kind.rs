@@ -26,7 +26,7 @@ pub enum FileKind {
     ServiceFile,
     /// The value of a secret, `.env`, or a key.
     Secret,
-    /// Credentials of registries, as docker keeps them.
+    /// Docker's `config.json`, which has the credentials of registries.
     Credentials,
     /// A schema that `db import` reads.
     Schema,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::Mode;
 use rustix::io::Errno;
 
-use super::descent::FOLDER;
+use super::descent::FOLDER_FLAGS;
 use super::stat::stat_target;
 use super::{EntryKind, FileError, FileKind, Folder, Reason, Scope, descent};
 use crate::artifact::mode;
@@ -15,6 +15,7 @@ use crate::artifact::mode;
 /// below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Root {
+    /// The part of the path in which symbolic links are followed.
     base: PathBuf,
     /// The path below `base`; empty for `base` itself.
     path_below: PathBuf,
@@ -40,9 +41,9 @@ impl Root {
         Root::new(absolute(path), "", Scope::Project)
     }
 
-    /// Returns the output folder: `deploy` in the project, unless the command line names a different one.
-    pub fn output(project: &Path, named: Option<&Path>) -> Self {
-        Root::inside(project, named.unwrap_or(&project.join(OUTPUT)), Scope::Output)
+    /// Returns the output folder: `out`, which the command line names, or else `deploy` in the project.
+    pub fn output(project: &Path, out: Option<&Path>) -> Self {
+        Root::inside(project, out.unwrap_or(&project.join(OUTPUT)), Scope::Output)
     }
 
     /// Returns the cache of a project.
@@ -108,8 +109,9 @@ impl Root {
         if self.path_below.as_os_str().is_empty() { Ok(Some(base)) } else { base.folder(&self.path_below) }
     }
 
+    /// Opens `base`; `None` if it does not exist.
     fn open_base(&self) -> Result<Option<Folder>, FileError> {
-        match rustix::fs::open(&self.base, FOLDER, Mode::empty()) {
+        match rustix::fs::open(&self.base, FOLDER_FLAGS, Mode::empty()) {
             Ok(handle) => Ok(Some(Folder::new(handle, self.base.clone(), self.scope))),
             Err(Errno::NOENT) => Ok(None),
             Err(Errno::NOTDIR) => {
@@ -120,17 +122,17 @@ impl Root {
         }
     }
 
-    /// Opens the folder and creates it, with its parents, where it is missing.
+    /// Opens the folder and creates it, with its parents, where it is missing. New folders below `base` get the mode.
     ///
     /// # Errors
     /// The errors of [`Root::open`], or the folder cannot be created.
     pub fn open_or_create(&self, mode: u32) -> Result<Folder, FileError> {
-        let refusal = |error| FileError::system(&self.base, self.scope, error);
+        let base_error = |error| FileError::system(&self.base, self.scope, error);
         let base = match self.open_base()? {
             Some(base) => base,
             None => {
-                std::fs::create_dir_all(&self.base).map_err(refusal)?;
-                self.open_base()?.ok_or_else(|| refusal(std::io::ErrorKind::NotFound.into()))?
+                std::fs::create_dir_all(&self.base).map_err(base_error)?;
+                self.open_base()?.ok_or_else(|| base_error(std::io::ErrorKind::NotFound.into()))?
             }
         };
         if self.path_below.as_os_str().is_empty() { Ok(base) } else { base.make_folder(&self.path_below, mode) }
@@ -191,6 +193,7 @@ impl Folder {
     }
 }
 
+/// Returns the absolute path without resolving links; the unchanged path if the current folder is unknown.
 fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -16,7 +16,7 @@ impl SizeBudget {
         SizeBudget { kind, bytes: 0 }
     }
 
-    /// Adds a file of a folder.
+    /// Adds the size of a file, which is at `path` in `folder`.
     ///
     /// # Errors
     /// The files of this kind are larger than [`FileKind::limit_of_all`].

@@ -74,12 +74,13 @@ impl Stat {
 #[allow(clippy::unnecessary_cast, clippy::cast_lossless, clippy::useless_conversion)]
 impl From<rustix::fs::Stat> for Stat {
     fn from(stat: rustix::fs::Stat) -> Self {
-        let nanos = |seconds: i64, nanos: i64| seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
+        let nanoseconds =
+            |seconds: i64, remainder: i64| seconds.saturating_mul(1_000_000_000).saturating_add(remainder);
         Stat {
             kind: FileType::from_raw_mode(stat.st_mode).into(),
             size: u64::try_from(stat.st_size).unwrap_or_default(),
-            modified: nanos(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
-            changed: nanos(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
+            modified: nanoseconds(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
+            changed: nanoseconds(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
             inode: stat.st_ino as u64,
             mode: (stat.st_mode as u32) & 0o7777,
         }

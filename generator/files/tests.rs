@@ -5,8 +5,8 @@ use std::path::Path;
 
 use rustix::fs::Mode;
 
-use super::descent::{self, FOLDER};
-use super::folder::READ;
+use super::descent::{self, FOLDER_FLAGS};
+use super::folder::READ_FLAGS;
 use super::*;
 use crate::diagnostic::{Code, Diagnostic};
 
@@ -40,13 +40,13 @@ fn openat2_and_the_fallback_refuse_the_same_paths() {
         ("", false),
     ] {
         let path = Path::new(path);
-        assert_eq!(descent::open(handle, path, READ, Mode::empty()).is_ok(), opens, "{path:?}");
+        assert_eq!(descent::open(handle, path, READ_FLAGS, Mode::empty()).is_ok(), opens, "{path:?}");
         let opens_step_by_step =
-            descent::is_below(path) && descent::step_by_step(handle, path, READ, Mode::empty()).is_ok();
+            descent::is_below(path) && descent::open_step_by_step(handle, path, READ_FLAGS, Mode::empty()).is_ok();
         assert_eq!(opens_step_by_step, opens, "{path:?} step by step");
     }
-    assert!(descent::open(handle, Path::new("link"), FOLDER, Mode::empty()).is_err());
-    assert!(descent::step_by_step(handle, Path::new("link"), FOLDER, Mode::empty()).is_err());
+    assert!(descent::open(handle, Path::new("link"), FOLDER_FLAGS, Mode::empty()).is_err());
+    assert!(descent::open_step_by_step(handle, Path::new("link"), FOLDER_FLAGS, Mode::empty()).is_err());
     // Control: the functions of the standard library follow each of the links.
     for path in ["link/file", "a/link", "a/beside/file", "a/up/a/b/file"] {
         fs::read(project_folder.path().join(path)).unwrap();
@@ -58,7 +58,7 @@ fn a_refusal_names_the_link_or_file_that_caused_it() {
     let (project_folder, folder) = project();
     symlink("/etc", project_folder.path().join("a/link")).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(project_folder.path().join("a/pipe")).status().unwrap().success());
-    for (path, words) in [
+    for (path, expected_text) in [
         ("a/link/passwd", "a/link: it is a symbolic link, but a folder is expected"),
         ("a/link", "a/link: it is a symbolic link, but a regular file is expected"),
         ("a/pipe", "a/pipe: it is a pipe, but a regular file is expected"),
@@ -67,7 +67,7 @@ fn a_refusal_names_the_link_or_file_that_caused_it() {
         ("../x", "the path leads out of its folder"),
     ] {
         let error = folder.read(path, FileKind::Stack).unwrap_err();
-        assert!(error.to_string().contains(words), "{error}");
+        assert!(error.to_string().contains(expected_text), "{error}");
         assert_eq!(Diagnostic::from(error).code, Code::NotPlain);
     }
     assert!(folder.read("a/none/x", FileKind::Stack).unwrap().is_none());

@@ -8,7 +8,7 @@ use std::path::{Component, Path};
 use rustix::fs::{AtFlags, Mode, OFlags, RawMode};
 use rustix::io::Errno;
 
-use super::descent::{self, FOLDER};
+use super::descent::{self, FOLDER_FLAGS};
 use super::{EntryKind, FileError, Folder, Reason};
 
 /// The prefix of temporary files' names.
@@ -24,7 +24,7 @@ pub fn random_suffix() -> io::Result<String> {
     Ok(format!("{:016x}", u64::from_ne_bytes(bytes)))
 }
 
-/// Returns whether a name is the name of a temporary file.
+/// Returns whether a name is the name of a temporary file: `.nself-` and sixteen hexadecimal digits.
 pub fn is_temporary(name: &std::ffi::OsStr) -> bool {
     let suffix = name.to_str().and_then(|name| name.strip_prefix(TEMPORARY));
     suffix.is_some_and(|suffix| suffix.len() == 16 && suffix.bytes().all(|c| c.is_ascii_hexdigit()))
@@ -36,9 +36,9 @@ impl Folder {
     /// # Errors
     /// A part of the path is a symbolic link or something other than a folder.
     pub fn make_folder(&self, path: impl AsRef<Path>, mode: u32) -> Result<Folder, FileError> {
-        let mut folder: Option<Folder> = None;
+        let mut innermost_folder: Option<Folder> = None;
         for part in path.as_ref().components() {
-            let parent = folder.as_ref().unwrap_or(self);
+            let parent = innermost_folder.as_ref().unwrap_or(self);
             let Component::Normal(name) = part else { return Err(self.error(path.as_ref(), Reason::Outside)) };
             let name = Path::new(name);
             let is_new = match rustix::fs::mkdirat(&parent.handle, name, mode_bits(mode)) {
@@ -46,15 +46,15 @@ impl Folder {
                 Err(Errno::EXIST) => false,
                 Err(error) => return Err(parent.refusal(name, EntryKind::Folder, error.into())),
             };
-            let open_result = descent::open(parent.handle.as_fd(), name, FOLDER, Mode::empty());
+            let open_result = descent::open(parent.handle.as_fd(), name, FOLDER_FLAGS, Mode::empty());
             let handle = open_result.map_err(|error| parent.refusal(name, EntryKind::Folder, error))?;
             if is_new {
                 rustix::fs::fchmod(&handle, mode_bits(mode))
                     .map_err(|error| parent.error(name, Reason::System(error.into())))?;
             }
-            folder = Some(Folder::new(handle, parent.path().join(name), parent.scope()));
+            innermost_folder = Some(Folder::new(handle, parent.path().join(name), parent.scope()));
         }
-        folder.ok_or_else(|| self.error(path.as_ref(), Reason::Outside))
+        innermost_folder.ok_or_else(|| self.error(path.as_ref(), Reason::Outside))
     }
 
     /// Creates a folder with exactly this mode. Unlike [`Folder::make_folder`], it refuses an existing folder.
@@ -83,7 +83,7 @@ impl Folder {
         file.write_all(bytes).map_err(|error| self.error(path, Reason::System(error)))
     }
 
-    /// Creates an empty file with exactly this mode and returns it open for writing.
+    /// Creates an empty file with exactly this mode, and returns it, open for writing.
     ///
     /// # Errors
     /// The errors of [`Folder::create`].
@@ -140,6 +140,7 @@ impl Folder {
         self.unlink(path.as_ref(), AtFlags::REMOVEDIR)
     }
 
+    /// Deletes the entry at `path`. `flags` determine whether it must be an empty folder or must not be a folder.
     fn unlink(&self, path: &Path, flags: AtFlags) -> Result<(), FileError> {
         let (parent, name) = self.parent_of(path)?;
         rustix::fs::unlinkat(parent.handle(self), name, flags)
@@ -165,6 +166,7 @@ impl Folder {
     }
 }
 
+/// Returns permission bits as the type of the system's functions, whose width differs between operating systems.
 pub(super) fn mode_bits(mode: u32) -> Mode {
     #[allow(clippy::unnecessary_cast)]
     Mode::from_raw_mode(mode as RawMode)

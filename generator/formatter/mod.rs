@@ -11,7 +11,8 @@ use crate::source::{self, EvaluationRequest, Evaluator};
 
 /// The program whose `format` reads a text from stdin and writes it to stdout.
 const PROGRAM: &str = "nickel";
-const INSTALLATION: &str = "install the command line of Nickel, for example with `cargo install --locked nickel-lang-cli --version 1.18.0`, so that `nickel` is on the PATH";
+/// The hint if the program is missing.
+const INSTALL_HINT: &str = "install the command line of Nickel, for example with `cargo install --locked nickel-lang-cli --version 1.18.0`, so that `nickel` is on the PATH";
 
 /// A Nickel file that is formatted.
 pub struct SourceFile {
@@ -31,10 +32,11 @@ pub struct FormattedText<'a> {
     pub new: String,
 }
 
-/// The reason why files are not formatted.
+/// The reason why one file or all files are not formatted.
 pub enum FormatFailure {
     /// The formatter cannot be started, so no file can be formatted.
     FormatterMissing(Box<Diagnostic>),
+    /// One file cannot be formatted.
     File(Vec<Diagnostic>),
 }
 
@@ -44,8 +46,8 @@ impl From<FileError> for FormatFailure {
     }
 }
 
-/// Returns the stack file, and the files of the project that it imports directly or through other files. `display_folder` is
-/// the folder of the stack in messages.
+/// Returns the stack file, and the files of the project that it imports directly or through other files.
+/// `display_folder` is the folder of the stack in messages.
 ///
 /// # Errors
 /// The stack cannot be read.
@@ -54,12 +56,12 @@ pub fn files_of_project(
     display_folder: &Path,
 ) -> Result<Vec<SourceFile>, Vec<Diagnostic>> {
     let program = source::parse(request)?;
-    let file = |path: PathBuf| SourceFile {
+    let source_file = |path: PathBuf| SourceFile {
         folder: Root::project(&program.folder),
         name: display_folder.join(&path).display().to_string(),
         path,
     };
-    Ok(program.files.into_iter().map(file).collect())
+    Ok(program.files.into_iter().map(source_file).collect())
 }
 
 /// Returns a file that the command line names.
@@ -69,8 +71,8 @@ pub fn files_of_project(
 pub fn named_file(path: &Path) -> Result<SourceFile, Vec<Diagnostic>> {
     let name = path.display().to_string();
     // The operator may name a link: the file to which it leads is formatted, and the link stays.
-    let real = files::real_path(path).map_err(|error| vec![unreadable(&name, &error)])?;
-    let (Some(folder), Some(file)) = (real.parent(), real.file_name()) else {
+    let target = files::real_path(path).map_err(|error| vec![unreadable(&name, &error)])?;
+    let (Some(folder), Some(file)) = (target.parent(), target.file_name()) else {
         return Err(vec![unreadable(&name, &ErrorKind::IsADirectory.into())]);
     };
     Ok(SourceFile { folder: Root::named(folder), path: file.into(), name })
@@ -85,6 +87,7 @@ fn syntax_errors(file: &SourceFile, evaluator: &Evaluator, project: &Path) -> Ve
         evaluator: evaluator.clone(),
     };
     let mut findings = source::parse(&request).map_or_else(|findings| findings, |program| program.syntax_errors);
+    // The spans have the file's name in its folder, and messages show the path that the user gave.
     let spans = findings.iter_mut().filter_map(|finding| finding.span.as_mut());
     for span in spans.filter(|span| file.path.file_name().is_some_and(|name| name == span.file.as_str())) {
         span.file.clone_from(&file.name);
@@ -108,11 +111,12 @@ impl SourceFile {
         if !errors.is_empty() {
             return Err(FormatFailure::File(errors));
         }
-        let output = formatted(&old).map_err(|error| FormatFailure::FormatterMissing(Box::new(no_program(&error))))?;
+        let output = run_formatter(&old)
+            .map_err(|error| FormatFailure::FormatterMissing(Box::new(formatter_missing(&error))))?;
         let new = String::from_utf8_lossy(&output.stdout).into_owned();
         // A formatter that prints nothing would empty the file.
         if !output.status.success() || new.trim().is_empty() != old.trim().is_empty() {
-            return Err(self.failure(&reason(&output)));
+            return Err(self.failure(&error_text(&output)));
         }
         Ok((new != old).then_some(FormattedText { folder, path: &self.path, mode, old, new }))
     }
@@ -141,16 +145,16 @@ fn unreadable(name: &str, error: &std::io::Error) -> Diagnostic {
 }
 
 /// Returns the finding if the formatter cannot be started.
-fn no_program(error: &std::io::Error) -> Diagnostic {
+fn formatter_missing(error: &std::io::Error) -> Diagnostic {
     let message = match error.kind() {
         ErrorKind::NotFound => "the program `nickel`, which formats Nickel files, is not on the PATH".to_owned(),
         _ => format!("the program `nickel`, which formats Nickel files, cannot be run: {error}"),
     };
-    finding(&message).hint(INSTALLATION)
+    finding(&message).hint(INSTALL_HINT)
 }
 
 /// Runs the formatter on a text.
-fn formatted(text: &str) -> std::io::Result<Output> {
+fn run_formatter(text: &str) -> std::io::Result<Output> {
     let mut command = Command::new(PROGRAM);
     command.arg("format").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn()?;
@@ -163,7 +167,7 @@ fn formatted(text: &str) -> std::io::Result<Output> {
 }
 
 /// Returns the message of the formatter as one line.
-fn reason(output: &Output) -> String {
+fn error_text(output: &Output) -> String {
     let message = String::from_utf8_lossy(&output.stderr);
     let words: Vec<&str> = message.split_whitespace().collect();
     if words.is_empty() { "`nickel format` printed nothing".to_owned() } else { words.join(" ") }

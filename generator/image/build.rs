@@ -29,7 +29,7 @@ pub struct Base {
 /// The base image of each platform, and the blobs of all base images.
 #[derive(Debug, Clone, Default)]
 pub struct BaseImages {
-    /// The base is `None` for an image without one.
+    /// Each platform with its base image; `None` for an image without a base.
     pub platforms: Vec<(Platform, Option<Base>)>,
     pub blobs: Blobs,
 }
@@ -87,13 +87,13 @@ impl Descriptor {
     }
 }
 
-/// Splits a platform into operating system, processor and variant.
+/// Splits a platform into operating system, processor and variant: `linux/arm64/v8` into `linux`, `arm64` and `v8`.
 pub fn split_platform(platform: &Platform) -> (&str, &str, Option<&str>) {
     let mut parts = platform.as_str().splitn(3, '/');
     (parts.next().unwrap_or_default(), parts.next().unwrap_or_default(), parts.next())
 }
 
-/// Adds the blobs of one platform's image and returns the image.
+/// Adds the configuration, the new layer and the manifest of one platform's image to the blobs, and returns the image.
 ///
 /// # Errors
 /// The base is not an image of the OCI specification.
@@ -104,14 +104,14 @@ pub fn add_image(
     content: ImageContent,
 ) -> Result<Image, OciSpecError> {
     let ImageContent { layer, service, annotations } = content;
-    let config = configuration(platform, base, content)?;
+    let config = image_configuration(platform, base, content)?;
     let mut config_json = serde_json::to_value(&config).unwrap_or_default();
     config_json["config"]["Healthcheck"] = healthcheck(service);
-    let (digest, size) = blobs.add_json(&config_json);
-    let config_descriptor = Descriptor { media_type: MediaType::ImageConfig, digest, size };
-    let size = layer.packed.len() as u64;
-    let digest = blobs.add(layer.packed.clone());
-    let layer_descriptor = Descriptor { media_type: MediaType::ImageLayerGzip, digest, size };
+    let (config_digest, config_size) = blobs.add_json(&config_json);
+    let config_descriptor = Descriptor { media_type: MediaType::ImageConfig, digest: config_digest, size: config_size };
+    let layer_size = layer.packed.len() as u64;
+    let layer_digest = blobs.add(layer.packed.clone());
+    let layer_descriptor = Descriptor { media_type: MediaType::ImageLayerGzip, digest: layer_digest, size: layer_size };
     let mut layers: Vec<_> =
         base.map(|base| base.manifest.layers().iter().map(with_oci_type).collect()).unwrap_or_default();
     layers.push(layer_descriptor.build(None)?);
@@ -138,42 +138,44 @@ fn with_oci_type(layer: &oci_spec::image::Descriptor) -> oci_spec::image::Descri
     layer
 }
 
-fn configuration(
+/// Returns the configuration of the image: that of the base, with the platform, the settings of the service, and the
+/// layer after the layers of the base.
+fn image_configuration(
     platform: &Platform,
     base: Option<&Base>,
     content: ImageContent,
 ) -> Result<ImageConfiguration, OciSpecError> {
-    let mut image = base.map(|base| base.config.clone()).unwrap_or_default();
+    let mut configuration = base.map(|base| base.config.clone()).unwrap_or_default();
     let (os, architecture, variant) = split_platform(platform);
-    image.set_os(os.into());
-    image.set_architecture(architecture.into());
-    image.set_variant(variant.map(str::to_owned));
-    image.set_created(Some(EPOCH.to_owned()));
-    image.set_author(None);
-    let base_config = image.config().clone().unwrap_or_default();
-    image.set_config(Some(container_config(base_config, content)));
-    let mut root_file_system: RootFs = image.rootfs().clone();
+    configuration.set_os(os.into());
+    configuration.set_architecture(architecture.into());
+    configuration.set_variant(variant.map(str::to_owned));
+    configuration.set_created(Some(EPOCH.to_owned()));
+    configuration.set_author(None);
+    let base_config = configuration.config().clone().unwrap_or_default();
+    configuration.set_config(Some(container_config(base_config, content)));
+    let mut root_file_system: RootFs = configuration.rootfs().clone();
     root_file_system.set_typ("layers".to_owned());
     let mut diff_ids = root_file_system.diff_ids().clone();
     diff_ids.push(content.layer.diff_id.to_string());
     root_file_system.set_diff_ids(diff_ids);
-    image.set_rootfs(root_file_system);
-    let mut history = image.history().clone().unwrap_or_default();
+    configuration.set_rootfs(root_file_system);
+    let mut history = configuration.history().clone().unwrap_or_default();
     history.push(HistoryBuilder::default().created(EPOCH).created_by("nself image").build()?);
-    image.set_history(Some(history));
-    Ok(image)
+    configuration.set_history(Some(history));
+    Ok(configuration)
 }
 
 /// Applies the container settings of the service to the base image's settings.
 fn container_config(mut config: Config, ImageContent { service, annotations, .. }: ImageContent) -> Config {
-    let words = |words: &[crate::values::Text]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let to_strings = |texts: &[crate::values::Text]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
     if let Some(entrypoint) = &service.entrypoint {
-        config.set_entrypoint(Some(words(entrypoint)));
+        config.set_entrypoint(Some(to_strings(entrypoint)));
         // The command of the base image has arguments for the entrypoint of the base image.
         config.set_cmd(None);
     }
     if let Some(command) = &service.command {
-        config.set_cmd(Some(words(command)));
+        config.set_cmd(Some(to_strings(command)));
     }
     if let Some(user) = &service.user {
         config.set_user(Some(user.to_string()));
@@ -198,8 +200,10 @@ fn container_config(mut config: Config, ImageContent { service, annotations, .. 
 /// Returns the health check. The field is an extension of Docker, which other runtimes ignore.
 fn healthcheck(service: &Service) -> Value {
     let health = &service.health;
+    // Durations of the plan are in milliseconds.
     let nanoseconds = |time: crate::values::Duration| time.0 * 1_000_000;
     match health.check.command() {
+        // `NONE` also turns off a health check of the base image.
         None => json!({ "Test": ["NONE"] }),
         Some(command) => json!({
             "Test": std::iter::once("CMD".to_owned()).chain(command).collect::<Vec<_>>(),
@@ -224,11 +228,12 @@ pub fn write_index(
     reference: &str,
     annotations: &BTreeMap<String, String>,
 ) -> Result<(Descriptor, Vec<u8>), OciSpecError> {
-    let entries: Result<Vec<_>, _> = images.iter().map(|image| image.descriptor.build(Some(&image.platform))).collect();
+    let platform_entries: Result<Vec<_>, _> =
+        images.iter().map(|image| image.descriptor.build(Some(&image.platform))).collect();
     let platform_index = ImageIndexBuilder::default()
         .schema_version(2_u32)
         .media_type(MediaType::ImageIndex)
-        .manifests(entries?)
+        .manifests(platform_entries?)
         .annotations(annotations.clone().into_iter().collect::<HashMap<_, _>>())
         .build()?;
     let image = match images {
@@ -238,7 +243,7 @@ pub fn write_index(
             Descriptor { media_type: MediaType::ImageIndex, digest, size }
         }
     };
-    let mut entry = match images {
+    let mut layout_entry = match images {
         [single] => single.descriptor.build(Some(&single.platform))?,
         _ => image.build(None)?,
     };
@@ -247,11 +252,11 @@ pub fn write_index(
         ("org.opencontainers.image.ref.name".to_owned(), tag.to_owned()),
         ("io.containerd.image.name".to_owned(), reference.to_owned()),
     ]);
-    entry.set_annotations(Some(names));
+    layout_entry.set_annotations(Some(names));
     let layout_index = ImageIndexBuilder::default()
         .schema_version(2_u32)
         .media_type(MediaType::ImageIndex)
-        .manifests(vec![entry])
+        .manifests(vec![layout_entry])
         .build()?;
     Ok((image, crate::artifact::json::to_canonical(&layout_index)))
 }

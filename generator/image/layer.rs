@@ -17,13 +17,13 @@ pub struct Layer {
     pub packed: Vec<u8>,
     /// Digest of the tar archive before gzip.
     pub diff_id: Sha256,
-    /// Regular files with their paths in the image.
+    /// Regular files with their absolute paths in the image.
     pub files: Vec<(String, Vec<u8>)>,
-    /// Paths in the folder that were left out.
-    pub left_out: Vec<String>,
+    /// Paths in the folder that are not in the layer, since they are private.
+    pub omitted_paths: Vec<String>,
 }
 
-/// Returns whether a file or folder is left out of images: version control, caches and values of secrets.
+/// Returns whether a file or folder of this name is left out of images: version control, caches and values of secrets.
 fn is_private(name: &str) -> bool {
     [".git", ".nself", "secrets"].contains(&name) || name == ".env" || name.starts_with(".env.")
 }
@@ -36,33 +36,36 @@ pub fn pack(folder: &Folder, path: &str) -> io::Result<Layer> {
     let image_path = path.trim_matches('/');
     let mut archive = Builder::new(Vec::new());
     let mut files = Vec::new();
-    let mut left_out = Vec::new();
+    let mut omitted_paths = Vec::new();
     // The folder itself and the folders above it: `srv/` and `srv/app/` for `srv/app`.
     let folder_ends = image_path.match_indices('/').map(|(end, _)| end).chain([image_path.len()]);
     for end in folder_ends.filter(|end| *end > 0) {
         add_entry(&mut archive, EntryType::Directory, 0o755, &format!("{}/", &image_path[..end]), &[])?;
     }
-    let mut record_if_left_out = |path: &Path| {
+    let mut omit_private = |path: &Path| {
         let is_private = path.file_name().is_some_and(|name| is_private(&name.to_string_lossy()));
         if is_private {
-            left_out.push(path.to_string_lossy().into_owned());
+            omitted_paths.push(path.to_string_lossy().into_owned());
         }
         is_private
     };
     // The layer is built in memory, so its size is limited.
-    let mut total = SizeBudget::new(FileKind::ImageContent);
-    for (relative, kind) in folder.list_all(&mut record_if_left_out)? {
+    let mut size_budget = SizeBudget::new(FileKind::ImageContent);
+    for (relative, kind) in folder.list_all(&mut omit_private)? {
         let relative_text = relative.to_str().ok_or_else(|| refused_entry(&relative, "its name is not UTF-8"))?;
         let name = [image_path, relative_text].join("/").trim_start_matches('/').to_owned();
-        let removed = || refused_entry(&relative, "it was removed while the folder was packed");
+        let removed_meanwhile = || refused_entry(&relative, "it was removed while the folder was packed");
         match kind {
             EntryKind::Folder => add_entry(&mut archive, EntryType::Directory, 0o755, &format!("{name}/"), &[])?,
             EntryKind::File => {
-                let is_executable = folder.stat(&relative)?.ok_or_else(removed)?.mode & 0o100 != 0;
+                let is_executable = folder.stat(&relative)?.ok_or_else(removed_meanwhile)?.mode & 0o100 != 0;
                 let read = folder.read(&relative, FileKind::ImageContent);
-                let bytes =
-                    read.map_err(|error| refused_entry(&relative, &error.reason_text()))?.ok_or_else(removed)?;
-                total.add(folder, &relative, &bytes).map_err(|error| refused_entry(&relative, &error.reason_text()))?;
+                let bytes = read
+                    .map_err(|error| refused_entry(&relative, &error.reason_text()))?
+                    .ok_or_else(removed_meanwhile)?;
+                size_budget
+                    .add(folder, &relative, &bytes)
+                    .map_err(|error| refused_entry(&relative, &error.reason_text()))?;
                 add_entry(&mut archive, EntryType::Regular, if is_executable { 0o755 } else { 0o644 }, &name, &bytes)?;
                 files.push((format!("/{name}"), bytes));
             }
@@ -78,7 +81,7 @@ pub fn pack(folder: &Folder, path: &str) -> io::Result<Layer> {
         }
     }
     let tar = archive.into_inner()?;
-    Ok(Layer { diff_id: Sha256::of(&tar), packed: gzip(&tar), files, left_out })
+    Ok(Layer { diff_id: Sha256::of(&tar), packed: gzip(&tar), files, omitted_paths })
 }
 
 fn refused_entry(path: &Path, reason: &str) -> io::Error {
@@ -87,6 +90,7 @@ fn refused_entry(path: &Path, reason: &str) -> io::Error {
 
 /// Returns whether the target of a link is in the folder that is packed. `link` is relative to that folder.
 fn stays_inside(link: &Path, target: &Path) -> bool {
+    // The number of folders between the packed folder and the current part of the path.
     let mut depth = link.components().count() - 1;
     for part in target.components() {
         match part {
@@ -99,6 +103,7 @@ fn stays_inside(link: &Path, target: &Path) -> bool {
     true
 }
 
+/// Returns the header of an entry that belongs to root and has the time 1970.
 fn entry_header(kind: EntryType, mode: u32, size: u64) -> Header {
     let mut header = Header::new_ustar();
     header.set_entry_type(kind);
@@ -110,7 +115,7 @@ fn entry_header(kind: EntryType, mode: u32, size: u64) -> Header {
     header
 }
 
-/// Adds an entry that belongs to root and has the time 1970.
+/// Adds an entry with the header of `entry_header`.
 ///
 /// # Errors
 /// A name that a tar archive cannot contain.
@@ -141,7 +146,7 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
         out.extend(chunk);
     }
     out.extend(crc32fast::hash(bytes).to_le_bytes());
-    // The length modulo 2^32.
+    // The length modulo 2^32, in four bytes.
     out.extend((bytes.len() as u64 & u64::from(u32::MAX)).to_le_bytes().iter().take(4));
     out
 }
@@ -185,7 +190,7 @@ mod tests {
         fs::write(folder.path().join("secrets/key"), "canary").unwrap();
         fs::write(folder.path().join("main"), "x").unwrap();
         let layer = pack_app(folder.path()).unwrap();
-        assert_eq!(layer.left_out, [".env", "secrets"]);
+        assert_eq!(layer.omitted_paths, [".env", "secrets"]);
         assert!(!layer.packed.windows(6).any(|part| part == b"canary"));
         for target in ["/etc/passwd", "../x", "a/../../x"] {
             symlink(target, folder.path().join("link")).unwrap();

@@ -40,12 +40,14 @@ impl ImageLayout {
             reason: Reason::System(std::io::Error::other(reason)),
         };
         let temporary = format!(".{}", random_suffix().map_err(|error| failure(error.to_string()))?);
+        // The temporary folder is deleted if a step of this function fails.
         let write_and_rename = || {
             self.write_files(&parent.create_folder(&temporary, 0o755)?)?;
             match parent.stat(&name)? {
                 None => {}
                 Some(stat)
-                    if stat.is_folder() && parent.folder(&name)?.is_some_and(|old| old.has_file("oci-layout")) =>
+                    if stat.is_folder()
+                        && parent.folder(&name)?.is_some_and(|existing| existing.has_file("oci-layout")) =>
                 {
                     parent.remove_all(&name)?;
                 }
@@ -62,6 +64,7 @@ impl ImageLayout {
         })
     }
 
+    /// Writes the blobs and the files next to them into an empty folder.
     fn write_files(&self, folder: &Folder) -> Result<(), FileError> {
         for subfolder in ["blobs/sha256", RUNTIME_FOLDER] {
             folder.make_folder(subfolder, 0o755)?;

@@ -18,7 +18,7 @@ const MOUNTS: [(&str, &str, &[&str]); 5] = [
 ];
 
 /// Paths of the kernel that are hidden from containers; the same as in Docker.
-const MASKED: [&str; 9] = [
+const MASKED_PATHS: [&str; 9] = [
     "/proc/acpi",
     "/proc/asound",
     "/proc/kcore",
@@ -30,7 +30,7 @@ const MASKED: [&str; 9] = [
     "/sys/firmware",
 ];
 /// Paths of the kernel that are read-only in containers; the same as in Docker.
-const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+const READ_ONLY_PATHS: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 /// Default size of `/dev/shm`, as in Docker.
 const DEFAULT_SHARED_MEMORY: Memory = Memory(64 << 20);
@@ -73,8 +73,8 @@ pub fn config(plan: &Plan, name: &ServiceName, service: &plan::Service, image: &
         "annotations": annotations,
         "linux": {
             "namespaces": namespaces,
-            "maskedPaths": MASKED,
-            "readonlyPaths": READ_ONLY,
+            "maskedPaths": MASKED_PATHS,
+            "readonlyPaths": READ_ONLY_PATHS,
             "resources": {
                 "devices": [{ "allow": false, "access": "rwm" }],
                 "memory": { "limit": service.memory_limit.0, "reservation": service.memory_reservation.0 },
@@ -85,9 +85,10 @@ pub fn config(plan: &Plan, name: &ServiceName, service: &plan::Service, image: &
     })
 }
 
-/// Returns the lines `NAME=value` of the environment, and the names of variables whose values are secrets. `lines` is the
-/// environment of the image; a variable of the service replaces the image's variable of the same name.
-fn environment(service: &plan::Service, mut lines: Vec<String>) -> (Vec<String>, Vec<String>) {
+/// Returns the lines `NAME=value` of the environment, and the names of variables whose values are secrets.
+/// `image_lines` are the lines of the image; a variable of the service replaces the image's variable of the same name.
+fn environment(service: &plan::Service, image_lines: Vec<String>) -> (Vec<String>, Vec<String>) {
+    let mut lines = image_lines;
     let mut secret_variables = Vec::new();
     for (variable, value) in &service.env {
         match value {
@@ -101,6 +102,7 @@ fn environment(service: &plan::Service, mut lines: Vec<String>) -> (Vec<String>,
     (lines, secret_variables)
 }
 
+/// Returns the fixed mounts, `/dev/shm`, and the folders in memory that the service declares.
 fn mounts(service: &plan::Service) -> Vec<Value> {
     let fixed_mounts = MOUNTS
         .iter()
@@ -119,13 +121,14 @@ fn mounts(service: &plan::Service) -> Vec<Value> {
     fixed_mounts.chain([shared_memory]).chain(declared_mounts).collect()
 }
 
-/// Returns the numbers of user and group in `user:group`. The group is 0 if it is missing. The type of the field has
+/// Returns the numbers of user and group: 1000 and 50 for `1000:50`, 1000 and 0 for `1000`. The type of the field has
 /// checked that both are numbers.
 fn user_ids(user: &str) -> (u32, u32) {
     let (uid, gid) = user.split_once(':').unwrap_or((user, "0"));
     (uid.parse().unwrap_or_default(), gid.parse().unwrap_or_default())
 }
 
+/// Returns the mount of a folder in memory. `access_options` are further options, such as `mode=0770,uid=1,gid=1`.
 fn tmpfs(path: &str, size: Memory, access_options: &str) -> Value {
     let mut options = vec!["nosuid".to_owned(), "noexec".to_owned(), "nodev".to_owned(), format!("size={}", size.0)];
     options.extend(access_options.split(',').map(str::to_owned));

@@ -24,12 +24,15 @@ pub struct Materials<'a> {
     pub image: &'a ImageName,
     pub base: Option<&'a ImageName>,
     pub layer: &'a Layer,
+    /// The packages in the lock files of the layer, sorted, each once.
     pub packages: Vec<Package>,
 }
 
 impl<'a> Materials<'a> {
+    /// Collects the packages from the lock files in the layer.
     pub fn new(image: &'a ImageName, base: Option<&'a ImageName>, layer: &'a Layer) -> Self {
-        let mut packages: Vec<Package> = layer.files.iter().flat_map(|(path, bytes)| packages(path, bytes)).collect();
+        let mut packages: Vec<Package> =
+            layer.files.iter().flat_map(|(path, bytes)| packages_of_file(path, bytes)).collect();
         packages.sort();
         packages.dedup();
         Materials { image, base, layer, packages }
@@ -51,10 +54,11 @@ impl<'a> Materials<'a> {
         })];
         let mut relations = vec![relation("SPDXRef-DOCUMENT", "DESCRIBES", "SPDXRef-Image")];
         if let Some(base) = self.base {
-            let sums = base.digest.iter().map(|digest| json!({ "algorithm": "SHA256", "checksumValue": digest.hex() }));
+            let checksums =
+                base.digest.iter().map(|digest| json!({ "algorithm": "SHA256", "checksumValue": digest.hex() }));
             packages.push(json!({
                 "SPDXID": "SPDXRef-Base", "name": base.name(), "versionInfo": version(base),
-                "downloadLocation": "NOASSERTION", "filesAnalyzed": false, "checksums": sums.collect::<Vec<_>>(),
+                "downloadLocation": "NOASSERTION", "filesAnalyzed": false, "checksums": checksums.collect::<Vec<_>>(),
             }));
             relations.push(relation("SPDXRef-Image", "DESCENDANT_OF", "SPDXRef-Base"));
         }
@@ -67,6 +71,7 @@ impl<'a> Materials<'a> {
                 "externalRefs": [{ "referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": package.url }],
             }));
         }
+        // Each file also gets a relationship to the image.
         let files: Vec<Value> = self
             .layer
             .files
@@ -132,7 +137,7 @@ impl<'a> Materials<'a> {
     fn serial(&self) -> String {
         let digest = self.identity();
         let hex = digest.as_str();
-        // The fixed digits are the version, 8, and the variant, 9.
+        // The version, 8, and the variant, 9, replace two digits of the digest.
         format!("urn:uuid:{}-{}-8{}-9{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..32])
     }
 }
@@ -151,8 +156,8 @@ pub fn sha1(bytes: &[u8]) -> String {
     })
 }
 
-/// Returns the packages in a lock file; empty for any other file.
-fn packages(path: &str, bytes: &[u8]) -> Vec<Package> {
+/// Returns the packages in a lock file, which is recognized by its name; empty for any other file.
+fn packages_of_file(path: &str, bytes: &[u8]) -> Vec<Package> {
     let name = path.rsplit('/').next().unwrap_or_default();
     let text = || String::from_utf8_lossy(bytes).into_owned();
     let package = |kind: &str, name: &str, version: &str| Package {
@@ -161,6 +166,7 @@ fn packages(path: &str, bytes: &[u8]) -> Vec<Package> {
         url: format!("pkg:{kind}/{}@{version}", name.replace('@', "%40")),
     };
     match name {
+        // Keys such as `node_modules/a/node_modules/@scope/b` for the package `@scope/b`.
         "package-lock.json" => {
             let lock: Value = serde_json::from_slice(bytes).unwrap_or_default();
             let entries = lock["packages"].as_object().into_iter().flatten();
@@ -201,7 +207,7 @@ mod tests {
     #[test]
     fn packages_are_read_from_lock_files() {
         let urls = |path: &str, text: &str| -> Vec<String> {
-            packages(path, text.as_bytes()).into_iter().map(|package| package.url).collect()
+            packages_of_file(path, text.as_bytes()).into_iter().map(|package| package.url).collect()
         };
         let npm = r#"{"packages":{"":{"version":"1.0.0"},"node_modules/@a/b":{"version":"2.0.0"}}}"#;
         assert_eq!(urls("/app/package-lock.json", npm), ["pkg:npm/%40a/b@2.0.0"]);

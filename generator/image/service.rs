@@ -34,16 +34,16 @@ pub struct ImageService<'a> {
 }
 
 impl<'a> ImageService<'a> {
-    /// Finds a service by name.
+    /// Returns the service of this name.
     ///
     /// # Errors
     /// NS811 if there is no service of this name with a `layout`.
     pub fn find(plan: &'a Plan, name: &str) -> Result<Self, Diagnostic> {
-        let services = plan.services.iter().filter_map(|(name, service)| {
+        let with_layout = plan.services.iter().filter_map(|(service_name, service)| {
             let (layout, image) = (service.layout.as_ref()?, service.image.as_ref()?);
-            Some(ImageService { plan, name, service, layout, image: ImageName::new(image) })
+            Some(ImageService { plan, name: service_name, service, layout, image: ImageName::new(image) })
         });
-        let services: Vec<Self> = services.collect();
+        let services: Vec<Self> = with_layout.collect();
         let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
         let missing = Diagnostic::error(Code::Image, path!("services", name))
             .message(format!("there is no service `{name}` with a layout"))
@@ -55,7 +55,8 @@ impl<'a> ImageService<'a> {
         services.into_iter().find(|service| service.name.as_str() == name).ok_or(missing)
     }
 
-    fn field(&self, name: &str) -> FieldPath {
+    /// Returns the path of a field of the layout.
+    fn layout_field(&self, name: &str) -> FieldPath {
         self.service.origin.key("layout").key(name)
     }
 
@@ -65,9 +66,10 @@ impl<'a> ImageService<'a> {
     /// NS811 if the folder does not exist, or if [`layer::pack`] refuses a file in it.
     pub fn pack(&self, project: &Root) -> Result<Layer, Diagnostic> {
         let folder_path = self.layout.folder.as_str();
-        let failure = |reason: String| Diagnostic::error(Code::Image, self.field("folder")).message(reason);
-        let folder = project.open().and_then(|project| project.map_or(Ok(None), |project| project.folder(folder_path)));
-        let folder = folder.map_err(|error| failure(error.to_string()))?;
+        let failure = |reason: String| Diagnostic::error(Code::Image, self.layout_field("folder")).message(reason);
+        let open_result =
+            project.open().and_then(|project| project.map_or(Ok(None), |project| project.folder(folder_path)));
+        let folder = open_result.map_err(|error| failure(error.to_string()))?;
         let folder = folder.ok_or_else(|| failure(format!("`{folder_path}` is not a folder of the project")))?;
         let path = self.layout.path.as_ref().map_or(DEFAULT_PATH, |path| path.as_str());
         layer::pack(&folder, path).map_err(|error| failure(format!("{folder_path}/{error}")))
@@ -84,10 +86,10 @@ impl<'a> ImageService<'a> {
         // The lock has entries by names without digests.
         let base = self.layout.base.as_ref().map(|base| ImageName { digest: None, ..ImageName::new(base) }.to_string());
         let pin = base.and_then(|base| lock.images.get(&base));
-        let names = pin.into_iter().flat_map(|pin| pin.platforms.keys());
-        let platforms: Vec<Platform> = names.filter_map(|name| Platform::new(name).ok()).collect();
+        let platform_names = pin.into_iter().flat_map(|pin| pin.platforms.keys());
+        let platforms: Vec<Platform> = platform_names.filter_map(|name| Platform::new(name).ok()).collect();
         if platforms.is_empty() {
-            return Err(Diagnostic::error(Code::Image, self.field("platforms"))
+            return Err(Diagnostic::error(Code::Image, self.layout_field("platforms"))
                 .message("the platforms of the image are unknown")
                 .hint("set `layout.platforms`, or run `nself lock`, which records the platforms of the base image"));
         }
@@ -110,7 +112,7 @@ impl<'a> ImageService<'a> {
 
     /// Returns the field that names the base image.
     pub fn base_field(&self) -> FieldPath {
-        self.field("base")
+        self.layout_field("base")
     }
 
     /// Builds the layout: an image for each platform, and the files next to the blobs.
@@ -149,7 +151,7 @@ impl<'a> ImageService<'a> {
         Ok(ImageLayout { image, files, blobs })
     }
 
-    /// Returns the annotations of the OCI image specification: title, version, and name and digest of the base.
+    /// Returns the annotations of the OCI image specification, by key: title, version, and name and digest of the base.
     fn annotations(&self) -> BTreeMap<String, String> {
         let key = |name: &str| format!("org.opencontainers.image.{name}");
         let mut annotations = BTreeMap::from([(key("title"), self.name.to_string())]);

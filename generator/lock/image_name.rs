@@ -19,17 +19,20 @@ pub struct ImageName {
 pub const DEFAULT_HOST: &str = "docker.io";
 
 impl ImageName {
+    /// Returns the full name of an image of the stack.
     pub fn new(image: &ImageRef) -> Self {
         Self::parse(image.as_str())
     }
 
-    /// Parses a name. Unlike an [`ImageRef`], the text may lack a tag.
+    /// Parses a name. Unlike an [`ImageRef`], the text may lack a tag. `redis:7.4` has the host `docker.io`, the
+    /// repository `library/redis` and the tag `7.4`.
     pub fn parse(text: &str) -> Self {
         let (name, digest) = text.split_once('@').map_or((text, None), |(name, digest)| (name, Some(digest)));
         // Docker's rule: the first part is a host if it has a dot or a port, or is `localhost`.
         let is_host = |part: &str| part.contains(['.', ':']) || part == "localhost";
         let (host, path) = match name.split_once('/') {
-            Some((first, rest)) if is_host(first) => (first, rest.to_owned()),
+            Some((DEFAULT_HOST, path)) if !path.contains('/') => (DEFAULT_HOST, format!("library/{path}")),
+            Some((host, path)) if is_host(host) => (host, path.to_owned()),
             Some(_) => (DEFAULT_HOST, name.to_owned()),
             None => (DEFAULT_HOST, format!("library/{name}")),
         };
@@ -41,7 +44,7 @@ impl ImageName {
         ImageName { host: host.to_owned(), repository, tag, digest }
     }
 
-    /// Returns host and repository.
+    /// Returns host and repository, such as `docker.io/library/redis`.
     pub fn name(&self) -> String {
         format!("{}/{}", self.host, self.repository)
     }
@@ -68,6 +71,9 @@ mod tests {
     fn short_image_names_become_full_ones() {
         for (text, full) in [
             ("redis:7.4", "docker.io/library/redis:7.4"),
+            ("docker.io/redis:7.4", "docker.io/library/redis:7.4"),
+            ("docker.io/nhost/hasura-auth:0.36.0", "docker.io/nhost/hasura-auth:0.36.0"),
+            ("ghcr.io/orders:1.4.2", "ghcr.io/orders:1.4.2"),
             ("nhost/hasura-auth:0.36.0", "docker.io/nhost/hasura-auth:0.36.0"),
             ("localhost:5000/a/b:1", "localhost:5000/a/b:1"),
             ("ghcr.io/acme/orders:1.4.2", "ghcr.io/acme/orders:1.4.2"),

@@ -55,7 +55,8 @@ struct StoredLock {
 /// Version of the file's format. A file of any other version is refused.
 const VERSION: u32 = 1;
 
-/// Returns the message of a JSON parser without the position at its end, such as ` at line 3 column 5`.
+/// Returns the message of a JSON parser without the position at its end: `expected value` for
+/// `expected value at line 3 column 5`.
 fn without_position(error: &serde_json::Error) -> String {
     let message = error.to_string();
     message.rsplit_once(" at line ").map_or(message.as_str(), |(reason, _)| reason).to_owned()
@@ -74,21 +75,22 @@ impl Lock {
             finding => finding,
         };
         match Root::project(project).read(FILE, FileKind::Lock).map_err(unusable)? {
-            Some(text) => Lock::parse(&text),
+            Some(bytes) => Lock::parse(&bytes),
             None => Ok(Lock::default()),
         }
     }
 
-    fn parse(text: &[u8]) -> Result<Self, Diagnostic> {
+    /// Parses the content of the file.
+    fn parse(bytes: &[u8]) -> Result<Self, Diagnostic> {
         let damaged = |reason: String, hint: &str| {
             Diagnostic::error(Code::Lock, FieldPath::root()).message(format!("{FILE}{reason}")).hint(hint)
         };
-        if let Some(line) = merge_conflict::first_line(text) {
+        if let Some(line) = merge_conflict::first_line(bytes) {
             let hint = "keep the lines of both sides, then run `nself lock`";
             return Err(damaged(format!(":{line}: unresolved merge conflict"), hint));
         }
         let restore = "restore it from version control, or delete it and run `nself lock`";
-        let stored_lock: StoredLock = serde_json::from_slice(text).map_err(|error| {
+        let stored_lock: StoredLock = serde_json::from_slice(bytes).map_err(|error| {
             damaged(format!(":{}:{}: {}", error.line(), error.column().max(1), without_position(&error)), restore)
         })?;
         if stored_lock.version != VERSION {
@@ -99,8 +101,8 @@ impl Lock {
             return Err(damaged(reason, "use the version of nself that wrote the file"));
         }
         for name in stored_lock.images.keys() {
-            let reference = ImageRef::new(name).ok().map(|image| ImageName::new(&image));
-            if reference.is_none_or(|reference| reference.to_string() != *name || reference.digest.is_some()) {
+            let image_name = ImageRef::new(name).ok().map(|image| ImageName::new(&image));
+            if image_name.is_none_or(|full| full.to_string() != *name || full.digest.is_some()) {
                 return Err(damaged(format!(": {name:?} is not the full name of an image with a tag"), restore));
             }
         }
@@ -146,7 +148,7 @@ impl Lock {
     }
 }
 
-/// Appends one line for each pin, and the end of the record.
+/// Appends one line `"name": {pin}` for each pin, and the end of the record.
 fn push_lines(text: &mut String, pins: &BTreeMap<String, impl Serialize>) {
     for (i, (name, pin)) in pins.iter().enumerate() {
         text.push_str(if i > 0 { ",\n    " } else { "\n    " });

@@ -33,7 +33,7 @@ impl StackImages {
         self.0.len()
     }
 
-    /// Returns a finding about an image with the position of the field that names the image.
+    /// Adds to a finding about an image the field that names the image, and its position.
     fn locate(&self, image: &str, finding: Diagnostic) -> Diagnostic {
         match self.0.get(image) {
             Some((path, span)) => Diagnostic { path: path.clone(), ..finding }.at(span.clone()),
@@ -41,7 +41,7 @@ impl StackImages {
         }
     }
 
-    /// Returns a finding for each image without a pin and for each pin without an image.
+    /// Returns a finding for each image without a pin in the lock, and for each pin whose image the stack does not use.
     pub fn differences(&self, lock: &Lock) -> Vec<Diagnostic> {
         let difference = |message: String| Diagnostic::error(Code::LockDiffers, FieldPath::root()).message(message);
         let missing = self.missing_images(lock).into_iter().map(|name| {
@@ -54,6 +54,7 @@ impl StackImages {
         missing.chain(unused).collect()
     }
 
+    /// Returns the full names of the images that have no pin.
     fn missing_images(&self, lock: &Lock) -> BTreeSet<String> {
         self.0.keys().filter(|name| !lock.images.contains_key(*name)).cloned().collect()
     }
@@ -67,6 +68,7 @@ pub fn select(images: &StackImages, names: &[String]) -> Result<BTreeSet<String>
     let mut selected = BTreeSet::new();
     let mut findings = Vec::new();
     for text in names {
+        // `redis` selects `docker.io/library/redis:7` and `docker.io/library/redis:8`.
         let selector = ImageName::parse(text);
         let is_selected = |name: &str| match selector.tag {
             Some(_) => name == selector.to_string(),
@@ -86,8 +88,8 @@ pub fn select(images: &StackImages, names: &[String]) -> Result<BTreeSet<String>
     if findings.is_empty() { Ok(selected) } else { Err(findings) }
 }
 
-/// Returns the lock for these images. Pins of unused images are removed. `resolve` returns the pins of images that have
-/// none and of images in `refresh`. Other pins stay unchanged.
+/// Returns the lock for these images. Pins of unused images are removed. `resolve` gets the full names of the images that
+/// have no pin and those in `refresh`, and returns their pins. Other pins stay unchanged.
 ///
 /// # Errors
 /// The findings of `resolve`, at the fields that name the images.
@@ -99,13 +101,15 @@ pub fn update(
 ) -> Result<Lock, Vec<Diagnostic>> {
     let mut new_lock = lock.clone();
     new_lock.images.retain(|name, _| images.0.contains_key(name));
-    let mut to_resolve = images.missing_images(lock);
-    to_resolve.extend(refresh);
+    let mut names_to_resolve = images.missing_images(lock);
+    names_to_resolve.extend(refresh);
     let mut findings = Vec::new();
-    if !to_resolve.is_empty() {
-        for (name, answer) in resolve(&to_resolve) {
-            match answer {
-                Ok(pin) => drop(new_lock.images.insert(name, pin)),
+    if !names_to_resolve.is_empty() {
+        for (name, result) in resolve(&names_to_resolve) {
+            match result {
+                Ok(pin) => {
+                    new_lock.images.insert(name, pin);
+                }
                 Err(finding) => findings.push(images.locate(&name, finding)),
             }
         }
@@ -127,12 +131,12 @@ pub struct Change {
 /// differ.
 pub fn changes(old: &Lock, new: &Lock) -> Vec<Change> {
     let names: BTreeSet<&String> = old.images.keys().chain(new.images.keys()).collect();
-    let changed = names.into_iter().filter_map(|name| {
+    let changes = names.into_iter().filter_map(|name| {
         let (from, to) = (old.images.get(name), new.images.get(name));
         let digest = |pin: Option<&Pin>| pin.map(|pin| pin.digest.clone());
         (from != to).then(|| Change { image: name.clone(), from: digest(from), to: digest(to) })
     });
-    changed.collect()
+    changes.collect()
 }
 
 #[cfg(test)]

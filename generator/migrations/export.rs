@@ -146,11 +146,10 @@ fn convert_migration(runner: Runner, migration: &Migration) -> Vec<(String, Stri
             vec![(format!("{name}.sql"), format!("-- migrate:up{option}\n{up}\n-- migrate:down{option}\n{down}"))]
         }
         Runner::Flyway => {
-            let mut files = vec![(format!("V{number:04}__{slug}.sql"), up)];
-            if !in_transaction {
-                files.push((format!("V{number:04}__{slug}.sql.conf"), "executeInTransaction=false\n".into()));
-            }
-            files
+            let path = format!("V{number:04}__{slug}.sql");
+            let settings = flyway_settings(&up, in_transaction);
+            let settings = (!settings.is_empty()).then(|| (format!("{path}.conf"), settings));
+            std::iter::once((path, up)).chain(settings).collect()
         }
         Runner::Refinery => vec![(format!("V{number}__{slug}.sql"), up)],
         // Atlas requires an empty line after directives for the whole file.
@@ -160,6 +159,14 @@ fn convert_migration(runner: Runner, migration: &Migration) -> Vec<(String, Stri
         }
         Runner::Hasura => up_and_down(format!("{number}_{slug}/up.sql"), format!("{number}_{slug}/down.sql"), ""),
     }
+}
+
+/// Returns the settings of a migration for Flyway, which by default replaces `${name}` in SQL, and runs each file in a
+/// transaction.
+fn flyway_settings(sql: &str, in_transaction: bool) -> String {
+    let transaction = if in_transaction { "" } else { "executeInTransaction=false\n" };
+    let placeholders = if sql.contains("${") { "placeholderReplacement=false\n" } else { "" };
+    format!("{transaction}{placeholders}")
 }
 
 /// Returns Atlas's integrity file. The first line has a digest of all other lines. Each other line has the name of a file
@@ -214,6 +221,11 @@ mod tests {
         }
         let flyway = convert(Runner::Flyway, &migrations()).unwrap();
         assert!(flyway.iter().all(|(path, _)| path != "V0001__init.sql.conf"));
+        let mut with_placeholder = migrations();
+        with_placeholder[0].up.push_str("SELECT '${x}';\n");
+        let flyway = convert(Runner::Flyway, &with_placeholder).unwrap();
+        let settings = flyway.iter().find(|(path, _)| path == "V0001__init.sql.conf").unwrap();
+        assert_eq!(settings.1, "placeholderReplacement=false\n");
     }
 
     #[test]

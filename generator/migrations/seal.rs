@@ -37,14 +37,15 @@ pub fn seal(selection: &Selection) -> Result<Vec<SealedDatabase>, Vec<Diagnostic
     Ok(databases)
 }
 
-/// Returns whether the sum file agrees with the history up to the hand-written migrations at the end of the history.
+/// Returns whether the sum file agrees with the history up to the hand-written migrations at the end of the history. A
+/// missing file agrees with every history, and a malformed one with none.
 fn extends_sum(history: &History, files: &HistoryFiles) -> bool {
-    let text = files.get(SUM_FILE).map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
-    let recorded_lines = SumLine::parse(&text).unwrap_or_default();
+    let Some(bytes) = files.get(SUM_FILE) else { return true };
+    let Some(recorded_lines) = SumLine::parse(&String::from_utf8_lossy(bytes)) else { return false };
     let current_lines = history.sum();
     let handwritten_at_end = history.migrations.iter().rev().take_while(|migration| migration.is_handwritten()).count();
-    // Number of migrations that the sum file has and that may not change.
-    let unchangeable_count = (history.migrations.len() - handwritten_at_end).min(recorded_lines.len());
+    // Number of migrations that the sum file must have and that may not change.
+    let unchangeable_count = history.migrations.len() - handwritten_at_end;
     recorded_lines.get(..unchangeable_count) == current_lines.get(..unchangeable_count)
         && recorded_lines.len() <= current_lines.len()
 }
@@ -76,5 +77,17 @@ mod tests {
         assert!(!extends_sum(&history(&["changed", "b"]), &files), "a planned one");
         assert!(!extends_sum(&history(&["a"]), &files), "one was removed");
         assert!(extends_sum(&history(&["a"]), &HistoryFiles::new()), "no sum file yet");
+        let files_of_first = history(&["a"]).files();
+        assert!(extends_sum(&history(&["a", "b"]), &files_of_first), "a hand-written one that is not listed");
+        let mut planned = history(&["a", "b"]);
+        planned.migrations[1].plan.by_hand = false;
+        assert!(!extends_sum(&planned, &files_of_first), "a planned one that is not listed");
+    }
+
+    #[test]
+    fn a_malformed_sum_file_permits_no_change() {
+        let mut files = history(&["a", "b"]).files();
+        files.get_mut(SUM_FILE).unwrap().extend(b"garbage\n");
+        assert!(!extends_sum(&history(&["a", "b"]), &files));
     }
 }

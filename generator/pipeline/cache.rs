@@ -8,35 +8,42 @@ use crate::artifact::{ArtifactPath, Digest};
 use crate::files::{FileKind, read_operator_file, stat_path};
 use crate::store::{Cache, Generation, Manifest, Outputs, StampWriter};
 
-/// Stores the changed outputs, the manifest and the derivations, and adds a generation with their digests and those of
-/// the inputs. A cache that cannot be written is not an error.
+/// Stores the changed outputs, the manifest and the derivations as objects, and adds a generation, which has their
+/// digests and the digests of the inputs. A cache that cannot be written is not an error.
 pub fn archive(cache: &Cache, project: &Path, report: &Report) {
     let (output, changes) = (&report.output, &report.changes);
     // Unchanged outputs are already in the cache.
-    let outputs = changes
+    let changed_outputs = changes
         .changes
         .iter()
         .filter_map(|change| Some((changes.manifest.files.get(change.path.as_str())?, change.new.as_deref()?)));
-    let manifest = (&changes.digest, changes.manifest_bytes.as_slice());
+    let manifest_record = (&changes.digest, changes.manifest_bytes.as_slice());
     let derivations = derivations(cache, report).to_bytes();
     let derivations_digest = Digest::of(&derivations);
-    let records = [manifest, (&derivations_digest, derivations.as_slice())];
-    if cache.objects().put(outputs.chain(records)).is_err() {
+    let records = [manifest_record, (&derivations_digest, derivations.as_slice())];
+    if cache.objects().put(changed_outputs.chain(records)).is_err() {
         return;
     }
-    let inputs = output.inputs().filter_map(|path| {
+    let input_digests = output.inputs().filter_map(|path| {
         let name = path.strip_prefix(project).unwrap_or(path).to_string_lossy().into_owned();
         Some((name, Digest::of(&read_operator_file(path, FileKind::Input).ok()?)))
     });
-    let parts = output.plans.iter().flat_map(|planned| planned.parts.clone()).collect();
-    let _ = cache.generations().add(&Generation::new(changes.digest, derivations_digest, inputs.collect(), parts));
+    let part_digests = output.plans.iter().flat_map(|planned| planned.parts.clone()).collect();
+    let _ = cache.generations().add(&Generation::new(
+        changes.digest,
+        derivations_digest,
+        input_digests.collect(),
+        part_digests,
+    ));
 }
 
 /// Returns a manifest whose digests are the derivations of the files: the digests of everything from which a file is
 /// generated. The derivations of environments that were not selected are copied from the previous generation.
 fn derivations(cache: &Cache, report: &Report) -> Manifest {
     let Report { output, changes, .. } = report;
-    let previous = output.selected.as_ref().and_then(|_| cache.generations().latest()).unwrap_or_default();
+    // A run of all environments needs no previous generation.
+    let is_selection = output.selected.is_some();
+    let previous = if is_selection { cache.generations().latest().unwrap_or_default() } else { Generation::default() };
     let derivation = |path: &ArtifactPath| match output.artifacts.get(path.as_str()) {
         Some(artifact) => Some(artifact.derivation),
         None => previous.derivations.get(path).copied(),
@@ -46,7 +53,7 @@ fn derivations(cache: &Cache, report: &Report) -> Manifest {
     Manifest { files, ..Manifest::default() }
 }
 
-/// Saves the stamp, with the text that a later run returns if no input and no output changed.
+/// Saves the stamp with `saved_report`, the text that a later run returns if no input and no output changed.
 pub fn save_stamp(writer: StampWriter, report: &Report, saved_report: &str) {
     let Report { output, changes, out, .. } = report;
     let mut folders = changes.folders.clone();
@@ -56,8 +63,8 @@ pub fn save_stamp(writer: StampWriter, report: &Report, saved_report: &str) {
         changed_folders.extend(parents.map(|folder| out.path().join(folder).into_os_string()));
     }
     for folder in &changed_folders {
-        // A folder that this run created contains only generated files. A folder whose last file was deleted no longer
-        // exists.
+        // A folder that this run created contains only generated files, which the flag `true` records. A folder whose
+        // last file was deleted no longer exists.
         if stat_path(Path::new(folder)).is_ok_and(|stat| stat.is_folder()) {
             folders.entry(folder.clone()).or_insert(true);
         } else {

@@ -9,7 +9,7 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment};
 use crate::files::{FileKind, Root};
 use crate::parallel;
 use crate::path;
-use crate::plan::{self, Plan, ProjectFiles};
+use crate::plan::{self, DeclaredProcesses, Plan, ProjectFiles};
 use crate::source::{Environment, Origins};
 use crate::words;
 
@@ -27,6 +27,7 @@ pub struct RenderedEnvironment {
     pub planned: PlannedEnvironment,
     /// Empty if there was an error.
     pub artifacts: Artifacts,
+    /// Errors and warnings about the environment.
     pub findings: Vec<Diagnostic>,
     /// Warnings about the change from the previous outputs.
     pub upgrade_warnings: Vec<Diagnostic>,
@@ -41,7 +42,8 @@ pub struct Renderer<'a> {
     pub out: &'a Root,
     /// Whether to refuse images without a digest.
     pub frozen: bool,
-    /// Whether reading the stack or the project failed. Backends must not render such a plan.
+    /// Whether reading the stack or the project failed. If so, environments are planned, to find more errors, but not
+    /// rendered.
     pub has_errors: bool,
 }
 
@@ -51,8 +53,10 @@ impl Renderer<'_> {
         parallel::each(environments, |environment| self.render(environment))
     }
 
+    /// Plans an environment and renders its files.
     fn render(&self, environment: Environment) -> RenderedEnvironment {
         let (plan, mut findings) = plan::resolve(&environment.name, &environment.stack, self.files);
+        let processes = DeclaredProcesses::of(&environment.stack);
         // From here on, only the plan is needed. The memory of the stack is freed early.
         drop(environment.stack);
         if self.frozen {
@@ -76,7 +80,8 @@ impl Renderer<'_> {
                     let is_reported = |finding: &Diagnostic| {
                         findings.iter().any(|reported| reported.is_error() && reported.path == finding.path)
                     };
-                    let new_findings: Vec<Diagnostic> = backend_findings
+                    let new_findings: Vec<Diagnostic> = processes
+                        .report_at_services(backend_findings)
                         .into_iter()
                         .filter(|finding| !is_consequence(finding) && !is_reported(finding))
                         .collect();
@@ -104,22 +109,20 @@ impl Renderer<'_> {
 
     /// Returns warnings about changes from the previous outputs that a running server or cluster would refuse.
     fn upgrade_warnings(&self, plan: &Plan, artifacts: &Artifacts) -> Vec<Diagnostic> {
-        // A file that was not rendered is unchanged, so it has no warnings.
+        // Returns the previous and the new content of a file if they differ. A file that was not rendered is unchanged,
+        // so it has no warnings.
         let changed_file = |file: &str| {
             let new = artifacts.get(file)?.bytes()?;
             let old = self.out.read(format!("{}/{file}", plan.environment), FileKind::Output).ok()??;
             (old != new).then_some((old, new))
         };
-        let compose = changed_file(compose::FILE).into_iter();
+        let compose_change = changed_file(compose::FILE).into_iter();
         let mut warnings: Vec<Diagnostic> =
-            compose.flat_map(|(old, new)| compose::upgrade_warnings(plan, &old, new)).collect();
-        let setup = changed_file(postgres::SETUP).into_iter();
-        warnings.extend(setup.flat_map(|(old, new)| postgres::upgrade_warnings(plan, &old, new)));
-        warnings.extend(
-            changed_file(kubernetes::VOLUMES)
-                .into_iter()
-                .flat_map(|(old, new)| kubernetes::upgrade_warnings(plan, &old, new)),
-        );
+            compose_change.flat_map(|(old, new)| compose::upgrade_warnings(plan, &old, new)).collect();
+        let setup_change = changed_file(postgres::SETUP).into_iter();
+        warnings.extend(setup_change.flat_map(|(old, new)| postgres::upgrade_warnings(plan, &old, new)));
+        let volumes_change = changed_file(kubernetes::VOLUMES).into_iter();
+        warnings.extend(volumes_change.flat_map(|(old, new)| kubernetes::upgrade_warnings(plan, &old, new)));
         warnings
     }
 }
@@ -139,7 +142,7 @@ const FOLLOW_UPS: [(Code, &str); 6] = [
 /// about a record that lacks it, or about something that the value would have declared.
 fn follows_refused(finding: &Diagnostic, refused: &FieldPath) -> bool {
     let lacks_field = match finding.code {
-        // `imag` is meant to be the image.
+        // A misspelled field, such as `imag`, is meant to be the image.
         Code::NoImage => words::nearest(refused.last_key(), ["image", "build"]).is_some(),
         Code::BadValue | Code::MissingField | Code::UnknownSecret => true,
         _ => false,
@@ -147,7 +150,8 @@ fn follows_refused(finding: &Diagnostic, refused: &FieldPath) -> bool {
     if finding.path.starts_with(refused) || lacks_field && finding.path == refused.parent() {
         return true;
     }
-    // A check of a definition that lacks a refused part. The path of a table has four steps.
+    // A check of a definition that lacks a refused part. The path of a table has four steps:
+    // `databases.shop.tables.orders`.
     let is_definition = matches!(finding.path.0.first(), Some(Segment::Key(section)) if section == "databases");
     if is_definition && finding.path.0.len() >= 4 && refused.starts_with(&finding.path) {
         return true;
@@ -155,23 +159,23 @@ fn follows_refused(finding: &Diagnostic, refused: &FieldPath) -> bool {
     if finding.code == Code::UnknownSecret && may_declare_secret(refused, &finding.message) {
         return true;
     }
-    // A rate limit or a destination of a receiver that was refused is missing.
-    let is_missing = match refused.0.as_slice() {
-        [Segment::Key(edge), Segment::Key(limits), Segment::Key(name), ..]
-            if edge == "edge" && limits == "rate_limits" =>
+    // A refused rate limit, or a refused destination of a receiver, counts as undeclared.
+    let is_undeclared = match refused.0.as_slice() {
+        [Segment::Key(section), Segment::Key(field), Segment::Key(name), ..]
+            if section == "edge" && field == "rate_limits" =>
         {
             finding.code == Code::UnknownDependency && finding.message.contains(&format!("rate limit `{name}`"))
         }
-        [monitoring, receivers, receiver, _, ..] => {
-            finding.code == Code::NoAlerts
-                && finding.path.0 == [monitoring.clone(), receivers.clone(), receiver.clone()]
+        // `monitoring.receivers.page.slack` is refused, and the finding is about `monitoring.receivers.page`.
+        [section, receivers, receiver, _, ..] => {
+            finding.code == Code::NoAlerts && finding.path.0 == [section.clone(), receivers.clone(), receiver.clone()]
         }
         _ => false,
     };
-    if is_missing {
+    if is_undeclared {
         return true;
     }
-    // For example `services`, `orders`, and `port` below it.
+    // `services.orders.port` has the section `services`, the name `orders`, and `port` below it.
     let [section, Segment::Key(name), below @ ..] = refused.0.as_slice() else { return false };
     let entry = FieldPath(vec![section.clone(), Segment::Key(name.clone())]);
     let mut paths = std::iter::once(&finding.path).chain(finding.related.iter().map(|related| &related.path));
@@ -213,7 +217,7 @@ fn unpinned_images(plan: &Plan) -> Vec<Diagnostic> {
             .hint("run `nself lock`, which looks up the digest and writes nself.lock");
         Some(fields.fold(finding, |finding, field| finding.related(field, "the same image")))
     });
-    let untagged = plan.services.values().flat_map(|service| {
+    let untagged_bases = plan.services.values().flat_map(|service| {
         let names = service.bases.iter().filter(|(_, image)| image.is_none());
         names.map(|(name, _)| {
             Diagnostic::error(Code::Unpinned, service.origin.key("build"))
@@ -221,5 +225,5 @@ fn unpinned_images(plan: &Plan) -> Vec<Diagnostic> {
                 .expected("`FROM name:tag`, with a tag other than latest")
         })
     });
-    findings.chain(untagged).collect()
+    findings.chain(untagged_bases).collect()
 }

@@ -78,6 +78,7 @@ impl Request {
     /// Returns the place of the run for commands in messages.
     pub fn commands(&self) -> Commands {
         let folder = self.out.clone().unwrap_or_else(|| self.stack_folder().join(OUTPUT));
+        // `./deploy` is printed as `deploy`.
         let folder = folder.strip_prefix(".").map(Path::to_owned).unwrap_or(folder);
         Commands { folder, out: self.out.clone(), environments: self.environments.clone() }
     }
@@ -97,6 +98,7 @@ impl Request {
         }
     }
 
+    /// Returns the path of the stack's folder as the request names it; `.` for the current folder.
     fn stack_folder(&self) -> &Path {
         self.stack.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
     }
@@ -123,7 +125,7 @@ pub struct Output {
     pub artifacts: Artifacts,
     /// Plans of the requested environments, in order of their names.
     pub plans: Vec<PlannedEnvironment>,
-    /// Warnings.
+    /// The warnings about the stack.
     pub findings: Findings,
     /// Warnings about the change from the previous outputs. A later run does not repeat them.
     upgrade_warnings: Findings,
@@ -131,6 +133,7 @@ pub struct Output {
     watches: Vec<Watch>,
     /// Names of the requested environments; `None` for all.
     selected: Option<BTreeSet<String>>,
+    /// The outputs of the previous run that may be reused.
     previous: PreviousOutputs,
     /// The lock of the runs that write. While this run holds it, no other run writes.
     writers_lock: Option<File>,
@@ -174,45 +177,44 @@ pub fn generate(request: &Request) -> Result<Output, Findings> {
     generate_from(request, None).map_err(|findings| request.commands().complete_hints(findings))
 }
 
-/// Does the same as [`generate`], but reuses files of the previous run if neither the files nor their inputs changed.
+/// Does the same as [`generate`], but reuses files of the previous run, which `stamp` records, if neither the files nor
+/// their inputs changed.
 fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Findings> {
     let (project, out) = (request.project(), request.output_folder());
     let cache = Cache::new(&project);
-    let loaded = source::load(&request.evaluation())?;
+    let loaded_stack = source::load(&request.evaluation())?;
     let mut watches: Vec<Watch> = std::env::current_exe().ok().map(Watch::Program).into_iter().collect();
     // The library is part of the program, and the first run writes its files to the cache, so only the program is
     // watched.
-    let inputs = loaded.inputs.iter().filter(|input| !input.path.starts_with(cache.library()));
-    watches.extend(
-        inputs.map(
-            |input| {
-                if input.exists { Watch::File(input.path.clone()) } else { Watch::Absent(input.path.clone()) }
-            },
-        ),
-    );
+    let inputs = loaded_stack.inputs.iter().filter(|input| !input.path.starts_with(cache.library()));
+    let watch_of_input = |path: &PathBuf, exists: bool| {
+        if exists { Watch::File(path.clone()) } else { Watch::Absent(path.clone()) }
+    };
+    watches.extend(inputs.map(|input| watch_of_input(&input.path, input.exists)));
     let mut reader = ProjectReader {
         project: &project,
         out: out.path(),
         lock: request.pins.as_ref(),
         frozen: request.frozen,
         watches,
-        findings: loaded.findings,
+        findings: loaded_stack.findings,
     };
-    let files = reader.read(&loaded.environments)?;
+    let files = reader.read(&loaded_stack.environments)?;
     let (watches, mut findings) = (reader.watches, reader.findings);
-    findings.extend(unknown_environments(&request.environments, &loaded.environments));
+    findings.extend(unknown_environments(&request.environments, &loaded_stack.environments));
     let selected: Option<BTreeSet<String>> =
         (!request.environments.is_empty()).then(|| request.environments.iter().cloned().collect());
     let has_errors = findings.iter().any(Diagnostic::is_error);
     // The lock is taken now, so that no other run changes files between the check for reuse and the comparison.
     let writers_lock = stamp.as_ref().and_then(|_| cache.lock());
+    // Without the lock, no file is reused.
     let stamp = if writers_lock.is_some() { stamp } else { None };
     let previous = stamp.map(|stamp| PreviousOutputs::from_stamp(&out, stamp)).unwrap_or_default();
     let is_selected = |environment: &Environment| {
         selected.as_ref().is_none_or(|selected| selected.contains(environment.name.as_str()))
     };
-    let environments: Vec<Environment> = loaded.environments.into_iter().filter(is_selected).collect();
-    findings.extend(environment_conflicts(&environments));
+    let environments: Vec<Environment> = loaded_stack.environments.into_iter().filter(is_selected).collect();
+    findings.extend(findings_across_environments(&environments));
     let renderer =
         Renderer { files: &files, previous: &previous.outputs, out: &out, frozen: request.frozen, has_errors };
     let mut artifacts = Artifacts::default();
@@ -239,20 +241,24 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
 fn without_unwritten_migrations(findings: Findings) -> Findings {
     let is_other_error = |finding: &&Diagnostic| finding.is_error() && finding.code != Code::MigrationMissing;
     let errors: Vec<FieldPath> = findings.iter().filter(is_other_error).map(|finding| finding.path.clone()).collect();
-    let is_wrong = |definition: &FieldPath| errors.iter().any(|path| path.starts_with(definition));
-    findings.into_iter().filter(|finding| finding.code != Code::MigrationMissing || !is_wrong(&finding.path)).collect()
+    let has_other_error = |definition: &FieldPath| errors.iter().any(|path| path.starts_with(definition));
+    findings
+        .into_iter()
+        .filter(|finding| finding.code != Code::MigrationMissing || !has_other_error(&finding.path))
+        .collect()
 }
 
-/// Returns findings about environments that share a domain or a port, at the field of one of them.
-fn environment_conflicts(environments: &[Environment]) -> Findings {
+/// Returns the findings that only a comparison of environments shows, at the field of one of them: a shared domain or
+/// port, and backups that no environment takes.
+fn findings_across_environments(environments: &[Environment]) -> Findings {
     let names_and_stacks = || environments.iter().map(|environment| (&environment.name, &environment.stack));
     let mut findings = domains::check_environments(names_and_stacks());
     findings.extend(machines::check_environments(names_and_stacks()));
     findings.extend(unused_backups::check_environments(names_and_stacks()));
     for finding in &mut findings {
-        let is_concerned =
+        let has_finding =
             |environment: &&Environment| finding.environments.iter().any(|name| *name == environment.name.as_str());
-        if let Some(environment) = environments.iter().find(is_concerned) {
+        if let Some(environment) = environments.iter().find(has_finding) {
             environment.origins.locate(finding);
         }
     }
@@ -263,7 +269,7 @@ fn environment_conflicts(environments: &[Environment]) -> Findings {
 fn unknown_environments(requested: &[String], environments: &[Environment]) -> Findings {
     let names: Vec<&str> = environments.iter().map(|environment| environment.name.as_str()).collect();
     let unknown = requested.iter().filter(|name| !names.contains(&name.as_str()));
-    let finding = |name: &String| {
+    let finding_about = |name: &String| {
         Diagnostic::error(Code::UnknownEnvironment, path!("environments"))
             .message(format!("the stack declares no environment `{name}`"))
             .expected(crate::words::one_of(&names))
@@ -273,5 +279,5 @@ fn unknown_environments(requested: &[String], environments: &[Environment]) -> F
                 "name one of these, or declare it in `environments`",
             ))
     };
-    unknown.map(finding).collect()
+    unknown.map(finding_about).collect()
 }

@@ -9,7 +9,7 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment, Span};
 use crate::files::FileKind;
 use crate::source::{Origins, is_distinctive};
 
-/// The result of comparing a file in the output folder with the generated file.
+/// The state of a file in the output folder, compared with the generated file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileOnDisk {
     Same,
@@ -34,8 +34,9 @@ pub struct Provenance {
     pub path: String,
     /// The line: its number from 1 and its text.
     pub line: Option<(usize, String)>,
+    /// The field from which the file or the line comes.
     pub field: FieldPath,
-    /// The place of the field or of its nearest ancestor; `None` for the library.
+    /// The place of the field or of its nearest ancestor in the user's files; `None` for a value of the library.
     pub span: Option<Span>,
     pub backend: Backend,
     pub derivation: Digest,
@@ -78,14 +79,15 @@ pub fn provenance(output: &Output, request: &Request, file: &str, line: Option<u
     Ok(Provenance { path, line, field, span, backend, derivation, on_disk })
 }
 
+/// Returns the finding for a path that the stack does not generate.
 fn not_generated(path: &str) -> Diagnostic {
     Diagnostic::error(Code::Foreign, FieldPath::root())
         .message(format!("the stack does not generate `{path}`"))
         .hint("correct the path; `nself graph --of derivations` lists the generated files")
 }
 
-/// Returns the path of a file relative to the output folder. `file` is relative to the output folder or to the current
-/// folder.
+/// Returns the path of a file relative to the output folder: `prod/compose.yaml` for `deploy/prod/compose.yaml`. `file`
+/// is relative to the output folder or to the current folder.
 fn path_below(file: &str, out: &Path) -> String {
     let absolute = std::path::absolute(file).unwrap_or_else(|_| file.into());
     let out = std::path::absolute(out).unwrap_or_else(|_| out.to_owned());
@@ -124,9 +126,11 @@ fn best_candidate(origins: &Origins, candidates: &[FieldPath], line: &str) -> Fi
     if origins.has_scalar(&candidate) {
         return candidate;
     }
-    let is_below = |path: &FieldPath| !candidate.0.is_empty() && path.0.starts_with(&candidate.0);
-    let values =
-        origins.values_in_line(line).into_iter().filter(|(path, value)| is_below(path) || is_distinctive(path, value));
+    let is_below_candidate = |path: &FieldPath| !candidate.0.is_empty() && path.0.starts_with(&candidate.0);
+    let values = origins
+        .values_in_line(line)
+        .into_iter()
+        .filter(|(path, value)| is_below_candidate(path) || is_distinctive(path, value));
     let (mut service_values, stack_values): (Vec<_>, Vec<_>) =
         values.partition(|(path, _)| path.0.first() == Some(&Segment::Key("services".into())));
     service_values.retain(|(path, value)| {
@@ -137,9 +141,9 @@ fn best_candidate(origins: &Origins, candidates: &[FieldPath], line: &str) -> Fi
     });
     // The likeliest field has a distinct value rather than a plain word, is below the candidate, and is not nested:
     // `port` is likelier than `env.PORT`.
-    service_values.sort_by_key(|(path, value)| (!is_distinctive(path, value), !is_below(path), path.0.len()));
+    service_values.sort_by_key(|(path, value)| (!is_distinctive(path, value), !is_below_candidate(path), path.0.len()));
     // A number such as a port may belong to a service of the library.
     let stack_values = stack_values.into_iter().filter(|(_, value)| !value.chars().all(|c| c.is_ascii_digit()));
-    let exact_field = service_values.into_iter().chain(stack_values).next();
-    exact_field.map_or(candidate, |(path, _)| path)
+    let likeliest = service_values.into_iter().chain(stack_values).next();
+    likeliest.map_or(candidate, |(path, _)| path)
 }

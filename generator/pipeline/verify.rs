@@ -44,21 +44,21 @@ pub fn verify(request: &Request, options: VerifyOptions) -> Result<Verification,
     let lock = if options.repair { cache.lock() } else { None };
     let manifest = Manifest::read(&out).and_then(Manifest::without_conflicts).map_err(|finding| vec![finding])?;
     if manifest.files.is_empty() {
-        return Err(vec![no_files(request)]);
+        return Err(vec![empty_manifest(request)]);
     }
-    let regenerated = if options.rebuild { Some(regenerate(request, &out, &manifest)?) } else { None };
+    let new_artifacts = if options.rebuild { Some(regenerate(request, &out, &manifest)?) } else { None };
     let objects = cache.objects();
-    let source = CopySource { regenerated: regenerated.as_ref(), objects: &objects };
+    let copies = CopySource { new_artifacts: new_artifacts.as_ref(), objects: &objects };
     let (mut findings, mut repaired) = (Vec::new(), Vec::new());
     for (path, digest) in &manifest.files {
-        match verify_file(&out, (path, digest), options.repair.then_some(&source)) {
+        match verify_file(&out, (path, digest), options.repair.then_some(&copies)) {
             FileState::Intact => {}
             FileState::Repaired => repaired.push(path.clone()),
             FileState::Different(finding) => findings.push(*finding),
         }
     }
-    findings.extend(regenerated.iter().flat_map(|regenerated| compare(regenerated, &manifest)));
-    let (intact_count, damaged) = objects.check_all();
+    findings.extend(new_artifacts.iter().flat_map(|new_artifacts| compare_with_manifest(new_artifacts, &manifest)));
+    let (intact_objects, damaged) = objects.check_all();
     if options.repair {
         objects.quarantine(&damaged);
     } else {
@@ -70,10 +70,11 @@ pub fn verify(request: &Request, options: VerifyOptions) -> Result<Verification,
     }
     drop(lock);
     let differs = findings.iter().any(Diagnostic::is_error) || (!options.repair && !damaged.is_empty());
-    Ok(Verification { files: manifest.files.len(), objects: intact_count, damaged, repaired, findings, differs })
+    Ok(Verification { files: manifest.files.len(), objects: intact_objects, damaged, repaired, findings, differs })
 }
 
-fn no_files(request: &Request) -> Diagnostic {
+/// Returns the finding for a manifest that records no file, such as that of a wrong output folder.
+fn empty_manifest(request: &Request) -> Diagnostic {
     Diagnostic::error(Code::Manifest, FieldPath::root())
         .message(format!("{}: the manifest records no files", request.output_path().display()))
         .hint("run `nself gen` first, or name the output folder with --out")
@@ -83,25 +84,27 @@ fn no_files(request: &Request) -> Diagnostic {
 enum FileState {
     /// The file has the recorded digest.
     Intact,
+    /// The file differed and was restored.
     Repaired,
+    /// The file differs; the finding says how.
     Different(Box<Diagnostic>),
 }
 
-/// Compares a file with its digest. With `repair`, a file that differs is restored from a copy.
-fn verify_file(out: &Root, (path, digest): (&ArtifactPath, &Digest), repair: Option<&CopySource>) -> FileState {
+/// Compares a file with its digest. With `copies`, a file that differs is restored from a copy.
+fn verify_file(out: &Root, (path, digest): (&ArtifactPath, &Digest), copies: Option<&CopySource>) -> FileState {
     let difference = match store::read(out, path.as_str()) {
-        Ok(Some(bytes)) if Digest::of(&bytes) == *digest => return verify_mode(out, path, repair.is_some()),
+        Ok(Some(bytes)) if Digest::of(&bytes) == *digest => return verify_mode(out, path, copies.is_some()),
         Ok(Some(_)) => format!("{path} differs from the manifest"),
         Ok(None) => format!("{path} is missing"),
         // A link or an unreadable file; nothing is written there.
         Err(finding) => return FileState::Different(Box::new(finding)),
     };
-    let copy = repair.and_then(|source| source.copy(path, digest));
+    let copy = copies.and_then(|copies| copies.copy_of(path, digest));
     match copy.map(|bytes| store::write(out, path.as_str(), &bytes)) {
         Some(Ok(())) => FileState::Repaired,
         Some(Err(finding)) => FileState::Different(Box::new(finding)),
         None => {
-            let hint = match repair {
+            let hint = match copies {
                 Some(_) => {
                     "no copy exists to restore the file: look at the difference with `nself check`, then write the file again with `nself gen --force`"
                 }
@@ -114,7 +117,7 @@ fn verify_file(out: &Root, (path, digest): (&ArtifactPath, &Digest), repair: Opt
 }
 
 /// Compares the mode of a file with the mode that its path implies. Only the executable bit of files with a declared
-/// mode counts, so neither git nor the umask of a copy causes a difference.
+/// mode counts, so neither git nor the umask of a copy causes a difference. With `repair`, a different mode is corrected.
 fn verify_mode(out: &Root, path: &ArtifactPath, repair: bool) -> FileState {
     let folder = out.open().ok().flatten();
     let Some(folder) = folder.filter(|folder| !store::has_mode(Some(folder), path.as_str())) else {
@@ -138,14 +141,14 @@ fn verify_mode(out: &Root, path: &ArtifactPath, repair: bool) -> FileState {
 /// The sources of copies of recorded files.
 struct CopySource<'a> {
     /// The files that were generated again.
-    regenerated: Option<&'a Artifacts>,
+    new_artifacts: Option<&'a Artifacts>,
     objects: &'a Objects,
 }
 
 impl CopySource<'_> {
-    /// Returns the content of a file with this digest.
-    fn copy(&self, path: &ArtifactPath, digest: &Digest) -> Option<Vec<u8>> {
-        let artifact = self.regenerated.and_then(|regenerated| regenerated.get(path.as_str()));
+    /// Returns the content of a file with this digest; `None` if no source has it.
+    fn copy_of(&self, path: &ArtifactPath, digest: &Digest) -> Option<Vec<u8>> {
+        let artifact = self.new_artifacts.and_then(|new_artifacts| new_artifacts.get(path.as_str()));
         let bytes = artifact.and_then(|artifact| artifact.bytes()).map(<[u8]>::to_vec);
         bytes.filter(|bytes| Digest::of(bytes) == *digest).or_else(|| self.objects.get(digest))
     }
@@ -159,9 +162,9 @@ fn regenerate(request: &Request, out: &Root, manifest: &Manifest) -> Result<Arti
     let environments: Vec<String> = environments.into_iter().map(str::to_owned).collect();
     let for_this_folder = Request { environments, out: Some(out.path().to_owned()), ..request.clone() };
     let artifacts = generate(&for_this_folder)?.artifacts;
-    if request.out.is_some() && !compare(&artifacts, manifest).is_empty() {
+    if request.out.is_some() && !compare_with_manifest(&artifacts, manifest).is_empty() {
         let for_default_folder = generate(&Request { out: None, ..for_this_folder })?.artifacts;
-        if compare(&for_default_folder, manifest).is_empty() {
+        if compare_with_manifest(&for_default_folder, manifest).is_empty() {
             return Ok(for_default_folder);
         }
     }
@@ -169,20 +172,20 @@ fn regenerate(request: &Request, out: &Root, manifest: &Manifest) -> Result<Arti
 }
 
 /// Returns a finding for each difference between the files that were generated again and the manifest.
-fn compare(regenerated: &Artifacts, manifest: &Manifest) -> Findings {
+fn compare_with_manifest(new_artifacts: &Artifacts, manifest: &Manifest) -> Findings {
     let difference = |message: String| {
         Diagnostic::error(Code::NotReproduced, FieldPath::root())
             .message(message)
             .hint("the stack, the lock or nself itself has changed since the last generation: look at the difference with `nself check`, then run `nself gen`")
     };
-    let new_or_changed = regenerated.iter().filter_map(|(path, artifact)| match manifest.files.get(path) {
+    let new_or_changed = new_artifacts.iter().filter_map(|(path, artifact)| match manifest.files.get(path) {
         None => Some(difference(format!("{path} is generated now but missing from the manifest"))),
         Some(digest) if *digest != artifact.digest() => {
             Some(difference(format!("{path} is generated with different content")))
         }
         Some(_) => None,
     });
-    let missing = manifest.files.keys().filter(|path| regenerated.get(path.as_str()).is_none());
+    let missing = manifest.files.keys().filter(|path| new_artifacts.get(path.as_str()).is_none());
     let missing = missing.map(|path| difference(format!("{path} is in the manifest but no longer generated")));
     new_or_changed.chain(missing).collect()
 }

@@ -151,6 +151,15 @@ impl Addresses {
         routes.next().map(|address| address.hosts[0].as_str().trim_start_matches("*."))
     }
 
+    /// Returns whether a route of a service serves this public host name; `*.example.com` serves all names below it.
+    pub fn serves_host(&self, service: &ServiceName, host: &str) -> bool {
+        let serves = |served: &String| match served.strip_prefix('*') {
+            Some(domain) => host.strip_suffix(domain).is_some_and(|label| !label.is_empty()),
+            None => served == host,
+        };
+        self.routes.iter().filter(|address| &address.owner == service).any(|address| address.hosts.iter().any(serves))
+    }
+
     /// Returns the URL with which other services reach a service, such as `http://auth:4000/path`. `path` is the field that
     /// refers to the service.
     ///
@@ -231,6 +240,23 @@ fn ambiguous_host(owner: &ServiceName, path: FieldPath, route: &Route) -> Diagno
 /// NS306 at `path`.
 pub fn port(service: &stack::Service, name: &Option<PortName>, path: &FieldPath) -> Result<u16, Diagnostic> {
     port_of(service, name, path, "the service")
+}
+
+/// Returns the port like [`port`], for a field whose clients connect with TCP.
+///
+/// # Errors
+/// NS306 at `path`, also for a port that uses only UDP.
+pub fn tcp_port(service: &stack::Service, name: &Option<PortName>, path: &FieldPath) -> Result<u16, Diagnostic> {
+    let number = port(service, name, path)?;
+    if service.protocols_of_port(number).contains(&Protocol::Tcp) {
+        return Ok(number);
+    }
+    Err(Diagnostic::error(Code::UnknownPort, path.clone())
+        .message(format!("port {number} is published for UDP, but this field needs a TCP port"))
+        .expected("a TCP port of the service")
+        .hint(format!(
+            "choose a TCP port; if the program accepts TCP at {number}, too, declare it and name it in this field: `ports.tcp = {number}`"
+        )))
 }
 
 /// Returns the port like [`port`]. `subject` names the service in the finding.

@@ -9,6 +9,7 @@ pub mod alert_rules;
 pub(crate) mod aspect;
 mod assemble;
 pub(crate) mod backup_services;
+mod declared_processes;
 pub mod dockerfile;
 mod fixed_network;
 mod for_cluster;
@@ -30,7 +31,8 @@ pub(crate) mod wiring;
 pub use aspect::databases::migrations_role;
 pub use aspect::definitions::definitions;
 pub use aspect::{access, encryption};
-pub use for_cluster::cluster;
+pub use declared_processes::DeclaredProcesses;
+pub use for_cluster::{cluster, group_budget_name, separate_claims};
 pub use inputs::{ProjectFiles, SourceFile};
 pub use model::{
     BalancedServer, Check, Cluster, ConfigMount, Connection, Dashboard, Database, DatabaseSetup, File, FileContent,

@@ -11,12 +11,13 @@ use super::aspect::{
     monitoring, plugins, secrets, server_settings, setup, variables, volumes,
 };
 use super::assemble::assemble;
+use super::declared_processes::DeclaredProcesses;
 use super::inputs::{Inputs, ProjectFiles};
 use super::model::{
     Backups, Cluster, Database, DatabaseSetup, HasuraMetadata, IngressPlan, LoginRole, Migrations, Plan, Pooler,
     Replication, ServerAccess, namespace,
 };
-use super::roster::{Roster, report_at_services, roster, tls_mode};
+use super::roster::{Roster, roster, tls_mode};
 use super::secret_list::Recipes;
 use super::wiring::{AspectResults, SecretUsers};
 use super::{backup_services, rules, start_order};
@@ -43,12 +44,12 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     outcome.collect(plugins::plan(stack, &roster, &planned_migrations.migrations));
     let libraries = outcome.collect(extensions::plan(stack, &roster, &definitions));
     outcome.collect(server_settings::plan(stack, &roster, &libraries));
-    outcome.collect(cache_memory::plan(&roster));
     let declared_secrets = outcome.collect(secrets::plan(stack, &roster, &server));
     let proxy = outcome.collect(ingress::plan(inputs, &roster, &addresses, &declared_secrets));
     let mail = outcome.collect(mail::plan(inputs, &roster, &declared_secrets));
     outcome.collect(variables::plan(inputs, &roster, &addresses, &mail, &declared_secrets));
     let files = outcome.collect(files::plan(inputs, &roster, &addresses, &mail));
+    outcome.collect(cache_memory::plan(&roster, &outcome.wirings, &files));
     outcome.collect(secrets::files(&roster, &declared_secrets));
     let backups = outcome.collect(backups::plan(inputs, &roster, &declared_secrets));
     if backups.is_some() {
@@ -61,7 +62,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let migrations = database_endpoints::select_waiter_urls(planned_migrations.migrations, &users);
     let mut server = database_server(inputs, &roster, (server, migrations, backups), &users, &mut outcome);
     outcome.collect(backups::start_guard(&roster));
-    let connections = connections::plan(&roster, &outcome.wirings, &proxy.ingress, &mail);
+    let connections = connections::plan(inputs.profile, &roster, &outcome.wirings, &proxy.ingress, &mail);
     let volumes = outcome.collect(volumes::plan(stack, &roster));
     roster.extend(volumes.job);
     outcome.collect(connections::networks(&roster, &connections, &server.jobs));
@@ -85,10 +86,16 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         ..Plan::new(inputs, addresses.domain(), proxy.ingress, server, graphql)
     };
     outcome.findings.extend(rules::check_plan(inputs, &roster, &addresses, &plan));
+    (plan, join_findings(stack, outcome.findings))
+}
+
+/// Returns the findings to report: each about an inherited setting, an excluded service or a common cause once.
+fn join_findings(stack: &Stack, findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     // Most other findings of a stack with a wrong name follow from the name, so they are not reported.
     let wrong_names = rules::fixed_names::check(stack);
-    let findings = if wrong_names.is_empty() { outcome.findings } else { wrong_names };
-    (plan, join_causes(join_excluded_services(report_at_services(findings, &roster))))
+    let findings = if wrong_names.is_empty() { findings } else { wrong_names };
+    let findings = DeclaredProcesses::of(stack).report_at_services(findings);
+    join_causes(join_excluded_services(findings))
 }
 
 /// Merges the findings about each service that the environment excludes into one, with all fields that refer to the

@@ -3,12 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
-
 use super::server_image::ServerImage;
 use super::service_names::{ACME, DATABASE, REPLICA, service_name};
 use super::wiring::Planned;
-use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::stack::{self, EnvValue, Process, Profile, Stack, TlsMode};
 use crate::values::{Checked, ContainerPath, ServiceName, SqlIdent, Text, VariableName};
@@ -198,52 +196,6 @@ fn add_processes(roster: &mut Roster, profile: Profile) -> Vec<Diagnostic> {
     }
     findings.extend(processes.into_iter().filter_map(|(name, process)| insert(roster, &name, process)));
     findings
-}
-
-/// Moves a finding about a setting that a process inherits to the service of the process, so that it appears once.
-pub fn report_at_services(findings: Vec<Diagnostic>, roster: &Roster) -> Vec<Diagnostic> {
-    // The path of each process, the path of its service, and the declaration of the process.
-    let processes: Vec<(&FieldPath, &FieldPath, &Process)> = roster
-        .values()
-        .filter_map(|member| {
-            let service = roster.get(member.process_of()?)?;
-            let Some(Segment::Key(process)) = member.path.0.last() else { return None };
-            let declared = service.service.processes.iter().find(|(name, _)| name.as_str() == process)?.1;
-            Some((&member.path, &service.path, declared))
-        })
-        .collect();
-    let mut findings_at_services: Vec<Diagnostic> = Vec::new();
-    for mut finding in findings {
-        let process = processes.iter().find(|(path, _, _)| finding.path.starts_with(path));
-        if let Some((path, service_path, declared)) = process {
-            let field = &finding.path.0[path.0.len()..];
-            if !field.is_empty() && !replaces(declared, field) {
-                finding.path = FieldPath(service_path.0.iter().chain(field).cloned().collect());
-                let is_same = |earlier: &Diagnostic| {
-                    (earlier.code, &earlier.path) == (finding.code, &finding.path) && earlier.message == finding.message
-                };
-                if findings_at_services.iter().any(is_same) {
-                    continue;
-                }
-            }
-        }
-        findings_at_services.push(finding);
-    }
-    findings_at_services
-}
-
-/// Returns whether a process replaces a field of its service. In `env`, it replaces single variables.
-fn replaces(process: &Process, field: &[Segment]) -> bool {
-    match field {
-        [Segment::Key(env), Segment::Key(variable), ..] if env == "env" => {
-            process.env.keys().any(|name| name.as_str() == variable)
-        }
-        [Segment::Key(field), ..] => {
-            let fields = serde_json::to_value(process).unwrap_or_default();
-            fields.get(field).is_some_and(|value| !matches!(value, Value::Null) && *value != json!({}))
-        }
-        _ => true,
-    }
 }
 
 /// The folder of the volume in images of PostgreSQL up to version 17.

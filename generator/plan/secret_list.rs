@@ -37,11 +37,11 @@ pub struct SecretEntry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Recipe {
-    /// Characters of `[A-Za-z0-9]`.
+    /// `length` random characters of `[A-Za-z0-9]`.
     Random { length: u16 },
     /// The concatenation of text and other secrets.
     Template { parts: Vec<TemplatePart> },
-    /// Given by the operator.
+    /// A value that the operator supplies. `what` describes it.
     External { what: Text },
     /// PEM chain for these hosts, issued by the project's local authority.
     LocalCertificate {
@@ -64,15 +64,15 @@ pub type Recipes = BTreeMap<SecretName, Recipe>;
 pub const ADMIN_PASSWORD: &str = "postgres_password";
 /// The secret with the password for the mail catcher, which accepts any password.
 pub const CATCHER_PASSWORD: &str = "mail_password";
-/// The key of the value in a cluster's Secret.
+/// The key under which a Kubernetes Secret holds the value of a secret.
 pub const SECRET_KEY: &str = "value";
 
-/// Returns a secret's name in a cluster.
+/// Returns the name of the Kubernetes Secret for a secret: `jwt-key` for `jwt_key`.
 pub fn secret_name(name: &SecretName) -> String {
     name.as_str().replace('_', "-")
 }
 
-/// Returns the variable with the value of a secret: the secret's name in upper case.
+/// Returns the variable of `.env` with the value of a secret: `JWT_KEY` for `jwt_key`.
 pub fn variable(name: &SecretName) -> String {
     name.as_str().to_ascii_uppercase()
 }

@@ -16,12 +16,13 @@ impl ServerImage {
     /// `pg`. Returns `None` for an image without a tag.
     pub fn of(image: &str) -> Option<Self> {
         let tag = ImageName::parse(image).tag?;
-        let number = |text: &str| {
+        // `16.4-alpine` starts with the number 16.
+        let leading_number = |text: &str| {
             let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
             text[..end].parse().ok()
         };
-        let after_pg = tag.split(['-', '.', '_']).find_map(|part| number(part.strip_prefix("pg")?));
-        Some(ServerImage { major: after_pg.or_else(|| number(&tag)), musl: tag.contains("alpine") })
+        let after_pg = tag.split(['-', '.', '_']).find_map(|part| leading_number(part.strip_prefix("pg")?));
+        Some(ServerImage { major: after_pg.or_else(|| leading_number(&tag)), musl: tag.contains("alpine") })
     }
 }
 

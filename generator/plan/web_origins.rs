@@ -11,8 +11,8 @@ impl Addresses {
     /// domain itself for a stack without frontends.
     pub fn client_url(&self) -> String {
         let domain = self.domain().as_str();
-        let at_domain = self.frontends().iter().find(|(hosts, _)| hosts.iter().any(|host| host == domain));
-        match at_domain.or_else(|| self.frontends().first()) {
+        let frontend_at_domain = self.frontends().iter().find(|(hosts, _)| hosts.iter().any(|host| host == domain));
+        match frontend_at_domain.or_else(|| self.frontends().first()) {
             Some((hosts, path)) => format!("{}{path}", self.origin(hosts[0].trim_start_matches("*."))),
             None => self.origin(domain),
         }
@@ -31,16 +31,17 @@ impl Addresses {
     /// Returns the origins of the stack's own pages: each domain, its direct subdomains, and all other hosts of routes.
     pub fn origins(&self) -> Vec<String> {
         let domains = self.domains().flat_map(|domain| [self.origin(domain), self.origin(&format!("*.{domain}"))]);
-        let routes = self.routes().iter().flat_map(|address| &address.hosts);
-        let others: BTreeSet<&String> = routes
+        let route_hosts = self.routes().iter().flat_map(|address| &address.hosts);
+        let other_hosts: BTreeSet<&String> = route_hosts
             .chain(self.frontends().iter().flat_map(|(hosts, _)| hosts))
             .filter(|host| !self.domains().any(|domain| is_direct_subdomain(host, domain)))
             .collect();
-        domains.chain(others.into_iter().map(|host| self.origin(host))).collect()
+        domains.chain(other_hosts.into_iter().map(|host| self.origin(host))).collect()
     }
 }
 
-/// Returns whether a host is the domain or one label below it, which is what `*.` in an origin matches.
+/// Returns whether a host is the domain or one label below it: `api.example.com` is, `a.api.example.com` is not. The
+/// origins `example.com` and `*.example.com` already match such hosts.
 fn is_direct_subdomain(host: &str, domain: &str) -> bool {
     labels_below(host, domain).is_some_and(|labels| !labels.contains('.'))
 }

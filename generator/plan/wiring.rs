@@ -28,41 +28,31 @@ pub enum Addition {
     SecretFile(SecretName),
     /// Records that the service reads only parts of the connection URL in this secret, such as the host.
     DatabaseParts(SecretName),
+    /// Mounts a volume.
     Volume(VolumeMount),
     /// Mounts generated files.
     Config(ConfigMount),
     /// Waits for a service. If the stack already declares the dependency, its condition is kept.
     Dependency(ServiceName, Condition),
     /// Opens connections to a port of another service.
-    Connection {
-        to: ServiceName,
-        port: u16,
-    },
+    Connection { to: ServiceName, port: u16 },
     /// Opens connections to a server outside of the stack.
     Outside(OutsideServer),
     /// Lets Prometheus read metrics at a port.
     MetricsPort(u16),
+    /// Joins networks.
     Networks(BTreeSet<Network>),
     /// Appends to the command. A service that declares no command first gets `program` as its command.
-    Arguments {
-        program: Option<Text>,
-        arguments: Vec<Text>,
-    },
+    Arguments { program: Option<Text>, arguments: Vec<Text> },
     /// Puts a command before the entrypoint; `program` is the entrypoint of the image.
-    EntrypointPrefix {
-        prefix: Vec<Text>,
-        program: Text,
-    },
+    EntrypointPrefix { prefix: Vec<Text>, program: Text },
     /// Selects the variant of the image whose tag ends with this suffix.
     ImageSuffix(&'static str),
     /// Removes the publication of a port of the container.
     Unpublish(u16),
-    /// Adds a UDP port with the number of the TCP port `of`, published at the same addresses.
-    UdpPort {
-        name: PortName,
-        of: u16,
-    },
-    /// Adds the name of the host machine, so that the service can connect to it.
+    /// Adds a UDP port with the number of a TCP port, published at the same addresses.
+    UdpPort { name: PortName, tcp_port: u16 },
+    /// Makes the host machine known by its name, so that the service can connect to it.
     ReachesHost,
     /// Makes the service a job: it runs once and ends.
     Job,
@@ -83,7 +73,7 @@ pub struct Planned<T> {
 }
 
 impl<T> Planned<T> {
-    /// Returns a part of the plan that changes no service.
+    /// Returns the result of an aspect that adds nothing to services.
     pub fn without_wirings(value: T, findings: Vec<Diagnostic>) -> Self {
         Planned { value, wirings: Vec::new(), findings }
     }
@@ -97,7 +87,7 @@ pub struct AspectResults {
 }
 
 impl AspectResults {
-    /// Collects an aspect's wirings and findings, and returns its part.
+    /// Collects an aspect's wirings and findings, and returns its part of the plan.
     pub fn collect<T>(&mut self, planned: Planned<T>) -> T {
         self.findings.extend(planned.findings);
         self.wirings.extend(planned.wirings);
@@ -146,7 +136,7 @@ impl Wirings {
         })
     }
 
-    /// Returns the connections of a service that aspects added.
+    /// Returns the connections of a service that aspects added: the service at the other end, and its port.
     pub fn connections(&self, service: &ServiceName) -> impl Iterator<Item = (&ServiceName, u16)> {
         self.of_service(service).filter_map(|(addition, _)| match addition {
             Addition::Connection { to, port } => Some((to, *port)),
@@ -154,7 +144,7 @@ impl Wirings {
         })
     }
 
-    /// Returns the services that use each secret, as a file or as a variable.
+    /// Returns the services that use each secret: as a file, as a variable, or as a URL whose parts they read.
     pub fn secret_users(&self) -> SecretUsers {
         let mut users = SecretUsers::default();
         for (service, additions) in &self.0 {

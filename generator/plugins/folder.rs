@@ -15,23 +15,23 @@ use crate::values::plugin_names;
 pub type PluginFiles = BTreeMap<String, Vec<u8>>;
 
 /// Folders that tools create; their content is not part of a plugin.
-const OMITTED: [&str; 4] = ["node_modules", "dist", "__pycache__", ".git"];
+const OMITTED_FOLDERS: [&str; 4] = ["node_modules", "dist", "__pycache__", ".git"];
 
 /// Reads the files of a plugin; `None` if there is no folder.
 ///
 /// # Errors
 /// NS757 for an entry that is neither a regular file nor a folder, for a name that is not allowed on all systems, and
 /// for a folder without `plugin.ncl`; NS804 if a file cannot be read, NS813 if it is too large.
-pub fn read(folder: &Root) -> Result<Option<PluginFiles>, Vec<Diagnostic>> {
-    let Some(opened) = folder.open().map_err(file_error)? else { return Ok(None) };
+pub fn read(root: &Root) -> Result<Option<PluginFiles>, Vec<Diagnostic>> {
+    let Some(folder) = root.open().map_err(file_error)? else { return Ok(None) };
     let mut is_omitted =
-        |path: &Path| path.file_name().is_some_and(|name| OMITTED.iter().any(|omitted| name == *omitted));
+        |path: &Path| path.file_name().is_some_and(|name| OMITTED_FOLDERS.iter().any(|omitted| name == *omitted));
     let mut files = PluginFiles::new();
-    let mut total = SizeBudget::new(FileKind::ImageContent);
-    for (path, kind) in opened.list_all(&mut is_omitted).map_err(file_error)? {
+    let mut size_budget = SizeBudget::new(FileKind::ImageContent);
+    for (path, kind) in folder.list_all(&mut is_omitted).map_err(file_error)? {
         let name = path.to_string_lossy().into_owned();
         let refusal = |reason: &str| {
-            let message = format!("{}: {reason}", folder.path().join(&path).display());
+            let message = format!("{}: {reason}", root.path().join(&path).display());
             vec![error(Code::PluginFolder, message)]
         };
         match kind {
@@ -40,14 +40,15 @@ pub fn read(folder: &Root) -> Result<Option<PluginFiles>, Vec<Diagnostic>> {
             _ => return Err(refusal("links, pipes and devices are not allowed in the folder of a plugin")),
         }
         ArtifactPath::new(name.as_str()).map_err(|reason| refusal(&reason.to_string()))?;
-        if let Some(bytes) = opened.read(&path, FileKind::ImageContent).map_err(file_error)? {
-            total.add(&opened, &path, &bytes).map_err(file_error)?;
+        if let Some(bytes) = folder.read(&path, FileKind::ImageContent).map_err(file_error)? {
+            size_budget.add(&folder, &path, &bytes).map_err(file_error)?;
             files.insert(name, bytes);
         }
     }
-    match files.contains_key(FILE) {
-        true => Ok(Some(files)),
-        false => Err(vec![missing_definition(&folder.path().display().to_string())]),
+    if files.contains_key(FILE) {
+        Ok(Some(files))
+    } else {
+        Err(vec![missing_definition(&root.path().display().to_string())])
     }
 }
 
@@ -61,14 +62,15 @@ fn file_error(error: FileError) -> Vec<Diagnostic> {
     vec![error.into()]
 }
 
-/// Returns the digest of the paths and contents of all files.
+/// Returns the digest of the paths and contents of all files, with which pins are compared.
 pub fn digest(files: &PluginFiles) -> Sha256 {
     let digests: BTreeMap<&str, Sha256> =
         files.iter().map(|(path, bytes)| (path.as_str(), Sha256::of(bytes))).collect();
     Sha256::of(&json::to_canonical(&digests))
 }
 
-/// Writes a plugin into a project, and pins it. An earlier version is replaced if it was not edited.
+/// Writes a plugin into a project, and returns its new pin, which is also in nself.lock. An earlier version is replaced if
+/// it was not edited. `source` is the address from which the files come, or `folder`.
 ///
 /// # Errors
 /// NS757 without `plugin.ncl`, NS758 for a folder that differs from the pin, NS804 if a file cannot be written, NS806
@@ -80,14 +82,14 @@ pub fn add(project: &Path, name: &str, files: &PluginFiles, source: String) -> R
     let mut lock = Lock::read(project).map_err(|finding| vec![finding])?;
     let root = Root::project(project).below(plugin_names::folder(name));
     let new_pin = PluginPin { source, digest: digest(files) };
-    if let Some(existing) = read(&root)? {
-        let existing_digest = digest(&existing);
+    if let Some(existing_files) = read(&root)? {
+        let existing_digest = digest(&existing_files);
         let is_unchanged = lock.plugins.get(name).is_some_and(|pin| pin.digest == existing_digest);
         if !is_unchanged && existing_digest != new_pin.digest {
             return Err(vec![edited_plugin(name)]);
         }
         let folder = root.open_or_create(0o755).map_err(file_error)?;
-        delete(&folder, existing.keys().filter(|path| !files.contains_key(*path)))?;
+        delete_files(&folder, existing_files.keys().filter(|path| !files.contains_key(*path)))?;
     }
     let folder = root.open_or_create(0o755).map_err(file_error)?;
     for (path, bytes) in files {
@@ -113,10 +115,10 @@ pub fn remove(project: &Path, name: &str) -> Result<usize, Vec<Diagnostic>> {
         return Err(vec![edited_plugin(name)]);
     }
     if let Some(folder) = root.open().map_err(file_error)? {
-        delete(&folder, files.keys())?;
+        delete_files(&folder, files.keys())?;
     }
     let plugins_folder = Root::project(project).below(plugin_names::FOLDER).open().map_err(file_error)?;
-    // A folder that still contains files that do not belong to the plugin, such as node_modules, stays.
+    // A folder with other files, such as node_modules, stays, since only an empty folder can be removed.
     let _ = plugins_folder.map(|plugins_folder| plugins_folder.remove_folder(name));
     lock.plugins.remove(name);
     lock.write(project).map_err(|finding| vec![finding])?;
@@ -124,7 +126,7 @@ pub fn remove(project: &Path, name: &str) -> Result<usize, Vec<Diagnostic>> {
 }
 
 /// Deletes files, and the folders that are empty afterwards.
-fn delete<'a>(folder: &Folder, paths: impl Iterator<Item = &'a String>) -> Result<(), Vec<Diagnostic>> {
+fn delete_files<'a>(folder: &Folder, paths: impl Iterator<Item = &'a String>) -> Result<(), Vec<Diagnostic>> {
     for path in paths {
         folder.remove_file(path).map_err(file_error)?;
         let parents = Path::new(path).ancestors().skip(1).filter(|parent| !parent.as_os_str().is_empty());

@@ -29,7 +29,7 @@ pub enum Status {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginState {
     pub status: Status,
-    /// The source in its pin.
+    /// The source in its pin; `None` without a pin.
     pub source: Option<String>,
 }
 
@@ -43,8 +43,8 @@ pub fn status(project: &Path) -> Result<BTreeMap<String, PluginState>, Vec<Diagn
     let folder = root.open().map_err(|error| vec![error.into()])?;
     let entries = folder.map_or(Ok(Vec::new()), |folder| folder.list()).map_err(|error| vec![error.into()])?;
     let folders = entries.into_iter().filter(|entry| entry.kind == EntryKind::Folder);
-    let folders = folders.map(|entry| entry.name.to_string_lossy().into_owned());
-    let names: BTreeSet<String> = folders.chain(lock.plugins.keys().cloned()).collect();
+    let folder_names = folders.map(|entry| entry.name.to_string_lossy().into_owned());
+    let names: BTreeSet<String> = folder_names.chain(lock.plugins.keys().cloned()).collect();
     let mut states = BTreeMap::new();
     for name in names {
         let pin = lock.plugins.get(&name);

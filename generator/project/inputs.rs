@@ -27,6 +27,7 @@ pub struct ProjectReader<'a> {
     /// Whether images must be pinned, and plugins must equal their pins. If so, a Dockerfile that cannot be read is
     /// refused, because its base images cannot be checked.
     pub frozen: bool,
+    /// The paths that were read, or that do not exist.
     pub watches: Vec<Watch>,
     pub findings: Vec<Diagnostic>,
 }
@@ -54,29 +55,29 @@ impl ProjectReader<'_> {
         Ok(files)
     }
 
-    /// Reads the Dockerfiles of services with a build folder; `None` for one that does not exist.
+    /// Reads the Dockerfiles of services with a build folder, by path; `None` for one that does not exist.
     fn read_dockerfiles(&mut self, environments: &[Environment]) -> BTreeMap<String, Option<String>> {
         let stacks = environments.iter().map(|environment| &environment.stack);
         let builds = stacks.flat_map(|stack| stack.services.values().filter_map(|service| service.build.as_ref()));
         // A path that was refused while decoding must not be opened.
         let is_allowed = |path: &ProjectPath| ProjectPath::refusal(path.as_str()).is_none();
         let builds = builds.filter(|build| is_allowed(&build.context) && build.dockerfile.iter().all(is_allowed));
-        let names: BTreeSet<String> = builds.map(dockerfile::path).collect();
+        let paths: BTreeSet<String> = builds.map(dockerfile::path).collect();
         let mut files = BTreeMap::new();
-        for name in names {
-            match Root::project(self.project).read(&name, FileKind::Dockerfile) {
+        for path in paths {
+            match Root::project(self.project).read(&path, FileKind::Dockerfile) {
                 Ok(Some(bytes)) => {
-                    self.watches.push(Watch::File(self.project.join(&name)));
-                    files.insert(name.clone(), Some(String::from_utf8_lossy(&bytes).into_owned()));
+                    self.watches.push(Watch::File(self.project.join(&path)));
+                    files.insert(path.clone(), Some(String::from_utf8_lossy(&bytes).into_owned()));
                 }
                 Ok(None) => {
-                    self.watches.push(Watch::Absent(self.project.join(&name)));
-                    files.insert(name.clone(), None);
+                    self.watches.push(Watch::Absent(self.project.join(&path)));
+                    files.insert(path.clone(), None);
                 }
                 Err(error @ FileError { reason: Reason::TooLarge(_), .. }) => self.findings.push(error.into()),
                 // A link or a folder, which the image builder may accept. nself does not read it, so it cannot check
                 // the base images.
-                Err(error) if self.frozen => self.findings.push(unchecked_base_images(&name, &error.reason_text())),
+                Err(error) if self.frozen => self.findings.push(unchecked_base_images(&path, &error.reason_text())),
                 Err(_) => {}
             }
         }
@@ -85,29 +86,29 @@ impl ProjectReader<'_> {
 
     /// Reads the files of the project that services use, by path.
     fn read_service_files(&mut self, environments: &[Environment]) -> BTreeMap<String, SourceFile> {
-        let services = environments.iter().flat_map(|environment| services(&environment.stack));
-        let names = services.flat_map(|service| {
+        let services = environments.iter().flat_map(|environment| services_and_containers(&environment.stack));
+        let paths = services.flat_map(|service| {
             let sources = service.files.values().filter_map(|file| file.from.as_ref());
             let dashboards = service.dashboards.values().filter_map(|dashboard| dashboard.file.as_ref());
             sources.chain(&service.env_files).chain(dashboards)
         });
-        let names = names.filter(|name| ProjectPath::refusal(name.as_str()).is_none());
-        let names: BTreeSet<String> = names.map(ToString::to_string).collect();
+        let paths = paths.filter(|path| ProjectPath::refusal(path.as_str()).is_none());
+        let paths: BTreeSet<String> = paths.map(ToString::to_string).collect();
         let mut files = BTreeMap::new();
-        for name in names {
-            let file = match Root::project(self.project).read(&name, FileKind::ServiceFile) {
+        for path in paths {
+            let file = match Root::project(self.project).read(&path, FileKind::ServiceFile) {
                 Ok(Some(bytes)) => {
-                    self.watches.push(Watch::File(self.project.join(&name)));
+                    self.watches.push(Watch::File(self.project.join(&path)));
                     let text = String::from_utf8(bytes);
                     text.map_or_else(|_| SourceFile::Unusable("it is not text in UTF-8".to_owned()), SourceFile::Text)
                 }
                 Ok(None) => {
-                    self.watches.push(Watch::Absent(self.project.join(&name)));
+                    self.watches.push(Watch::Absent(self.project.join(&path)));
                     SourceFile::Missing
                 }
                 Err(error) => SourceFile::Unusable(error.reason_text()),
             };
-            files.insert(name, file);
+            files.insert(path, file);
         }
         files
     }
@@ -190,6 +191,7 @@ impl ProjectReader<'_> {
         }
     }
 
+    /// Reads the files of the open folder of nginx files, by name.
     fn read_snippet_folder(&mut self, folder: &Folder) -> BTreeMap<String, String> {
         let mut snippets = BTreeMap::new();
         let entries = match folder.list() {
@@ -200,7 +202,7 @@ impl ProjectReader<'_> {
             }
         };
         self.watches.push(Watch::Folder(folder.path().to_owned()));
-        let mut total = SizeBudget::new(FileKind::Snippet);
+        let mut size_budget = SizeBudget::new(FileKind::Snippet);
         for entry in entries {
             let name = entry.name.to_string_lossy().into_owned();
             let bytes = match folder.read(&entry.name, FileKind::Snippet) {
@@ -211,7 +213,7 @@ impl ProjectReader<'_> {
                 // All other errors are reported below.
                 result => result.ok().flatten(),
             };
-            if let Some(Err(error)) = bytes.as_ref().map(|bytes| total.add(folder, &entry.name, bytes)) {
+            if let Some(Err(error)) = bytes.as_ref().map(|bytes| size_budget.add(folder, &entry.name, bytes)) {
                 self.findings.push(error.into());
                 return snippets;
             }
@@ -243,7 +245,7 @@ impl ProjectReader<'_> {
             }
             let folders: BTreeSet<PathBuf> =
                 files.keys().filter_map(|path| Some(folder.join(path).parent()?.to_owned())).collect();
-            // A new migration is a new folder, which changes the names in the parent folder.
+            // A new migration is a new folder, which shows as a new name in the parent folder.
             let parents =
                 folders.iter().filter_map(|folder| Some(folder.parent()?.to_owned())).collect::<BTreeSet<_>>();
             self.watches.extend(folders.union(&parents).cloned().map(Watch::Folder));
@@ -257,21 +259,21 @@ impl ProjectReader<'_> {
         Ok(databases)
     }
 
-    /// Warns of migrations of databases that no environment defines, such as one whose definition has a new name.
+    /// Warns of migrations of databases that no environment defines: for example, the definition was given a new name.
     fn report_unused_migrations(
         &mut self,
         environments: &[Environment],
         databases: &BTreeMap<SqlIdent, HistoryFiles>,
     ) -> Result<(), Vec<Diagnostic>> {
-        let is_known = |name: &str| databases.keys().any(|known| known.as_str() == name);
-        let unknown = migrations::unknown_folders(self.project, is_known)?;
+        let is_known = |name: &str| databases.keys().any(|database| database.as_str() == name);
+        let unknown_folders = migrations::unknown_folders(self.project, is_known)?;
         let parent = self.project.join(migrations::PARENT);
         self.watches.push(match stat_path(&parent) {
             Ok(stat) if stat.is_file() => Watch::File(parent),
             Ok(_) => Watch::Folder(parent),
             Err(_) => Watch::Absent(parent),
         });
-        for UnknownFolder { name, has_migrations } in unknown {
+        for UnknownFolder { name, has_migrations } in unknown_folders {
             let folder = format!("{}/{name}", migrations::PARENT);
             // A folder of a different tool can become a folder of migrations.
             self.watches.push(Watch::Folder(self.project.join(&folder)));
@@ -301,7 +303,7 @@ fn unchecked_base_images(name: &str, reason: &str) -> Diagnostic {
 }
 
 /// Returns the services of a stack, and the containers of its frontends.
-fn services(stack: &Stack) -> impl Iterator<Item = &Service> {
+fn services_and_containers(stack: &Stack) -> impl Iterator<Item = &Service> {
     let containers = stack.frontends.values().filter_map(|frontend| frontend.container.as_deref());
     stack.services.values().chain(containers)
 }
@@ -313,6 +315,7 @@ fn is_snippet(name: &str, text: &str) -> bool {
     is_portable && name.ends_with(".conf") && !text.starts_with('\u{FEFF}')
 }
 
+/// Returns the finding for a file of the folder that nginx cannot include.
 fn unusable_snippet(name: &str) -> Diagnostic {
     let file = format!("{}/{name}", nginx_snippets::FOLDER);
     Diagnostic::error(Code::ConfD, FieldPath::root())
@@ -321,14 +324,15 @@ fn unusable_snippet(name: &str) -> Diagnostic {
         .at(Some(Span { file, line: 1, column: 1 }))
 }
 
-/// Returns the relative path from an environment's folder to the project's folder, such as `../..`.
+/// Returns the relative path from the folder of an environment, which is in `out`, to the folder of the project: `../..`
+/// for `/shop/deploy` and `/shop`.
 fn path_to_project(out: &Path, project: &Path) -> String {
     let out_parts: Vec<Component> = out.components().collect();
     let project_parts: Vec<Component> = project.components().collect();
-    let common = out_parts.iter().zip(&project_parts).take_while(|(a, b)| a == b).count();
+    let common_length = out_parts.iter().zip(&project_parts).take_while(|(a, b)| a == b).count();
     // One more `..`, because the environment's folder is inside the output folder.
-    let mut steps = vec!["..".to_owned(); out_parts.len() - common + 1];
-    steps.extend(project_parts[common..].iter().map(|part| part.as_os_str().to_string_lossy().into_owned()));
+    let mut steps = vec!["..".to_owned(); out_parts.len() - common_length + 1];
+    steps.extend(project_parts[common_length..].iter().map(|part| part.as_os_str().to_string_lossy().into_owned()));
     steps.join("/")
 }
 

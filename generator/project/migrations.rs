@@ -27,36 +27,37 @@ pub struct UnknownFolder {
 /// # Errors
 /// NS804 if a folder cannot be read.
 pub fn unknown_folders(project: &Path, is_known: impl Fn(&str) -> bool) -> Result<Vec<UnknownFolder>, Vec<Diagnostic>> {
-    let mut unknown = Vec::new();
+    let mut unknown_folders = Vec::new();
     let parent = Root::project(project).below(PathBuf::from(PARENT));
     // A link or a file of this name belongs to the user.
-    let Ok(Some(parent)) = parent.open() else { return Ok(unknown) };
+    let Ok(Some(parent)) = parent.open() else { return Ok(unknown_folders) };
     for entry in parent.list().map_err(file_error)? {
         let Some(name) = entry.name.to_str().filter(|name| entry.kind == EntryKind::Folder && !is_known(name)) else {
             continue;
         };
         if let Some(folder) = parent.folder(name).map_err(file_error)? {
             let has_migrations = folder.stat(SUM_FILE).map_err(file_error)?.is_some();
-            unknown.push(UnknownFolder { name: name.to_owned(), has_migrations });
+            unknown_folders.push(UnknownFolder { name: name.to_owned(), has_migrations });
         }
     }
-    unknown.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(unknown)
+    unknown_folders.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(unknown_folders)
 }
 
-/// Returns the folder of a database's migrations.
+/// Returns the path of the folder of a database, such as `db/shop` in the project.
 pub fn folder(project: &Path, database: &SqlIdent) -> PathBuf {
     project.join(database_folder(database))
 }
 
-/// Reads all files of `SUBFOLDERS` and the sum file; the result is empty if the folder does not exist.
+/// Reads all files of `SUBFOLDERS` and the sum file, by their paths in the folder of the database; the result is empty if
+/// the folder does not exist.
 ///
 /// # Errors
 /// NS732 for a link, pipe or device, NS813 for files that are too large, NS804 if a file cannot be read.
 pub fn read(project: &Path, database: &SqlIdent) -> Result<HistoryFiles, Vec<Diagnostic>> {
     let mut files = HistoryFiles::new();
     let Some(folder) = root(project, database).open().map_err(file_error)? else { return Ok(files) };
-    let mut total = SizeBudget::new(FileKind::Migration);
+    let mut size_budget = SizeBudget::new(FileKind::Migration);
     for name in SUBFOLDERS {
         match folder.stat(name).map_err(file_error)? {
             None => continue,
@@ -64,7 +65,7 @@ pub fn read(project: &Path, database: &SqlIdent) -> Result<HistoryFiles, Vec<Dia
             Some(_) => {}
         }
         if let Some(subfolder) = folder.folder(name).map_err(file_error)? {
-            read_subfolder(database, &subfolder, name, &mut total, &mut files)?;
+            read_subfolder(database, &subfolder, name, &mut size_budget, &mut files)?;
         }
     }
     if let Some(bytes) = folder.read(SUM_FILE, FileKind::Sum).map_err(file_error)? {
@@ -73,20 +74,21 @@ pub fn read(project: &Path, database: &SqlIdent) -> Result<HistoryFiles, Vec<Dia
     Ok(files)
 }
 
+/// Adds the files of a subfolder to `files`, by their paths in the folder of the database.
 fn read_subfolder(
     database: &SqlIdent,
     subfolder: &Folder,
-    name: &str,
-    total: &mut SizeBudget,
+    subfolder_name: &str,
+    size_budget: &mut SizeBudget,
     files: &mut HistoryFiles,
 ) -> Result<(), Vec<Diagnostic>> {
     for (path, kind) in subfolder.list_all(&mut |_| false).map_err(file_error)? {
-        let path_in_folder = Path::new(name).join(&path);
+        let path_in_folder = Path::new(subfolder_name).join(&path);
         match kind {
             EntryKind::Folder => {}
             EntryKind::File => {
                 if let Some(bytes) = subfolder.read(&path, FileKind::Migration).map_err(file_error)? {
-                    total.add(subfolder, &path, &bytes).map_err(file_error)?;
+                    size_budget.add(subfolder, &path, &bytes).map_err(file_error)?;
                     files.insert(path_in_folder.to_string_lossy().into_owned(), bytes);
                 }
             }
@@ -127,6 +129,7 @@ pub fn write(project: &Path, database: &SqlIdent, files: &HistoryFiles) -> Resul
     Ok(changed_paths)
 }
 
+/// Returns the folder of a database, in which links are refused.
 fn root(project: &Path, database: &SqlIdent) -> Root {
     Root::project(project).below(PathBuf::from(database_folder(database)))
 }
@@ -135,6 +138,7 @@ fn file_error(error: FileError) -> Vec<Diagnostic> {
     vec![error.into()]
 }
 
+/// Returns the finding for a link, pipe or device in the folder of a database.
 fn wrong_kind(database: &SqlIdent, path: &Path, kind: EntryKind) -> Vec<Diagnostic> {
     let message =
         format!("{}/{} is {kind}; only files and folders are allowed there", database_folder(database), path.display());

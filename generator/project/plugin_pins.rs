@@ -47,6 +47,7 @@ impl ProjectReader<'_> {
     }
 }
 
+/// Returns the finding for a plugin whose files differ from its pin.
 fn changed_plugin(name: &str, pin: &PluginPin) -> Diagnostic {
     Diagnostic::error(Code::PluginChanged, path!("plugins", name))
         .message(format!("the files in {} differ from their digest in nself.lock", plugin_names::folder(name)))
@@ -54,7 +55,8 @@ fn changed_plugin(name: &str, pin: &PluginPin) -> Diagnostic {
         .hint("restore the files, for example with git, and replace values of the plugin in the stack instead")
 }
 
-/// Returns the files and folders of a plugin as paths to watch, so that a changed, new or deleted file is noticed.
+/// Returns the files of a plugin, and the folders that contain them, as paths to watch, so that the next run notices a
+/// changed, new or deleted file.
 fn watches_of_files(folder: &Path, files: &PluginFiles) -> impl Iterator<Item = Watch> {
     let folders: BTreeSet<_> = files.keys().filter_map(|path| Path::new(path).parent()).collect();
     let folders: Vec<_> = folders.into_iter().map(|path| Watch::Folder(folder.join(path))).collect();

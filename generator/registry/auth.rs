@@ -30,7 +30,7 @@ impl fmt::Debug for Credentials {
 }
 
 impl Credentials {
-    /// Returns the `Authorization` header for a password.
+    /// Returns the `Authorization` header for a password; `None` for a token.
     pub fn basic(&self) -> Option<String> {
         match self {
             Credentials::Password { user, password } => {
@@ -40,14 +40,17 @@ impl Credentials {
         }
     }
 
-    /// Reads the credentials of a host from `$DOCKER_CONFIG/config.json` or `~/.docker/config.json`.
+    /// Reads the credentials of a host from `$DOCKER_CONFIG/config.json` or `~/.docker/config.json`; `None` if there are
+    /// none.
     ///
     /// # Errors
     /// The file or a credential helper cannot be used. The text names the file or helper and never repeats its content.
     pub fn read(host: &str) -> Result<Option<Self>, String> {
-        let folder = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
-        let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".docker"));
-        let Some(path) = folder.or_else(home).map(|folder| folder.join("config.json")) else { return Ok(None) };
+        let configured_folder = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
+        let default_folder = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".docker"));
+        let Some(path) = configured_folder.or_else(default_folder).map(|folder| folder.join("config.json")) else {
+            return Ok(None);
+        };
         if stat_target(&path).is_err() {
             return Ok(None);
         }
@@ -73,7 +76,8 @@ impl Credentials {
     }
 }
 
-/// Returns the keys under which Docker's configuration may have the credentials of a host.
+/// Returns the keys under which Docker's configuration may have the credentials of a host, such as `example.com` and
+/// `https://example.com`.
 fn docker_config_keys(host: &str) -> Vec<String> {
     if host == DEFAULT_HOST {
         return vec!["https://index.docker.io/v1/".into(), "docker.io".into(), "index.docker.io".into()];
@@ -81,7 +85,8 @@ fn docker_config_keys(host: &str) -> Vec<String> {
     vec![host.into(), format!("https://{host}"), format!("https://{host}/v2/"), format!("https://{host}/v1/")]
 }
 
-/// Reads an entry of `auths`; `None` if it has no credentials.
+/// Reads an entry of `auths`, which has a token, name and password in base64, or name and password as text; `None` if it
+/// has no credentials.
 fn credentials_of_entry(entry: &Value) -> Result<Option<Credentials>, String> {
     if let Some(token) = entry["identitytoken"].as_str().filter(|token| !token.is_empty()) {
         return Ok(Some(Credentials::Refresh(token.to_owned())));
@@ -98,8 +103,8 @@ fn credentials_of_entry(entry: &Value) -> Result<Option<Credentials>, String> {
     })
 }
 
-/// Runs `docker-credential-<helper>`. As in Docker, a failure of the helper means that it has no credentials for the
-/// host.
+/// Runs `docker-credential-<helper> get` with `key`, the name of a registry in Docker's configuration, as input. As in
+/// Docker, a failure of the helper means that it has no credentials for this key, so the result is `None`.
 fn credentials_from_helper(helper: &str, key: &str) -> Result<Option<Credentials>, String> {
     use std::io::Write;
     if helper.is_empty() || !helper.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
@@ -128,12 +133,15 @@ fn credentials_from_helper(helper: &str, key: &str) -> Result<Option<Credentials
 /// The kind of authentication that a registry demands in `WWW-Authenticate`.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Challenge {
+    /// Name and password in the request.
     Basic,
+    /// A token from the token server, whose address is `realm`. `service` and `scope` are parameters of that request.
     Bearer { realm: String, service: Option<String>, scope: Option<String> },
 }
 
 impl Challenge {
-    /// Parses the header; `None` for a malformed one and for other kinds of authentication.
+    /// Parses the header, such as `Bearer realm="https://auth.example.com/token",service=registry`; `None` for a malformed
+    /// one and for other kinds of authentication.
     pub fn parse(header: &str) -> Option<Self> {
         let (scheme, parameters) = header.trim().split_once(' ').unwrap_or((header.trim(), ""));
         if scheme.eq_ignore_ascii_case("basic") {

@@ -37,10 +37,11 @@ impl Registry {
         Ok(images)
     }
 
+    /// Fetches the base image of one platform, which is named by its digest, and adds its layers to `blobs`.
     fn base_image(&self, image: &ImageName, blobs: &mut Blobs) -> Result<Base, Failure> {
         let malformed = |reason: &dyn Display| Failure::new(Code::RegistryContent, format!("{image}: {reason}"));
-        let bytes = self.manifest(image)?.bytes;
-        let manifest: ImageManifest = serde_json::from_slice(&bytes).map_err(|error| malformed(&error))?;
+        let manifest_bytes = self.manifest(image)?.bytes;
+        let manifest: ImageManifest = serde_json::from_slice(&manifest_bytes).map_err(|error| malformed(&error))?;
         for layer in manifest.layers() {
             let media_type = layer.media_type().to_string();
             if !LAYER_TYPES.iter().any(|prefix| media_type.starts_with(prefix)) {
@@ -52,8 +53,8 @@ impl Registry {
             }
         }
         let digest = Sha256::try_from(manifest.config().digest().to_string()).map_err(|reason| malformed(&reason))?;
-        let bytes = self.blob(image, &digest)?;
-        let config: ImageConfiguration = serde_json::from_slice(&bytes).map_err(|error| malformed(&error))?;
+        let config_bytes = self.blob(image, &digest)?;
+        let config: ImageConfiguration = serde_json::from_slice(&config_bytes).map_err(|error| malformed(&error))?;
         Ok(Base { manifest, config })
     }
 }

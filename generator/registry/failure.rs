@@ -22,7 +22,7 @@ impl Failure {
         Failure { is_transient: true, ..Failure::new(code, message) }
     }
 
-    /// Returns the finding about the field at `path`.
+    /// Returns the failure as a finding about the field at `path`.
     pub fn finding(&self, path: FieldPath) -> Diagnostic {
         let hint = match self.code {
             Code::RegistryRefused => "store credentials for nself with `docker login HOST`",
@@ -49,6 +49,7 @@ impl Failure {
         }
     }
 
+    /// Returns the failure for a request to `host` that got no complete answer.
     pub(super) fn from_transport(error: &ureq::Error, host: &str, subject: &str) -> Self {
         let message = format!("{host}: {error}, while requesting {subject}");
         match error {
@@ -64,17 +65,18 @@ impl Failure {
 }
 
 /// The maximum number of characters of a registry's own message that nself repeats.
-const MAX_MESSAGE: usize = 200;
+const MAX_MESSAGE_CHARACTERS: usize = 200;
 
-/// Returns the first error of a registry's answer, in parentheses; empty if the body has none.
+/// Returns the first error of a registry's answer, such as ` (DENIED: no access)`; empty if the body has none.
 fn registry_message(body: &[u8]) -> String {
     let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
     let error = &body["errors"][0];
-    let texts: Vec<&str> = [&error["code"], &error["message"]].iter().filter_map(|part| part.as_str()).collect();
-    if texts.is_empty() {
+    let code_and_message: Vec<&str> =
+        [&error["code"], &error["message"]].iter().filter_map(|part| part.as_str()).collect();
+    if code_and_message.is_empty() {
         String::new()
     } else {
-        format!(" ({})", texts.join(": ").chars().take(MAX_MESSAGE).collect::<String>())
+        format!(" ({})", code_and_message.join(": ").chars().take(MAX_MESSAGE_CHARACTERS).collect::<String>())
     }
 }
 

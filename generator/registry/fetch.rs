@@ -18,6 +18,7 @@ const BLOB_LIMIT: u64 = 1 << 30;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
     pub bytes: Vec<u8>,
+    /// The media type in the document or, without one, in the header of the response.
     pub media_type: String,
     pub digest: Sha256,
 }
@@ -28,7 +29,7 @@ impl Registry {
     /// # Errors
     /// NS821 to NS824 if the registry fails.
     pub fn manifest(&self, image: &ImageName) -> Result<Manifest, Failure> {
-        let name = match (&image.digest, &image.tag) {
+        let digest_or_tag = match (&image.digest, &image.tag) {
             (Some(digest), _) => digest.as_str(),
             (None, Some(tag)) => tag,
             (None, None) => "latest",
@@ -38,14 +39,14 @@ impl Registry {
             image,
             |repository| RegistryRequest {
                 method: "GET",
-                path: format!("/v2/{}/manifests/{name}", repository.name),
+                path: format!("/v2/{}/manifests/{digest_or_tag}", repository.name),
                 headers: vec![("accept", accept.clone())],
                 body: None,
                 subject: image.to_string(),
                 is_write: false,
                 limit: MANIFEST_LIMIT,
             },
-            |response| checked_manifest(image, response),
+            |response| check_manifest(image, response),
         )
     }
 
@@ -73,22 +74,24 @@ impl Registry {
     }
 }
 
-/// Checks a manifest against the requested digest and the digest in the response.
-fn checked_manifest(image: &ImageName, response: RegistryResponse) -> Result<Manifest, Failure> {
+/// Returns the manifest in a response, after a check against the requested digest and the digest in the response.
+fn check_manifest(image: &ImageName, response: RegistryResponse) -> Result<Manifest, Failure> {
     let digest = Sha256::of(&response.body);
-    let announced = response.header("docker-content-digest").map(str::to_owned);
-    for expected in image.digest.iter().map(Sha256::as_str).chain(announced.as_deref()) {
+    let announced_digest = response.header("docker-content-digest").map(str::to_owned);
+    for expected in image.digest.iter().map(Sha256::as_str).chain(announced_digest.as_deref()) {
         if expected != digest.as_str() {
             return Err(wrong_digest(image, expected, &digest));
         }
     }
     let document: Value = serde_json::from_slice(&response.body)
         .map_err(|_| Failure::new(Code::RegistryContent, format!("{image}: the manifest is not JSON")))?;
-    let media_type = document["mediaType"].as_str().or_else(|| response.header("content-type"));
-    let media_type = media_type.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_owned();
+    let declared_type = document["mediaType"].as_str().or_else(|| response.header("content-type"));
+    // A header may have parameters: `application/json; charset=utf-8`.
+    let media_type = declared_type.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_owned();
     Ok(Manifest { bytes: response.body, media_type, digest })
 }
 
+/// Returns the failure for content whose digest is not the expected one.
 fn wrong_digest(image: &ImageName, expected: &str, actual: &Sha256) -> Failure {
     let message = format!("{}: expected the digest {expected}, but the content has {actual}", image.name());
     Failure::new(Code::RegistryContent, message)

@@ -21,7 +21,8 @@ impl HostSettings {
         settings
     }
 
-    /// Parses `HOST=MIRROR[/PREFIX]`.
+    /// Parses `HOST=MIRROR[/PREFIX]` into the host and the mirror: `docker.io=mirror:5000/hub` into `docker.io` and
+    /// `mirror:5000/hub`.
     ///
     /// # Errors
     /// The text has a different form.

@@ -2,7 +2,8 @@
 //! content against the requested digest, so a registry or mirror can refuse content but cannot substitute it.
 //!
 //! The client uses TLS with the system's certificates, and plain HTTP only for hosts that the command line names.
-//! Credentials come from Docker's configuration, and are only sent to the host to which they belong.
+//! Credentials come from Docker's configuration, and are only sent to the host to which they belong and to the token
+//! server that this host names.
 //!
 //! Every request can fail because the registry does not answer (NS821), refuses access (NS822), does not have the
 //! content (NS823) or sends unexpected content (NS824).

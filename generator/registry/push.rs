@@ -11,7 +11,7 @@ use crate::codes::Code;
 use crate::lock::ImageName;
 
 /// Media type of the empty configuration `{}` (OCI image specification, guidance for artifacts).
-const EMPTY: &str = "application/vnd.oci.empty.v1+json";
+const EMPTY_CONFIG: &str = "application/vnd.oci.empty.v1+json";
 /// The maximum size of an answer in bytes.
 const ANSWER_LIMIT: u64 = 4 << 20;
 
@@ -30,12 +30,13 @@ pub struct Subject<'a> {
     pub size: usize,
 }
 
+/// Returns a request that needs the right to write, without headers and body.
 fn write_request(method: &'static str, path: String, subject: String) -> RegistryRequest<'static> {
     RegistryRequest { method, path, headers: Vec::new(), body: None, subject, is_write: true, limit: ANSWER_LIMIT }
 }
 
 impl Registry {
-    /// Stores a blob, unless the repository has it.
+    /// Stores a blob, unless the repository has it, and returns its digest.
     ///
     /// # Errors
     /// NS821 to NS824 if the registry fails.
@@ -109,12 +110,12 @@ impl Registry {
         artifact_type: &str,
         content: &[u8],
     ) -> Result<Sha256, Failure> {
-        let layer = self.push_blob(image, content)?;
-        let empty = self.push_blob(image, b"{}")?;
+        let layer_digest = self.push_blob(image, content)?;
+        let config_digest = self.push_blob(image, b"{}")?;
         let manifest = writer::to_canonical(&json!({
             "schemaVersion": 2, "mediaType": media::IMAGE_MANIFEST, "artifactType": artifact_type,
-            "config": { "mediaType": EMPTY, "digest": empty, "size": 2 },
-            "layers": [{ "mediaType": artifact_type, "digest": layer, "size": content.len() }],
+            "config": { "mediaType": EMPTY_CONFIG, "digest": config_digest, "size": 2 },
+            "layers": [{ "mediaType": artifact_type, "digest": layer_digest, "size": content.len() }],
             "subject": { "mediaType": media::IMAGE_MANIFEST, "digest": subject.digest, "size": subject.size },
         }));
         let is_tracked = self.push_manifest(image, None, media::IMAGE_MANIFEST, &manifest)?;
@@ -126,6 +127,7 @@ impl Registry {
         Ok(digest)
     }
 
+    /// Adds `referrer`, whose manifest has `size` bytes, to the index under the fallback tag of `subject`.
     fn add_to_fallback_tag(
         &self,
         image: &ImageName,
@@ -145,6 +147,7 @@ impl Registry {
         self.push_manifest(image, Some(&tag), media::INDEX, &writer::to_canonical(&index)).map(drop)
     }
 
+    /// Returns the entries of the index under a fallback tag; empty if the tag does not exist.
     fn fallback_entries(&self, image: &ImageName, tag: &str) -> Result<Vec<Value>, Failure> {
         let index = ImageName { tag: Some(tag.to_owned()), digest: None, ..image.clone() };
         match self.manifest(&index) {
@@ -182,8 +185,8 @@ impl Registry {
     }
 }
 
-/// Returns the path of an upload from the registry's `Location` header. A different host is refused, because it would
-/// receive the credentials.
+/// Returns the path of an upload from the registry's `Location` header: `/v2/uploads/1` for
+/// `https://example.com/v2/uploads/1`. A different host is refused, because it would receive the credentials.
 fn upload_path(image: &ImageName, location: &str) -> Result<String, Failure> {
     if location.starts_with('/') && !location.starts_with("//") {
         return Ok(location.to_owned());
@@ -202,8 +205,8 @@ fn entries(index: &[u8]) -> Vec<Value> {
     index["manifests"].as_array().cloned().unwrap_or_default()
 }
 
-/// Returns the tag with the list of referrers, for registries that do not track them: `sha256-<digits>` (OCI
-/// distribution specification, "Referrers Tag Schema").
+/// Returns the tag of the index with the referrers of `subject`, for registries that do not track them:
+/// `sha256-<digits>` (OCI distribution specification, "Referrers Tag Schema").
 fn fallback_tag(subject: &Sha256) -> String {
     subject.as_str().replace(':', "-")
 }

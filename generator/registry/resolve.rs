@@ -18,20 +18,23 @@ use crate::lock::{ImageName, Pin};
 /// registry.
 const CONNECTIONS: usize = 6;
 
+/// The fields of an index that are read.
 #[derive(Deserialize)]
-struct Index {
-    manifests: Vec<Entry>,
+struct PlatformIndex {
+    manifests: Vec<IndexEntry>,
 }
 
+/// An entry of an index: a manifest and its platform.
 #[derive(Deserialize)]
-struct Entry {
+struct IndexEntry {
     digest: Sha256,
     #[serde(default)]
-    platform: Platform,
+    platform: PlatformFields,
 }
 
+/// The platform in an entry of an index, or in the configuration of an image. Fields may be missing.
 #[derive(Default, Deserialize)]
-struct Platform {
+struct PlatformFields {
     #[serde(default)]
     os: String,
     #[serde(default)]
@@ -40,17 +43,18 @@ struct Platform {
     variant: String,
 }
 
+/// The fields of the manifest of an image that are read.
 #[derive(Deserialize)]
 struct SingleManifest {
-    config: Blob,
+    config: BlobReference,
 }
 
 #[derive(Deserialize)]
-struct Blob {
+struct BlobReference {
     digest: Sha256,
 }
 
-impl Platform {
+impl PlatformFields {
     /// Returns the name, such as `linux/arm64/v8`; `None` for other systems, and for attestations, whose architecture
     /// is `unknown`.
     fn name(&self) -> Option<String> {
@@ -66,7 +70,7 @@ impl Platform {
 }
 
 impl Registry {
-    /// Resolves the tag or digest of an image.
+    /// Resolves the tag or digest of an image to a pin.
     ///
     /// # Errors
     /// NS821 to NS824 if the registry fails; NS824 if the image has no platform for Linux.
@@ -75,12 +79,12 @@ impl Registry {
         let platforms = match manifest.media_type.as_str() {
             media::INDEX | media::DOCKER_LIST => platforms_of_index(reference, &manifest)?,
             media::IMAGE_MANIFEST | media::DOCKER_MANIFEST => {
-                let Blob { digest } = parse::<SingleManifest>(reference, &manifest.bytes)?.config;
-                // The configuration of an image has the fields of a platform.
-                let config: Platform = parse(reference, &self.blob(reference, &digest)?)?;
+                let BlobReference { digest } = parse::<SingleManifest>(reference, &manifest.bytes)?.config;
+                // The configuration of an image also has the fields of a platform.
+                let config: PlatformFields = parse(reference, &self.blob(reference, &digest)?)?;
                 config.name().map(|name| (name, manifest.digest.clone())).into_iter().collect()
             }
-            other => return Err(invalid_content(reference, &format!("`{other}` is not an image"))),
+            media_type => return Err(invalid_content(reference, &format!("`{media_type}` is not an image"))),
         };
         if platforms.is_empty() {
             return Err(invalid_content(reference, "it has no image for Linux"));
@@ -88,7 +92,7 @@ impl Registry {
         Ok(Pin { digest: manifest.digest, platforms })
     }
 
-    /// Resolves several images by their full names, `CONNECTIONS` at a time.
+    /// Resolves several images by their full names, `CONNECTIONS` at a time. Returns the pin or the finding of each, by name.
     pub fn resolve_all(&self, names: &BTreeSet<String>) -> BTreeMap<String, Result<Pin, Diagnostic>> {
         let queue = Mutex::new(names.iter());
         let answers = Mutex::new(BTreeMap::new());
@@ -111,9 +115,10 @@ impl Registry {
     }
 }
 
+/// Returns the digest of the manifest for each Linux platform of an index, by the name of the platform.
 fn platforms_of_index(reference: &ImageName, manifest: &Manifest) -> Result<BTreeMap<String, Sha256>, Failure> {
     let mut platforms = BTreeMap::new();
-    for entry in parse::<Index>(reference, &manifest.bytes)?.manifests {
+    for entry in parse::<PlatformIndex>(reference, &manifest.bytes)?.manifests {
         if let Some(name) = entry.platform.name() {
             // If two entries have the same platform, runtimes use the first one.
             platforms.entry(name).or_insert(entry.digest);

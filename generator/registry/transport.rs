@@ -28,8 +28,8 @@ const TOKEN_LIMIT: u64 = 1 << 20;
 pub struct Registry {
     agent: Agent,
     hosts: HostSettings,
-    /// Authorization headers, by host and repository. Headers for writing have the key `repository+`.
-    tokens: Mutex<BTreeMap<(String, String), String>>,
+    /// Authorization headers, by host and repository. Headers for writing have `+` after the repository: `acme/shop+`.
+    authorizations: Mutex<BTreeMap<(String, String), String>>,
 }
 
 /// A repository of a registry.
@@ -83,6 +83,7 @@ impl RegistryResponse {
         (200..300).contains(&self.status)
     }
 
+    /// Returns the failure for an answer with an error status.
     fn failure(&self, host: &str, subject: &str) -> Failure {
         Failure::from_status(self.status, self.header("retry-after"), &self.body, host, subject)
     }
@@ -108,10 +109,11 @@ impl Registry {
             .user_agent(concat!("nself/", env!("CARGO_PKG_VERSION")))
             .tls_config(TlsConfig::builder().root_certs(roots).build())
             .build();
-        Registry { agent: config.into(), hosts, tokens: Mutex::default() }
+        Registry { agent: config.into(), hosts, authorizations: Mutex::default() }
     }
 
     /// Requests content from the mirrors of an image's host, then from the host itself, until an answer passes `check`.
+    /// `request` returns the request for a repository of the mirror or the host.
     pub(super) fn read<'a, T>(
         &self,
         image: &ImageName,
@@ -119,6 +121,7 @@ impl Registry {
         check: impl Fn(RegistryResponse) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let mirrors = self.hosts.mirrors.get(&image.host).into_iter().flatten().map(|mirror| {
+            // `mirror:5000/hub` has the host `mirror:5000` and the prefix `hub`.
             let (host, prefix) = mirror.split_once('/').map_or((mirror.as_str(), ""), |(host, prefix)| (host, prefix));
             let name = [prefix, &image.repository].join("/").trim_start_matches('/').to_owned();
             Repository { host: host.to_owned(), name }
@@ -159,26 +162,26 @@ impl Registry {
 
     /// Sends a request and, if the registry demands authentication, once more with the credentials.
     fn send_authorized(&self, repository: &Repository, request: &RegistryRequest) -> Result<RegistryResponse, Failure> {
-        let name = if request.is_write { format!("{}+", repository.name) } else { repository.name.clone() };
-        let key = (repository.host.clone(), name);
-        let token = self.tokens.lock().ok().and_then(|tokens| tokens.get(&key).cloned());
-        let mut response = self.send_once(repository, request, token.as_deref())?;
+        let repository_key = if request.is_write { format!("{}+", repository.name) } else { repository.name.clone() };
+        let key = (repository.host.clone(), repository_key);
+        let known_header = self.authorizations.lock().ok().and_then(|authorizations| authorizations.get(&key).cloned());
+        let mut response = self.send_once(repository, request, known_header.as_deref())?;
         if response.status == 401 {
             let challenge = response.header("www-authenticate").and_then(Challenge::parse);
             let challenge = challenge.ok_or_else(|| response.failure(&repository.host, &request.subject))?;
             let header = self.authorization(repository, &challenge, request)?;
             response = self.send_once(repository, request, Some(&header))?;
-            if let Ok(mut tokens) = self.tokens.lock() {
+            if let Ok(mut authorizations) = self.authorizations.lock() {
                 match response.status {
-                    401 => tokens.remove(&key),
-                    _ => tokens.insert(key, header),
+                    401 => authorizations.remove(&key),
+                    _ => authorizations.insert(key, header),
                 };
             }
         }
         if response.is_success() { Ok(response) } else { Err(response.failure(&repository.host, &request.subject)) }
     }
 
-    /// Returns the `Authorization` header that answers a challenge.
+    /// Returns the `Authorization` header that answers a challenge: name and password, or a token of the token server.
     fn authorization(
         &self,
         repository: &Repository,
@@ -212,6 +215,7 @@ impl Registry {
             .ok_or_else(|| refused_request(format!("{host} returned no token for {}", request.subject)))
     }
 
+    /// Requests a token from the token server at `realm`, with the credentials if there are any.
     fn request_token<'a>(
         &self,
         realm: &str,
@@ -234,6 +238,7 @@ impl Registry {
         response.and_then(|response| RegistryResponse::read(response, TOKEN_LIMIT))
     }
 
+    /// Sends a request once. `authorization` is the value of the `Authorization` header.
     fn send_once(
         &self,
         repository: &Repository,
@@ -257,6 +262,7 @@ impl Registry {
         response.map_err(|error| Failure::from_transport(&error, &repository.host, &request.subject))
     }
 
+    /// Returns the URL of a path on a host, with the server that answers for Docker Hub.
     fn url(&self, host: &str, path: &str) -> String {
         let scheme = if self.hosts.plain_http.contains(host) { "http" } else { "https" };
         let server = if host == DEFAULT_HOST { DEFAULT_SERVER } else { host };
@@ -264,6 +270,7 @@ impl Registry {
     }
 }
 
+/// Returns the failure for a request that cannot be authorized.
 fn refused_request(reason: String) -> Failure {
     Failure::new(Code::RegistryRefused, reason)
 }

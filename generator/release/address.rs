@@ -8,12 +8,12 @@ use crate::lock::ImageName;
 /// A message if the text has a different form.
 pub fn parse(text: &str) -> Result<ImageName, String> {
     let name = text.strip_prefix("oci://").ok_or("the address does not start with oci://")?;
-    let has_only_allowed = name.chars().all(|c| c.is_ascii_alphanumeric() || "._/:@-[]".contains(c));
+    let has_only_allowed_characters = name.chars().all(|c| c.is_ascii_alphanumeric() || "._/:@-[]".contains(c));
     let address = ImageName::parse(name);
     let has_empty_part = address.repository.split('/').any(str::is_empty);
     // The parser ignores text after `@` that is not a digest.
     let has_invalid_digest = name.contains('@') && address.digest.is_none();
-    if !has_only_allowed || !name.contains('/') || has_empty_part || has_invalid_digest {
+    if !has_only_allowed_characters || !name.contains('/') || has_empty_part || has_invalid_digest {
         return Err("expected oci://HOST/REPOSITORY:TAG or oci://HOST/REPOSITORY@sha256:…".to_owned());
     }
     Ok(address)

@@ -14,11 +14,12 @@ use crate::image::IMAGE_MANIFEST;
 use crate::image::layer::{add_entry, gzip};
 use crate::image::{Blobs, EPOCH};
 
-/// Flux's media types, <https://fluxcd.io/flux/cheatsheets/oci-artifacts/>.
+/// Flux's media type of the configuration, <https://fluxcd.io/flux/cheatsheets/oci-artifacts/>.
 pub const CONFIG: &str = "application/vnd.cncf.flux.config.v1+json";
+/// Flux's media type of the layer.
 pub const CONTENT: &str = "application/vnd.cncf.flux.content.v1.tar+gzip";
 
-/// Returns configuration, layer and manifest, and the digest of the manifest.
+/// Returns the blobs of a release, which are its configuration, layer and manifest, and the digest of the manifest.
 ///
 /// # Errors
 /// A path that a tar archive cannot contain.
@@ -34,15 +35,15 @@ pub fn pack(title: &str, files: &ReleaseFiles) -> io::Result<(Blobs, Sha256)> {
         }
         add_entry(&mut archive, EntryType::Regular, mode::of_path(path), path, bytes)?;
     }
-    let layer = gzip(&archive.into_inner()?);
+    let packed_layer = gzip(&archive.into_inner()?);
     let mut blobs = Blobs::default();
-    let size = layer.len();
-    let layer = blobs.add(layer);
-    let (config, config_size) = blobs.add_json(&json!({ "created": EPOCH }));
+    let layer_size = packed_layer.len();
+    let layer_digest = blobs.add(packed_layer);
+    let (config_digest, config_size) = blobs.add_json(&json!({ "created": EPOCH }));
     let manifest = json!({
         "schemaVersion": 2, "mediaType": IMAGE_MANIFEST,
-        "config": { "mediaType": CONFIG, "digest": config, "size": config_size },
-        "layers": [{ "mediaType": CONTENT, "digest": layer, "size": size }],
+        "config": { "mediaType": CONFIG, "digest": config_digest, "size": config_size },
+        "layers": [{ "mediaType": CONTENT, "digest": layer_digest, "size": layer_size }],
         "annotations": {
             "org.opencontainers.image.created": EPOCH,
             "org.opencontainers.image.title": title,
@@ -54,18 +55,18 @@ pub fn pack(title: &str, files: &ReleaseFiles) -> io::Result<(Blobs, Sha256)> {
 
 /// Hidden files that nself generates, with the only content that they can have. A `.gitignore` with other content could
 /// let git commit secrets.
-const HIDDEN: [(&str, &str); 2] = [(".gitattributes", "* -text\n"), (".gitignore", "/.env\n/secrets/\n")];
+const HIDDEN_FILES: [(&str, &str); 2] = [(".gitattributes", "* -text\n"), (".gitignore", "/.env\n/secrets/\n")];
 
 /// Returns whether nself can generate a file of this path with this content.
 pub fn is_generated(path: &str, bytes: &[u8]) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
-    let has_other_content = |(hidden, text): &(&str, &str)| *hidden == name && text.as_bytes() != bytes;
+    let has_other_content = |(hidden_name, content): &(&str, &str)| *hidden_name == name && content.as_bytes() != bytes;
     ArtifactPath::new(path).is_ok_and(|path| Backend::of_output(&path).is_some())
-        && !HIDDEN.iter().any(has_other_content)
+        && !HIDDEN_FILES.iter().any(has_other_content)
 }
 
 /// The maximum size of all unpacked files, in bytes.
-const MAX_BYTES: u64 = 256 << 20;
+const MAX_UNPACKED_BYTES: u64 = 256 << 20;
 
 /// Returns the files of a layer.
 ///
@@ -84,10 +85,12 @@ pub fn unpack(layer: &[u8]) -> io::Result<ReleaseFiles> {
             EntryType::Regular => {
                 ArtifactPath::new(path.as_str()).map_err(io::Error::other)?;
                 let mut bytes = Vec::new();
-                entry.by_ref().take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+                entry.by_ref().take(MAX_UNPACKED_BYTES + 1).read_to_end(&mut bytes)?;
                 total_bytes += bytes.len() as u64;
-                if total_bytes > MAX_BYTES {
-                    return Err(io::Error::other(format!("the files together are larger than {MAX_BYTES} bytes")));
+                if total_bytes > MAX_UNPACKED_BYTES {
+                    return Err(io::Error::other(format!(
+                        "the files together are larger than {MAX_UNPACKED_BYTES} bytes"
+                    )));
                 }
                 if files.insert(path.clone(), bytes).is_some() {
                     return Err(io::Error::other(format!("{path} occurs twice")));
@@ -106,18 +109,19 @@ fn unpack_stored(packed: &[u8]) -> Option<Vec<u8>> {
     let mut remaining = packed.strip_prefix(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255])?;
     let mut content = Vec::new();
     loop {
-        let (header, blocks) = remaining.split_first_chunk::<5>()?;
+        let (header, after_header) = remaining.split_first_chunk::<5>()?;
         let length = u16::from_le_bytes([header[1], header[2]]);
         if header[0] > 1 || length != !u16::from_le_bytes([header[3], header[4]]) {
             return None;
         }
-        let (block, following) = blocks.split_at_checked(usize::from(length))?;
+        let (block, after_block) = after_header.split_at_checked(usize::from(length))?;
         content.extend(block);
-        remaining = following;
+        remaining = after_block;
         if header[0] == 1 {
             break;
         }
     }
+    // Four bytes of checksum and four bytes of size.
     (remaining.get(..4)? == crc32fast::hash(&content).to_le_bytes() && remaining.len() == 8).then_some(content)
 }
 
@@ -147,7 +151,7 @@ mod tests {
     #[test]
     fn hidden_files_of_the_golden_stacks_have_the_content_that_is_expected() {
         let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/minimal/out/prod");
-        for (name, text) in HIDDEN {
+        for (name, text) in HIDDEN_FILES {
             assert_eq!(std::fs::read_to_string(golden.join(name)).unwrap(), text);
             assert!(is_generated(&format!("prod/{name}"), text.as_bytes()));
             assert!(!is_generated(&format!("prod/{name}"), b"!/.env\n"));

@@ -40,15 +40,15 @@ impl GeneratedFiles {
             files.insert(path.to_string(), artifact.bytes().unwrap_or_default().to_vec());
         }
         files.insert(MANIFEST.to_owned(), manifest.to_bytes());
-        let inputs = inputs.iter().filter_map(|path| {
+        let input_digests = inputs.iter().filter_map(|path| {
             let path_in_project = path.strip_prefix(folder).ok()?.to_string_lossy().into_owned();
             Some((path_in_project, Sha256::of(&read_operator_file(path, FileKind::Input).ok()?)))
         });
-        GeneratedFiles { files, inputs: inputs.collect(), project }
+        GeneratedFiles { files, inputs: input_digests.collect(), project }
     }
 }
 
-/// A release, with the digests of the signed statement about it.
+/// The result of [`attest`]: a release, with the digests of the signed statement about it.
 #[derive(Debug)]
 pub struct Attestation {
     /// Digest of the manifest of the signed statement in the registry.
@@ -58,7 +58,8 @@ pub struct Attestation {
     pub release: Release,
 }
 
-/// Signs a release and stores the statement in the registry. `serial` is the serial number of the release.
+/// Signs a release and stores the statement in the registry. `fetched` is the release in the registry, `generated` are the
+/// files with which it is compared, and `serial` is the serial number of the release.
 ///
 /// # Errors
 /// NS812 if the stack generates different files, NS821 to NS824 if the registry fails or refuses the statement.

@@ -19,19 +19,20 @@ use crate::files::{FileKind, create_operator_file, read_operator_file, stat_path
 
 /// Media type of the envelope.
 pub const ENVELOPE: &str = "application/vnd.dsse.envelope.v1+json";
-/// Media type of the payload.
+/// Media type of the payload, which is a statement.
 pub const PAYLOAD: &str = "application/vnd.in-toto+json";
-/// Type of a statement.
+/// Value of `_type` in a statement.
 const STATEMENT: &str = "https://in-toto.io/Statement/v1";
-/// Type of the statement's content.
+/// Value of `predicateType`: the content of the statement is the provenance of an artifact.
 const PROVENANCE: &str = "https://slsa.dev/provenance/v1";
-/// Type of the process that generated the release.
+/// Value of `buildType`: the process that generated the release.
 const BUILD_TYPE: &str = "https://nself.org/render/v2";
 
 /// The bytes of a SubjectPublicKeyInfo (RFC 8410) before an ed25519 key.
-const SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
-/// Returns the statement that a release is the artifact `digest` with these files, generated from these inputs.
+/// Returns the bytes of the statement that a release is the artifact `digest` with these files, generated from these
+/// inputs. Files and inputs are digests by path.
 pub fn statement(
     release: &Release,
     digest: &Sha256,
@@ -76,11 +77,11 @@ impl SigningKey {
     /// # Errors
     /// Either file exists or cannot be written.
     pub fn create(path: &Path) -> io::Result<()> {
-        let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
+        let private_der = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
             .map_err(|_| io::Error::other("the operating system provides no random numbers"))?;
         let pair =
-            Ed25519KeyPair::from_pkcs8(document.as_ref()).map_err(|error| io::Error::other(error.to_string()))?;
-        let public_der = [SPKI.as_slice(), pair.public_key().as_ref()].concat();
+            Ed25519KeyPair::from_pkcs8(private_der.as_ref()).map_err(|error| io::Error::other(error.to_string()))?;
+        let public_der = [SPKI_PREFIX.as_slice(), pair.public_key().as_ref()].concat();
         let mut public_path = path.as_os_str().to_owned();
         public_path.push(".pub");
         if stat_path(Path::new(&public_path)).is_ok() {
@@ -90,7 +91,7 @@ impl SigningKey {
                 format!("its public key {public_path} exists already"),
             ));
         }
-        create_operator_file(path, encode_pem("PRIVATE KEY", document.as_ref()).as_bytes(), 0o600)?;
+        create_operator_file(path, encode_pem("PRIVATE KEY", private_der.as_ref()).as_bytes(), 0o600)?;
         Ok(create_operator_file(Path::new(&public_path), encode_pem("PUBLIC KEY", &public_der).as_bytes(), 0o644)?)
     }
 
@@ -129,11 +130,11 @@ impl PublicKey {
     /// The file cannot be read or is not an ed25519 key.
     pub fn read(path: &Path) -> io::Result<Self> {
         let der = decode_pem("PUBLIC KEY", &read_key_text(path)?)?;
-        let key = der.strip_prefix(SPKI.as_slice()).filter(|key| key.len() == 32);
+        let key = der.strip_prefix(SPKI_PREFIX.as_slice()).filter(|key| key.len() == 32);
         key.map(|key| PublicKey(key.to_owned())).ok_or_else(|| io::Error::other("it is not an ed25519 key"))
     }
 
-    /// Returns the statement in an envelope; `None` if this key did not sign it.
+    /// Returns the statement in an envelope; `None` if this key did not sign it, or if the payload is not a statement.
     pub fn open(&self, envelope: &[u8]) -> Option<Value> {
         let envelope: Value = serde_json::from_slice(envelope).ok()?;
         let payload = STANDARD.decode(envelope["payload"].as_str()?).ok()?;
@@ -149,9 +150,12 @@ impl PublicKey {
 
 /// Returns the release of a statement about this artifact and exactly these files; `None` for any other statement.
 pub fn release(statement: &Value, digest: &Sha256, files: &BTreeMap<String, Sha256>) -> Option<Release> {
-    let types = (statement["_type"].as_str()?, statement["predicateType"].as_str()?);
+    let statement_types = (statement["_type"].as_str()?, statement["predicateType"].as_str()?);
     let build = &statement["predicate"]["buildDefinition"];
-    if types != (STATEMENT, PROVENANCE) || build["buildType"] != BUILD_TYPE || !covers(statement, digest, files) {
+    if statement_types != (STATEMENT, PROVENANCE)
+        || build["buildType"] != BUILD_TYPE
+        || !covers(statement, digest, files)
+    {
         return None;
     }
     Release::deserialize(&build["externalParameters"]).ok()
@@ -175,6 +179,7 @@ fn read_key_text(path: &Path) -> io::Result<String> {
     String::from_utf8(read_operator_file(path, FileKind::Secret)?).map_err(|_| io::Error::other("it is not text"))
 }
 
+/// Returns a key in PEM: base64 in lines of 64 characters between `-----BEGIN label-----` and `-----END label-----`.
 fn encode_pem(label: &str, der: &[u8]) -> String {
     let text = STANDARD.encode(der);
     let mut pem = format!("-----BEGIN {label}-----\n");
@@ -185,9 +190,10 @@ fn encode_pem(label: &str, der: &[u8]) -> String {
     pem + &format!("-----END {label}-----\n")
 }
 
+/// Returns the key in the first PEM block with this label.
 fn decode_pem(label: &str, text: &str) -> io::Result<Vec<u8>> {
-    let after_begin = text.split_once(&format!("-----BEGIN {label}-----")).map(|(_, after)| after);
-    let base64 = after_begin.and_then(|text| text.split_once("-----END ")).map(|(base64, _)| base64);
+    let after_begin = text.split_once(&format!("-----BEGIN {label}-----")).map(|(_, after_begin)| after_begin);
+    let base64 = after_begin.and_then(|block| block.split_once("-----END ")).map(|(base64, _)| base64);
     let der = base64.and_then(|base64| STANDARD.decode(base64.split_whitespace().collect::<String>()).ok());
     der.ok_or_else(|| io::Error::other(format!("it has no PEM block `{}`", label)))
 }

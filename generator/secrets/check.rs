@@ -41,7 +41,7 @@ const WELL_KNOWN: [&str; 22] = [
 /// Minimum length of a secret in characters, unless the stack declares `min_length`.
 const MIN_LENGTH: usize = 16;
 /// Minimum number of different characters in a secret.
-const MIN_DIFFERENT: usize = 5;
+const MIN_DISTINCT_CHARACTERS: usize = 5;
 
 /// The result of a check.
 #[derive(Debug, Default)]
@@ -60,24 +60,24 @@ type KnownValues<'a> = BTreeMap<Digest, (&'a SecretFolder, &'a SecretName)>;
 /// # Errors
 /// A file cannot be read or its mode cannot be set.
 pub fn check(folders: &[SecretFolder]) -> Result<CheckedSecrets, Diagnostic> {
-    let mut checked = CheckedSecrets::default();
+    let mut check_result = CheckedSecrets::default();
     let mut known_values = KnownValues::new();
     for folder in folders {
         match folder.refuse_tracked() {
-            Ok(version_control_problem) => checked.version_control_problem = version_control_problem,
-            Err(tracked) => checked.findings.extend(tracked),
+            Ok(version_control_problem) => check_result.version_control_problem = version_control_problem,
+            Err(tracked_findings) => check_result.findings.extend(tracked_findings),
         }
-        checked.findings.extend(modes::repair(folder)?);
-        checked.findings.extend(certificate::check(folder)?);
+        check_result.findings.extend(modes::repair(folder)?);
+        check_result.findings.extend(certificate::check(folder)?);
         for (name, entry) in folder.list.secrets.iter().filter(|(_, entry)| !is_derived(&entry.recipe)) {
             let findings = check_value(folder, name, entry, &mut known_values)?;
-            checked.findings.extend(findings.into_iter().map(|mut finding| {
+            check_result.findings.extend(findings.into_iter().map(|mut finding| {
                 finding.environments = vec![folder.list.environment.to_string()];
                 finding
             }));
         }
     }
-    Ok(checked)
+    Ok(check_result)
 }
 
 /// Returns whether nself derives the value from other secrets or issues it.
@@ -91,6 +91,7 @@ fn is_derived(recipe: &Recipe) -> bool {
     }
 }
 
+/// Returns findings about one value, and adds it to `known_values`.
 fn check_value<'a>(
     folder: &'a SecretFolder,
     name: &'a SecretName,
@@ -109,7 +110,7 @@ fn check_value<'a>(
     // The provider chooses host and user names, often the same for all environments, so they may be weak and shared.
     let holds_host_or_user_name = matches!(entry.recipe, Recipe::External { .. }) && !is_credential(name.as_str());
     if holds_host_or_user_name {
-        return Ok(too_short(name, &value, entry.min_length).into_iter().collect());
+        return Ok(short_name_finding(name, &value, entry.min_length).into_iter().collect());
     }
     if let Some(reason) = weakness(&value, folder, entry) {
         let finding = match folder.list.profile {
@@ -138,7 +139,7 @@ fn check_value<'a>(
 /// Returns the hint for creating a value that is missing.
 pub(super) fn hint_for_missing_value(folder: &SecretFolder, name: &SecretName, entry: &SecretEntry) -> String {
     match required_from_operator(folder, &entry.recipe) {
-        Some(what) => format!("write the {what} to {}", folder.value_path(name)),
+        Some(description) => format!("write the {description} to {}", folder.value_path(name)),
         None => format!("run `nself secrets init --env {}`", folder.list.environment),
     }
 }
@@ -152,7 +153,7 @@ fn required_from_operator<'a>(folder: &SecretFolder, recipe: &'a Recipe) -> Opti
 }
 
 /// Returns a finding if a host or user name is shorter than `min_length`.
-fn too_short(name: &SecretName, value: &str, min_length: Option<u16>) -> Option<Diagnostic> {
+fn short_name_finding(name: &SecretName, value: &str, min_length: Option<u16>) -> Option<Diagnostic> {
     let min_length = min_length.filter(|minimum| value.chars().count() < usize::from(*minimum))?;
     let finding = Diagnostic::error(Code::WeakSecret, path!("secrets", name))
         .message(format!("the value of `{name}` has fewer than {min_length} characters"))
@@ -160,14 +161,14 @@ fn too_short(name: &SecretName, value: &str, min_length: Option<u16>) -> Option<
     Some(finding)
 }
 
-/// Returns the reason if a value can be guessed, as a predicate for a sentence about the value.
+/// Returns the reason if a value can be guessed, as a predicate for a sentence about the value: `is a well-known word`.
 fn weakness(value: &str, folder: &SecretFolder, entry: &SecretEntry) -> Option<String> {
     let lower_case = value.to_ascii_lowercase();
     let names = [folder.list.project.as_str(), folder.list.environment.as_str()];
-    let mut users = folder.list.secrets.values().flat_map(|entry| entry.used_by.iter());
+    let mut services = folder.list.secrets.values().flat_map(|entry| entry.used_by.iter());
     if WELL_KNOWN.contains(&lower_case.as_str())
         || names.contains(&lower_case.as_str())
-        || users.any(|user| user.as_str() == lower_case)
+        || services.any(|service| service.as_str() == lower_case)
     {
         return Some("is a well-known word".into());
     }
@@ -178,5 +179,6 @@ fn weakness(value: &str, folder: &SecretFolder, entry: &SecretEntry) -> Option<S
     let mut characters: Vec<char> = value.chars().collect();
     characters.sort_unstable();
     characters.dedup();
-    (characters.len() < MIN_DIFFERENT.min(min_length)).then(|| "consists of only a few different characters".into())
+    (characters.len() < MIN_DISTINCT_CHARACTERS.min(min_length))
+        .then(|| "consists of only a few different characters".into())
 }

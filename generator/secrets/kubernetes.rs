@@ -27,8 +27,8 @@ struct Metadata<'a> {
     labels: BTreeMap<&'a str, &'a str>,
 }
 
-/// Returns a Secret for each value that a service uses, as YAML documents, and a warning if git could not be asked which
-/// values it tracks.
+/// Returns a Secret for each value that a service uses, as YAML documents, and the reason if nself cannot find out
+/// whether git tracks a value.
 ///
 /// # Errors
 /// NS304 for each missing value, NS509 for each value that git tracks.
@@ -40,9 +40,9 @@ pub fn manifests(folder: &SecretFolder) -> Result<(String, Option<String>), Vec<
     let mut findings = Vec::new();
     for (name, entry) in list.secrets.iter().filter(|(_, entry)| !entry.used_by.is_empty()) {
         let Some(value) = folder.read(name).map_err(|finding| vec![finding])? else {
-            let missing = Diagnostic::error(Code::UnknownSecret, path!("secrets", name));
+            let finding = Diagnostic::error(Code::UnknownSecret, path!("secrets", name));
             findings.push(
-                missing
+                finding
                     .message(format!("the secret `{name}` has no value"))
                     .hint(hint_for_missing_value(folder, name, entry)),
             );

@@ -16,7 +16,7 @@ use nickel_lang_core::term::record::RecordData;
 use super::bundles;
 use super::errors;
 use super::imports::Imports;
-use super::node::{Document, Entry, Finding, Mark, Node, Value};
+use super::node::{Document, Entry, Finding, Mark, Node, Value, index_step, key_step};
 use super::program::NickelProgram;
 use super::reading;
 use super::source_map::SourceMap;
@@ -190,7 +190,7 @@ impl Evaluation {
                 let nodes = items
                     .into_iter()
                     .enumerate()
-                    .map(|(i, item)| self.evaluate_child(machine, item, path, format!("#{i}")));
+                    .map(|(i, item)| self.evaluate_child(machine, item, path, index_step(i)));
                 Value::Array(nodes.collect())
             }
             ValueContentRef::Record(Container::Alloc(record)) => {
@@ -216,9 +216,9 @@ impl Evaluation {
             let key = self.mark_of(machine, name.pos);
             let label = name.label().to_owned();
             let node = match field.value_with_pending_contracts() {
-                Some(value) => self.evaluate_child(machine, value, path, label.clone()),
+                Some(value) => self.evaluate_child(machine, value, path, key_step(&label)),
                 None => {
-                    path.push(label.clone());
+                    path.push(key_step(&label));
                     let node = self.record_broken(path, Finding { mark, ..errors::missing_field(&label) });
                     path.pop();
                     node
@@ -229,7 +229,7 @@ impl Evaluation {
         fields
     }
 
-    /// Evaluates an item or field of the value at `path`. `step` is `#3` for an item, or the name of a field.
+    /// Evaluates an item or field of the value at `path`, to which `step` leads.
     fn evaluate_child(
         &mut self,
         machine: &mut Machine,

@@ -117,10 +117,20 @@ impl Document {
     }
 }
 
+/// Returns the step to an item of an array, such as `#3`.
+pub fn index_step(index: usize) -> String {
+    format!("#{index}")
+}
+
+/// Returns the step to a field of a record: its key, after a second `#` if it begins with one.
+pub fn key_step(key: &str) -> String {
+    if key.starts_with('#') { format!("#{key}") } else { key.to_owned() }
+}
+
 /// Returns the path for serialized steps: `["volumes", "#3"]` is the key `volumes` and the index 3.
 pub fn field_path(steps: &[String]) -> FieldPath {
-    let segment = |step: &String| match step.strip_prefix('#').and_then(|index| index.parse().ok()) {
-        Some(index) => Segment::Index(index),
+    let segment = |step: &String| match step.strip_prefix('#') {
+        Some(rest) => rest.parse().map_or_else(|_| Segment::Key(rest.to_owned()), Segment::Index),
         None => Segment::Key(step.clone()),
     };
     FieldPath(steps.iter().map(segment).collect())
@@ -175,5 +185,18 @@ impl Node {
             Value::Record(fields) => fields.get(key),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_not_read_as_an_index() {
+        let steps = [key_step("env"), index_step(3), key_step("#3"), key_step("#"), key_step("##a"), key_step("3")];
+        let key = |key: &str| Segment::Key(key.to_owned());
+        let segments = vec![key("env"), Segment::Index(3), key("#3"), key("#"), key("##a"), key("3")];
+        assert_eq!(field_path(&steps), FieldPath(segments));
     }
 }

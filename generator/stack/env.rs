@@ -146,25 +146,26 @@ impl ByProfile {
 }
 
 impl EnvValue {
-    /// Calls `visit` with every reference in the value: at any depth, and for all profiles.
-    pub fn for_each_reference(&self, visit: &mut impl FnMut(&EnvReference)) {
+    /// Calls `visit` with every reference in the value, at any depth. Of the values of a `by_profile`, it visits those of
+    /// these profiles.
+    pub fn for_each_reference(&self, profiles: &[Profile], visit: &mut impl FnMut(&EnvReference)) {
         let EnvValue::EnvReference(reference) = self else { return };
         visit(reference);
         match reference {
-            EnvReference::Join(parts) => parts.iter().for_each(|part| part.for_each_reference(visit)),
+            EnvReference::Join(parts) => parts.iter().for_each(|part| part.for_each_reference(profiles, visit)),
             EnvReference::ByProfile(values) => {
-                [&values.local, &values.staging, &values.prod]
-                    .into_iter()
-                    .for_each(|value| value.for_each_reference(visit));
+                profiles.iter().for_each(|profile| values.of(*profile).for_each_reference(profiles, visit));
             }
             _ => {}
         }
     }
 
-    /// Returns whether the value contains a setting of the mail server.
-    pub fn refers_to_mail(&self) -> bool {
+    /// Returns whether the value contains a setting of the mail server in a profile.
+    pub fn refers_to_mail(&self, profile: Profile) -> bool {
         let mut contains_mail = false;
-        self.for_each_reference(&mut |reference| contains_mail |= matches!(reference, EnvReference::Mail(_)));
+        self.for_each_reference(&[profile], &mut |reference| {
+            contains_mail |= matches!(reference, EnvReference::Mail(_));
+        });
         contains_mail
     }
 }

@@ -47,25 +47,25 @@ pub fn reference(value: &Value) -> Option<EnvValue> {
 }
 
 impl ServiceFile {
-    /// Calls `visit` with every reference in the content.
-    pub fn for_each_reference(&self, visit: &mut impl FnMut(&EnvReference)) {
+    /// Calls `visit` with every reference in the content for these profiles.
+    pub fn for_each_reference(&self, profiles: &[Profile], visit: &mut impl FnMut(&EnvReference)) {
         if let Some(text) = &self.text {
-            text.for_each_reference(visit);
+            text.for_each_reference(profiles, visit);
         }
         for value in self.yaml.iter().chain(&self.json) {
-            visit_references(value, visit);
+            visit_references(value, profiles, visit);
         }
     }
 }
 
-/// Calls `visit` with every reference in a value, at any depth.
-fn visit_references(value: &Value, visit: &mut impl FnMut(&EnvReference)) {
+/// Calls `visit` with every reference in a value for these profiles, at any depth.
+fn visit_references(value: &Value, profiles: &[Profile], visit: &mut impl FnMut(&EnvReference)) {
     if let Some(reference) = reference(value) {
-        return reference.for_each_reference(visit);
+        return reference.for_each_reference(profiles, visit);
     }
     match value {
-        Value::Array(items) => items.iter().for_each(|item| visit_references(item, visit)),
-        Value::Object(fields) => fields.values().for_each(|field| visit_references(field, visit)),
+        Value::Array(items) => items.iter().for_each(|item| visit_references(item, profiles, visit)),
+        Value::Object(fields) => fields.values().for_each(|field| visit_references(field, profiles, visit)),
         _ => {}
     }
 }
@@ -95,7 +95,26 @@ mod tests {
         let yaml = json!({"a": [{"b": {"url": {"service": "redis"}}}], "c": {"join": ["x", {"stack": "domain"}]}});
         let file = ServiceFile { yaml: Some(yaml), ..ServiceFile::default() };
         let mut names = Vec::new();
-        file.for_each_reference(&mut |reference| names.push(serde_json::to_value(reference).unwrap()));
+        file.for_each_reference(&Profile::ALL, &mut |reference| names.push(serde_json::to_value(reference).unwrap()));
         assert_eq!(names.len(), 3, "{names:?}");
+    }
+
+    #[test]
+    fn only_references_of_the_profiles_are_visited() {
+        let url = |name: &str| json!({"url": {"service": name}});
+        let yaml = json!({"a": {"by_profile": {"local": url("redis"), "staging": "none", "prod": url("cache")}}});
+        let file = ServiceFile { yaml: Some(yaml), ..ServiceFile::default() };
+        let services = |profiles: &[Profile]| {
+            let mut names = Vec::new();
+            file.for_each_reference(profiles, &mut |reference| {
+                if let EnvReference::Url(address) = reference {
+                    names.push(address.service.to_string());
+                }
+            });
+            names
+        };
+        assert_eq!(services(&[Profile::Prod]), ["cache"]);
+        assert_eq!(services(&[Profile::Staging]), [""; 0]);
+        assert_eq!(services(&Profile::ALL), ["redis", "cache"]);
     }
 }

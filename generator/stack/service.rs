@@ -6,7 +6,7 @@ use crate::values::{
     PortName, ProjectPath, Reason, Schedule, SecretName, ServiceName, Signal, SqlIdent, SysctlName, Text, UserId,
     VariableName, VolumeName,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -210,10 +210,17 @@ impl Service {
         ports
     }
 
-    /// Calls `visit` with every reference in variables and files.
-    pub fn for_each_reference(&self, visit: &mut impl FnMut(&EnvReference)) {
-        self.env.values().chain(self.extra_env.values()).for_each(|value| value.for_each_reference(visit));
-        self.files.values().for_each(|file| file.for_each_reference(visit));
+    /// Returns the protocols of the ports with this number: UDP for a port that is published for UDP, otherwise TCP.
+    pub fn protocols_of_port(&self, number: u16) -> BTreeSet<Protocol> {
+        let ports = self.all_ports().into_iter().filter(|(_, port)| *port == number);
+        ports.map(|(name, _)| self.publish.get(&name).map_or(Protocol::Tcp, |publish| publish.protocol)).collect()
+    }
+
+    /// Calls `visit` with every reference in variables and files for a profile.
+    pub fn for_each_reference(&self, profile: Profile, visit: &mut impl FnMut(&EnvReference)) {
+        let profiles = &[profile];
+        self.env.values().chain(self.extra_env.values()).for_each(|value| value.for_each_reference(profiles, visit));
+        self.files.values().for_each(|file| file.for_each_reference(profiles, visit));
     }
 
     /// Returns all routes by name. `route` is the route `main`, unless `routes` has a route of this name.

@@ -2,21 +2,21 @@
 
 use std::net::IpAddr;
 
-/// All addresses that have the same leading `bits` as `first`.
+/// All addresses whose first `bits` are the same as those of `address`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AddressRange {
-    first: IpAddr,
+    address: IpAddr,
     bits: u8,
 }
 
 impl AddressRange {
-    /// Parses `10.0.0.0/8` or a single address. Returns `None` for other text.
+    /// Returns the range of a text such as `10.0.0.0/8`, or of a single address; `None` for other text.
     pub fn read(text: &str) -> Option<Self> {
-        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-        let first: IpAddr = address.parse().ok()?;
-        let max_bits = if first.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Some(max_bits), |bits| bits.parse().ok()).filter(|bits| *bits <= max_bits)?;
-        Some(AddressRange { first, bits })
+        let (address, bits_text) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let address: IpAddr = address.parse().ok()?;
+        let max_bits = if address.is_ipv4() { 32 } else { 128 };
+        let bits = bits_text.map_or(Some(max_bits), |bits| bits.parse().ok()).filter(|bits| *bits <= max_bits)?;
+        Some(AddressRange { address, bits })
     }
 
     /// Returns whether the range contains every address of its family.
@@ -24,17 +24,19 @@ impl AddressRange {
         self.bits == 0
     }
 
-    /// Returns whether an address is in both ranges.
+    /// Returns whether some address is in both ranges. This is so if their first addresses have the same prefix, with
+    /// the length of the shorter prefix.
     pub fn overlaps(&self, other: &AddressRange) -> bool {
         let bits = self.bits.min(other.bits);
-        self.first.is_ipv4() == other.first.is_ipv4()
-            && without_host_bits(self.first, bits) == without_host_bits(other.first, bits)
+        self.address.is_ipv4() == other.address.is_ipv4()
+            && without_host_bits(self.address, bits) == without_host_bits(other.address, bits)
     }
 
-    /// Returns the reason to refuse a text whose address has bits after the prefix. nginx warns of such ranges.
-    pub fn refuse_bits_after_prefix(&self, text: &str) -> Option<String> {
-        let first = without_host_bits(self.first, self.bits);
-        (first != self.first).then(|| {
+    /// Returns the reason to refuse the text of a range whose address has bits after the prefix, such as `10.1.0.0/8`.
+    /// nginx warns of such ranges.
+    pub fn host_bits_refusal(&self, text: &str) -> Option<String> {
+        let first = without_host_bits(self.address, self.bits);
+        (first != self.address).then(|| {
             format!("`{text}` does not begin with the first address of its range; write `{first}/{}`", self.bits)
         })
     }

@@ -1,4 +1,4 @@
-//! The templates in the texts of alerts.
+//! Checks the templates in the texts of alerts.
 
 /// The functions, keywords and constants of Go's `text/template`, and the functions that Prometheus adds to it.
 const WORDS: [&str; 64] = [
@@ -68,23 +68,29 @@ const WORDS: [&str; 64] = [
     "with",
 ];
 
-/// Returns why Prometheus refuses the text of an alert, in which `{{ … }}` is an action of a template.
+/// Returns why Prometheus refuses the text of an alert, in which `{{ … }}` is an action of a template. Only the first
+/// word of an action is checked: `{{ labels.x }}` is refused, because `labels` is not a function.
 pub fn template_refusal(text: &str) -> Option<String> {
-    let mut rest = text;
-    while let Some((_, action)) = rest.split_once("{{") {
-        let Some((action, after)) = action.split_once("}}").filter(|(action, _)| !action.contains("{{")) else {
+    let mut remaining_text = text;
+    while let Some((_, after_braces)) = remaining_text.split_once("{{") {
+        let Some((action, text_after_action)) =
+            after_braces.split_once("}}").filter(|(action, _)| !action.contains("{{"))
+        else {
             return Some("a `{{` has no `}}`".into());
         };
+        // `{{-` and `-}}` also remove the blanks around the action.
         let action = action.trim_start_matches('-').trim_start();
-        let word = action.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
-        let is_name = word.starts_with(|c: char| c.is_ascii_alphabetic());
+        let first_word = action.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+        let is_name = first_word.starts_with(|c: char| c.is_ascii_alphabetic());
         if action.trim_end_matches('-').trim().is_empty() {
             return Some("`{{ }}` is empty".into());
         }
-        if is_name && !WORDS.contains(&word) {
-            return Some(format!("templates have no function `{word}`; a label is `{{{{ $labels.{word} }}}}`"));
+        if is_name && !WORDS.contains(&first_word) {
+            return Some(format!(
+                "templates have no function `{first_word}`; a label is `{{{{ $labels.{first_word} }}}}`"
+            ));
         }
-        rest = after;
+        remaining_text = text_after_action;
     }
     None
 }

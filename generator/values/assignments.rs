@@ -3,39 +3,40 @@
 use super::credential_names::{is_credential, is_harmless};
 
 /// Returns the name of the first pair in a connection string whose value is a credential: `Host=db;Password=tulip`, or
-/// `host=db password=tulip`. A text with one pair only is no connection string.
+/// `host=db password=tulip`. A text with only one pair is not a connection string.
 pub fn find_in_connection_string(text: &str) -> Option<&str> {
-    let pairs = |separator: fn(char) -> bool| -> Option<Vec<(&str, &str)>> {
+    // `None` if a part has no `=`.
+    let split_pairs = |separator: fn(char) -> bool| -> Option<Vec<(&str, &str)>> {
         let parts = text.split(separator).map(str::trim).filter(|part| !part.is_empty());
         parts.map(|part| part.split_once('=')).collect()
     };
-    let readings = [pairs(|c| c == ';'), pairs(char::is_whitespace)];
-    let pairs = readings.into_iter().flatten().find(|pairs| pairs.len() > 1)?;
-    let credential = |(name, value): (&'_ str, &'_ str)| is_pair_with_credential(name, value);
-    pairs.into_iter().find(|pair| credential(*pair)).map(|(name, _)| name.trim())
+    let candidates = [split_pairs(|c| c == ';'), split_pairs(char::is_whitespace)];
+    let pairs = candidates.into_iter().flatten().find(|pairs| pairs.len() > 1)?;
+    pairs.into_iter().find(|(name, value)| is_pair_with_credential(name, value)).map(|(name, _)| name.trim())
 }
 
-/// Returns the number of the first line of a configuration file that gives a credential a value: `password = tulip`, or
-/// `db_password: tulip`. Text of programs is not understood: a value with brackets is code or a placeholder.
+/// Returns the number, counted from 1, of the first line of a configuration file that gives a credential a value:
+/// `password = tulip`, or `db_password: tulip`. A value with brackets does not count, since it is code or a
+/// placeholder.
 pub fn line_in_configuration(text: &str) -> Option<usize> {
     let is_comment = |line: &str| line.starts_with(['#', ';', '/', '*', '-', '%', '<']);
     let lines = text.lines().map(str::trim).enumerate().filter(|(_, line)| !is_comment(line));
-    let mut assignments = lines.filter_map(|(number, line)| {
+    let mut assignments = lines.filter_map(|(index, line)| {
         let (name, value) = line.split_once(['=', ':'])?;
-        Some((number, name, value.trim_end_matches([',', ';'])))
+        Some((index, name, value.trim_end_matches([',', ';'])))
     });
-    assignments.find(|(_, name, value)| is_pair_with_credential(name, value)).map(|(number, ..)| number + 1)
+    assignments.find(|(_, name, value)| is_pair_with_credential(name, value)).map(|(index, ..)| index + 1)
 }
 
-/// Returns whether a value is a credential, by its name and its form.
+/// Returns whether the name of a pair is that of a credential, such as `db.password`, and its value is plain text.
 fn is_pair_with_credential(name: &str, value: &str) -> bool {
     let name = name.trim().trim_matches('"');
     let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c) || c == ' ');
     // A word before the name, as in `const token = …`, is code.
     let last_part = name.rsplit('.').next().unwrap_or_default();
     // `key` alone is the name of any key.
-    let is_general = last_part.eq_ignore_ascii_case("key") || last_part.eq_ignore_ascii_case("keys");
-    is_name && !name.contains(' ') && !is_general && is_credential(last_part) && is_plain_value(value.trim())
+    let is_general_key = last_part.eq_ignore_ascii_case("key") || last_part.eq_ignore_ascii_case("keys");
+    is_name && !name.contains(' ') && !is_general_key && is_credential(last_part) && is_plain_value(value.trim())
 }
 
 /// Returns whether a value is neither a placeholder, a path, code, nor a small number.
@@ -43,12 +44,12 @@ fn is_plain_value(value: &str) -> bool {
     let unquoted = ['"', '\''].into_iter().find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote));
     let text = unquoted.unwrap_or(value);
     let is_small_number = text.len() < 4 && text.bytes().all(|b| b.is_ascii_digit());
-    let is_word = |text: &str| ["none", "null", "nil", "required", "optional", "default"].contains(&text);
+    let is_word_for_no_value = |text: &str| ["none", "null", "nil", "required", "optional", "default"].contains(&text);
     !is_harmless(text)
         && !text.starts_with(['$', '/', '%', '<', '{', '*', '&', '@', '!'])
         && !text.contains(['(', ')', '[', ']', '{', '}', '$', '`', ' ', '\t'])
         && !is_small_number
-        && !is_word(&text.to_ascii_lowercase())
+        && !is_word_for_no_value(&text.to_ascii_lowercase())
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ pub trait Checked: Sized {
     const EXAMPLE: &'static str;
     /// Returns the reason if `text` is refused; `None` if it is accepted.
     fn refusal(text: &str) -> Option<String>;
-    /// Creates a value without a check.
+    /// Creates a value without a check, in the normal form of the type if it has one.
     fn wrap(text: String) -> Self;
     /// Returns the code of a refusal of `text`.
     fn code(_text: &str) -> Code {
@@ -48,32 +48,32 @@ pub struct Refusal {
 
 thread_local! {
     /// The texts that were refused while [`collect_refusals`] runs; `None` at other times.
-    static REFUSED: RefCell<Option<Vec<Refusal>>> = const { RefCell::new(None) };
+    static REFUSALS: RefCell<Option<Vec<Refusal>>> = const { RefCell::new(None) };
 }
 
 /// Runs `decode` and collects refused texts for [`take_refusals`], instead of ending with the first one. The value may
 /// be used only if no text was refused.
 pub fn collect_refusals<T>(decode: impl FnOnce() -> T) -> T {
-    // An outer call may be collecting as well.
-    let outer = REFUSED.with(|refused| refused.borrow_mut().replace(Vec::new()));
+    // If this call is inside an outer call, the refusals of the outer call are restored afterwards.
+    let outer_refusals = REFUSALS.with(|refusals| refusals.borrow_mut().replace(Vec::new()));
     let value = decode();
-    REFUSED.with(|refused| *refused.borrow_mut() = outer);
+    REFUSALS.with(|refusals| *refusals.borrow_mut() = outer_refusals);
     value
 }
 
-/// Takes the texts that were refused since the last call, within [`collect_refusals`].
+/// Returns the texts that were refused since the last call of this function, within [`collect_refusals`].
 pub fn take_refusals() -> Vec<Refusal> {
-    REFUSED.with(|refused| refused.borrow_mut().as_mut().map(std::mem::take).unwrap_or_default())
+    REFUSALS.with(|refusals| refusals.borrow_mut().as_mut().map(std::mem::take).unwrap_or_default())
 }
 
 /// Checks a text while it is decoded. Within [`collect_refusals`], a refused text is recorded and replaced by a
 /// placeholder.
 pub(crate) fn check_text<T: Checked>(text: String) -> Result<T, String> {
     let Some(reason) = T::refusal(&text) else { return Ok(T::wrap(text)) };
-    REFUSED.with(|refused| match &mut *refused.borrow_mut() {
-        Some(list) => {
+    REFUSALS.with(|refusals| match &mut *refusals.borrow_mut() {
+        Some(collected_refusals) => {
             let expected = format!("{}, such as `{}`", T::WHAT, T::EXAMPLE);
-            list.push(Refusal { code: T::code(&text), expected, reason });
+            collected_refusals.push(Refusal { code: T::code(&text), expected, reason });
             Ok(T::placeholder(&text))
         }
         None => Err(reason),
@@ -105,6 +105,7 @@ pub(crate) use impl_decoding;
 
 /// Declares a checked text type with its description, an example and the check. Optional arguments are the code
 /// of a refusal, a function that returns the normal form of a text, and a function that selects the code by the text.
+/// The first three rules add the defaults of the optional arguments.
 macro_rules! checked {
     ($(#[$doc:meta])* $name:ident, expected: $what:literal, example: $example:literal, refusal: $refusal:expr) => {
         $crate::values::checked::checked! { $(#[$doc])* $name, expected: $what, example: $example, refusal: $refusal, BadValue }
@@ -112,10 +113,10 @@ macro_rules! checked {
     ($(#[$doc:meta])* $name:ident, expected: $what:literal, example: $example:literal, refusal: $refusal:expr, $code:ident) => {
         $crate::values::checked::checked! { $(#[$doc])* $name, expected: $what, example: $example, refusal: $refusal, $code, std::convert::identity }
     };
-    ($(#[$doc:meta])* $name:ident, expected: $what:literal, example: $example:literal, refusal: $refusal:expr, $code:ident, $form:expr) => {
-        $crate::values::checked::checked! { $(#[$doc])* $name, expected: $what, example: $example, refusal: $refusal, $code, $form, |_| Code::$code }
+    ($(#[$doc:meta])* $name:ident, expected: $what:literal, example: $example:literal, refusal: $refusal:expr, $code:ident, $normal_form:expr) => {
+        $crate::values::checked::checked! { $(#[$doc])* $name, expected: $what, example: $example, refusal: $refusal, $code, $normal_form, |_| Code::$code }
     };
-    ($(#[$doc:meta])* $name:ident, expected: $what:literal, example: $example:literal, refusal: $refusal:expr, $code:ident, $form:expr, $code_of:expr) => {
+    ($(#[$doc:meta])* $name:ident, expected: $what:literal, example: $example:literal, refusal: $refusal:expr, $code:ident, $normal_form:expr, $code_of:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(String);
@@ -129,8 +130,8 @@ macro_rules! checked {
                 refusal(text)
             }
             fn wrap(text: String) -> Self {
-                let form: fn(String) -> String = $form;
-                $name(form(text))
+                let normal_form: fn(String) -> String = $normal_form;
+                $name(normal_form(text))
             }
             fn code(text: &str) -> Code {
                 let code: fn(&str) -> Code = $code_of;

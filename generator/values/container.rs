@@ -23,15 +23,18 @@ checked! {
     /// A path inside the project: parts separated by `/`, without `..`.
     ProjectPath, expected: "a relative path inside the project", example: "services/orders",
     refusal: |t| {
-        let t = t.strip_prefix("./").unwrap_or(t);
-        let allowed = |c: char| c.is_ascii_alphanumeric() || "._/@+-".contains(c);
-        alphabet_refusal(t, 512, "letters, digits and `._/@+-`", |c| c.is_ascii_alphanumeric() || c == '_' || c == '.', allowed).or_else(|| dot_part_refusal(t))
+        let path = t.strip_prefix("./").unwrap_or(t);
+        let may_begin = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || "._/@+-".contains(c);
+        alphabet_refusal(path, 512, "letters, digits and `._/@+-`", may_begin, is_allowed).or_else(|| dot_part_refusal(path))
     }
 }
 impl FileMode {
     /// The start of the name of a folder for files with a mode, such as `mode-0755`.
     pub const FOLDER: &str = "mode-";
 }
+
+/// Returns why the mode of a file is refused.
 fn file_mode_refusal(text: &str) -> Option<String> {
     let is_octal = (3..=4).contains(&text.len()) && text.bytes().all(|digit| (b'0'..=b'7').contains(&digit));
     let Some(mode) = is_octal.then(|| u32::from_str_radix(text, 8).ok()).flatten() else {
@@ -79,11 +82,11 @@ checked! {
     /// The name of an annotation, with an optional DNS prefix. Snippet annotations are refused: the ingress
     /// controller runs them as configuration, and it can read the secrets of all namespaces.
     AnnotationName, expected: "the name of an annotation", example: "service.beta.kubernetes.io/aws-load-balancer-type",
-    refusal: |t| {
-        let (prefix, name) = t.rsplit_once('/').map_or((None, t), |(prefix, name)| (Some(prefix), name));
-        let inner = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    refusal: |text| {
+        let (prefix, name) = text.rsplit_once('/').map_or((None, text), |(prefix, name)| (Some(prefix), name));
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         prefix.and_then(labels_refusal)
-            .or_else(|| alphabet_refusal(name, 63, "letters and digits, and between them `-_.`", |c| c.is_ascii_alphanumeric(), inner))
+            .or_else(|| alphabet_refusal(name, 63, "letters and digits, and between them `-_.`", |c| c.is_ascii_alphanumeric(), is_allowed))
             .or_else(|| (!name.ends_with(|c: char| c.is_ascii_alphanumeric())).then(|| "it does not end with a letter or digit".to_owned()))
             .or_else(|| name.ends_with("-snippet").then(|| "snippets are not allowed: the ingress controller would run them with access to all secrets".to_owned()))
     }
@@ -102,7 +105,7 @@ checked! {
 checked! {
     /// An operating system and processor for which images are built.
     Platform, expected: "a Linux platform", example: "linux/amd64",
-    refusal: |t| match t.strip_prefix("linux/") {
+    refusal: |text| match text.strip_prefix("linux/") {
         Some(processor) => alphabet_refusal(processor, 40, "a-z, 0-9 and `/`", |c| c.is_ascii_lowercase(), |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '/'),
         None => Some("it does not start with linux/".into()),
     }
@@ -110,10 +113,10 @@ checked! {
 checked! {
     /// `uid:gid`, both numeric.
     UserId, expected: "a numeric user and group", example: "10001:10001",
-    refusal: |t| {
+    refusal: |text| {
         // The comparison refuses leading zeros and signs.
-        let is_id = |text: &str| text.parse::<u32>().is_ok_and(|id| id.to_string() == text);
-        match t.split_once(':') {
+        let is_id = |id: &str| id.parse::<u32>().is_ok_and(|number| number.to_string() == id);
+        match text.split_once(':') {
             Some((user, group)) if is_id(user) && is_id(group) => None,
             _ => Some("it is not two numbers with a colon between them".into()),
         }
@@ -149,12 +152,12 @@ fn schedule_refusal(text: &str) -> Option<String> {
     }
     for (field, (name, min, max)) in fields.iter().zip(FIELDS) {
         // The comparison refuses leading zeros and signs.
-        let number = |text: &str| {
+        let number_in_range = |text: &str| {
             text.parse::<u8>().ok().filter(|number| number.to_string() == text && (min..=max).contains(number))
         };
         let is_range = |part: &str| match part.split_once('-') {
-            Some((from, to)) => number(from).zip(number(to)).is_some_and(|(from, to)| from <= to),
-            None => part == "*" || number(part).is_some(),
+            Some((from, to)) => number_in_range(from).zip(number_in_range(to)).is_some_and(|(from, to)| from <= to),
+            None => part == "*" || number_in_range(part).is_some(),
         };
         let is_item = |item: &str| match item.split_once('/') {
             Some((part, step)) => {
@@ -167,16 +170,19 @@ fn schedule_refusal(text: &str) -> Option<String> {
         }
     }
     let [_, _, day, month, weekday] = fields[..] else { return None };
-    // With a day of the week, cron runs on either of the two days.
-    (weekday == "*" && !occurs(day, month)).then(|| format!("the day `{day}` does not occur in the month `{month}`"))
+    // With a day of the week as well, cron runs on days that match one of the two fields, so the schedule has days in
+    // any case.
+    (weekday == "*" && !has_day(day, month)).then(|| format!("the day `{day}` does not occur in the month `{month}`"))
 }
 
-/// Returns whether some day of the month occurs in some month of a schedule.
-fn occurs(days: &str, months: &str) -> bool {
-    const LENGTHS: [u8; 12] = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+/// Returns whether a schedule with these days of the month and these months has at least one day: `31` and `2` have
+/// none.
+fn has_day(days: &str, months: &str) -> bool {
+    const MONTH_LENGTHS: [u8; 12] = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    // If any of the days occurs in a month, the smallest one does.
     let Some(first_day) = schedule_values(days, 1, 31).pop_first() else { return true };
     let months = schedule_values(months, 1, 12);
-    months.into_iter().any(|month| LENGTHS.get(usize::from(month) - 1).is_some_and(|length| first_day <= *length))
+    months.into_iter().any(|month| MONTH_LENGTHS.get(usize::from(month) - 1).is_some_and(|length| first_day <= *length))
 }
 
 /// Returns the values of a checked field of a schedule, whose smallest and largest values are `min` and `max`: a list of `*`,
@@ -186,14 +192,14 @@ pub fn schedule_values(field: &str, min: u8, max: u8) -> BTreeSet<u8> {
     let number = |text: &str| text.parse().unwrap_or(min);
     let mut values = BTreeSet::new();
     for item in field.split(',') {
-        let (range, step) = item.split_once('/').map_or((item, None), |(range, step)| (range, Some(step)));
-        let (from, to) = match (range.split_once('-'), range, step) {
+        let (range, step_text) = item.split_once('/').map_or((item, None), |(range, step)| (range, Some(step)));
+        let (from, to) = match (range.split_once('-'), range, step_text) {
             (Some((from, to)), ..) => (number(from), number(to)),
             (None, "*", _) => (min, max),
-            (None, single, Some(_)) => (number(single), max),
-            (None, single, None) => (number(single), number(single)),
+            (None, start, Some(_)) => (number(start), max),
+            (None, value, None) => (number(value), number(value)),
         };
-        let step: u8 = step.map_or(1, |step| step.parse().unwrap_or(1)).max(1);
+        let step: u8 = step_text.map_or(1, |step| step.parse().unwrap_or(1)).max(1);
         values.extend((from..=to).step_by(usize::from(step)));
     }
     values
@@ -201,8 +207,9 @@ pub fn schedule_values(field: &str, min: u8, max: u8) -> BTreeSet<u8> {
 
 /// Returns why an image reference is refused.
 fn image_refusal(text: &str) -> Option<String> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "._/:@-".contains(c);
-    let refusal = alphabet_refusal(text, 512, "letters, digits and `._/:@-`", |c| c.is_ascii_alphanumeric(), allowed);
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "._/:@-".contains(c);
+    let refusal =
+        alphabet_refusal(text, 512, "letters, digits and `._/:@-`", |c| c.is_ascii_alphanumeric(), is_allowed);
     if refusal.is_some() {
         return refusal;
     }
@@ -218,6 +225,7 @@ fn image_refusal(text: &str) -> Option<String> {
     }
     // Only the last part can have a tag: a colon before it begins the port of the registry.
     let last_part = name.rsplit('/').next().unwrap_or(name);
+    // The name without the tag: `localhost:5000/orders` of `localhost:5000/orders:1`.
     let repository =
         name.strip_suffix(last_part).unwrap_or_default().to_owned() + last_part.split(':').next().unwrap_or(last_part);
     if let Some((scheme, _)) = name.split_once("://") {

@@ -15,6 +15,7 @@ struct Format {
     is_random: fn(&[u8]) -> bool,
 }
 
+/// Returns a format whose fields are the arguments, so that each format below is one line.
 const fn format(
     description: &'static str,
     prefixes: &'static [&'static str],
@@ -43,9 +44,9 @@ const FORMATS: [Format; 11] = [
 
 // Descriptions of credentials that are not in `FORMATS`.
 
-const KEY: &str = "a private key";
-const JWT: &str = "a signed token (JWT)";
-const URL: &str = "a URL with a password";
+const PRIVATE_KEY: &str = "a private key";
+const SIGNED_TOKEN: &str = "a signed token (JWT)";
+const URL_WITH_PASSWORD: &str = "a URL with a password";
 
 /// Returns a description of the first credential in a text.
 pub fn find(text: &str) -> Option<&'static str> {
@@ -55,15 +56,18 @@ pub fn find(text: &str) -> Option<&'static str> {
 /// Returns the same as [`find`], but ignores URLs in a text that has a sample password such as `user:password@`. For
 /// text that explains how to write a URL.
 pub fn find_in_prose(text: &str) -> Option<&'static str> {
-    let has_sample = |text: &str| [":password@", ":pass@", ":secret@"].iter().any(|word| text.contains(word));
-    all(text).map(|(_, description)| description).find(|description| *description != URL || !has_sample(text))
+    let has_sample_password =
+        |text: &str| [":password@", ":pass@", ":secret@"].iter().any(|sample| text.contains(sample));
+    all(text)
+        .map(|(_, description)| description)
+        .find(|description| *description != URL_WITH_PASSWORD || !has_sample_password(text))
 }
 
 /// Returns all credentials in a text, each with the index of its first byte and a description.
 pub fn all(text: &str) -> impl Iterator<Item = (usize, &'static str)> {
     let bytes = text.as_bytes();
-    // Only a few bytes can start a credential: the first letters of `FORMATS` and of a JWT, which do not follow a
-    // letter or digit, and the first bytes of a private key and of `://`. All other bytes are skipped at once.
+    // Only a few bytes can start a credential: the first letters of `FORMATS` and of a JWT, unless a letter or digit
+    // precedes them, and the first bytes of a private key and of `://`. All other bytes are skipped at once.
     let may_start = |start: &usize| match bytes[*start] {
         b'g' | b'A' | b'x' | b's' | b'r' | b'n' | b'e' => *start == 0 || !bytes[start - 1].is_ascii_alphanumeric(),
         b'-' | b':' => true,
@@ -75,9 +79,9 @@ pub fn all(text: &str) -> impl Iterator<Item = (usize, &'static str)> {
 /// Returns a description of the credential with which a text starts.
 fn credential_at_start(text: &str) -> Option<&'static str> {
     match text.as_bytes()[0] {
-        b'-' => is_private_key(text).then_some(KEY),
-        b':' => has_url_password(text).then_some(URL),
-        b'e' => is_signed_token(text).then_some(JWT),
+        b'-' => is_private_key(text).then_some(PRIVATE_KEY),
+        b':' => has_url_password(text).then_some(URL_WITH_PASSWORD),
+        b'e' => is_signed_token(text).then_some(SIGNED_TOKEN),
         _ => FORMATS.iter().find(|format| format.matches(text)).map(|format| format.description),
     }
 }
@@ -87,8 +91,8 @@ impl Format {
     fn matches(&self, text: &str) -> bool {
         self.prefixes.iter().filter_map(|prefix| text.strip_prefix(prefix)).any(|after_prefix| {
             let length = prefix_length(after_prefix.as_bytes(), self.alphabet);
-            let (token, after) = after_prefix.split_at(length);
-            let is_complete = after.bytes().next().is_none_or(|next| !next.is_ascii_alphanumeric());
+            let (token, text_after_token) = after_prefix.split_at(length);
+            let is_complete = text_after_token.bytes().next().is_none_or(|next| !next.is_ascii_alphanumeric());
             is_complete && self.length.contains(&token.len()) && (self.is_random)(token.as_bytes())
         })
     }
@@ -96,7 +100,7 @@ impl Format {
 
 /// Returns whether a text starts with a PEM block of a private key that contains data.
 fn is_private_key(text: &str) -> bool {
-    let Some((kind, block)) = text.strip_prefix("-----BEGIN ").and_then(|rest| rest.split_once("-----")) else {
+    let Some((label, block)) = text.strip_prefix("-----BEGIN ").and_then(|label| label.split_once("-----")) else {
         return false;
     };
     // Line ends may be written as `\n`. Old formats have headers before the data.
@@ -105,7 +109,7 @@ fn is_private_key(text: &str) -> bool {
         let length = prefix_length(line.as_bytes(), |b| b.is_ascii_alphanumeric() || b"+/=".contains(&b));
         length >= 16 && length == line.len() && is_varied(line.as_bytes())
     };
-    kind.len() <= 40 && kind.contains("PRIVATE KEY") && lines.any(is_data)
+    label.len() <= 40 && label.contains("PRIVATE KEY") && lines.any(is_data)
 }
 
 /// Returns whether a text starts with a JWT: header, content and signature in base64url. The first two are JSON
@@ -125,19 +129,19 @@ fn has_url_password(text: &str) -> bool {
     let ends_authority = |c: char| c.is_whitespace() || c.is_control() || "/?#\"'`<>\\".contains(c);
     // `<` ends the authority, so that a placeholder in angle brackets is not a password.
     let authority_end = after_scheme.find(ends_authority).unwrap_or(after_scheme.len());
-    let Some((user, host)) = after_scheme[..authority_end].rsplit_once('@') else { return false };
-    let Some((_, password)) = user.split_once(':') else { return false };
+    let Some((user_and_password, host)) = after_scheme[..authority_end].rsplit_once('@') else { return false };
+    let Some((_, password)) = user_and_password.split_once(':') else { return false };
     // The digest of an image is not a host: `docker://name:tag@sha256:…`.
     !host.is_empty() && !host.starts_with("sha256:") && !host.starts_with("sha512:") && !is_placeholder(password)
 }
 
 /// Returns whether a password is a variable of a shell or a template, or a mask such as `***`.
 fn is_placeholder(password: &str) -> bool {
-    let bracketed = |open, close| password.starts_with(open) && password.contains(close);
+    let is_in_brackets = |open, close| password.starts_with(open) && password.contains(close);
     password.starts_with('$')
-        || ["%s", "%v", "%("].iter().any(|verb| password.starts_with(verb))
-        || bracketed('{', '}')
-        || bracketed('[', ']')
+        || ["%s", "%v", "%("].iter().any(|placeholder| password.starts_with(placeholder))
+        || is_in_brackets('{', '}')
+        || is_in_brackets('[', ']')
         || password.chars().all(|c| matches!(c, '*' | '.' | '…' | '•'))
         || (password.len() >= 3 && password.chars().all(|c| matches!(c, 'x' | 'X')))
         || password == "REDACTED"
@@ -169,7 +173,7 @@ fn url_safe(b: u8) -> bool {
 /// Returns whether a token has at least eight different bytes, and is not an example of AWS's documentation.
 fn is_varied(token: &[u8]) -> bool {
     let mut occurs = [false; 256];
-    token.iter().for_each(|b| occurs[usize::from(*b)] = true);
+    token.iter().for_each(|byte| occurs[usize::from(*byte)] = true);
     let is_example = |word: &[u8]| word.eq_ignore_ascii_case(b"EXAMPLE");
     occurs.iter().filter(|occurs| **occurs).count() >= 8 && !token.windows(7).any(is_example)
 }
@@ -213,13 +217,13 @@ mod tests {
             ("an Anthropic API key", format!("sk-ant-api03-{}-_{}", random_text(60), random_text(30))),
             ("an OpenAI API key", format!("sk-proj-{}_T3BlbkFJ-{}", random_text(60), random_text(60))),
             ("an OpenAI API key", format!("sk-{}T3BlbkFJ{}", random_text(20), random_text(20))),
-            (KEY, format!("{key}\n{}\n", random_text(64))),
-            (KEY, format!("{key}\\n{}\\n", random_text(64))),
-            (KEY, format!("{key}\nProc-Type: 4,ENCRYPTED\n\n{}\n", random_text(64))),
-            (JWT, jwt),
-            (URL, "postgres://user:pa@ss@db/x".to_owned()),
-            (URL, "redis://:tulip@cache".to_owned()),
-            (URL, "amqp://me:%40tulip@queue:5672/%2f".to_owned()),
+            (PRIVATE_KEY, format!("{key}\n{}\n", random_text(64))),
+            (PRIVATE_KEY, format!("{key}\\n{}\\n", random_text(64))),
+            (PRIVATE_KEY, format!("{key}\nProc-Type: 4,ENCRYPTED\n\n{}\n", random_text(64))),
+            (SIGNED_TOKEN, jwt),
+            (URL_WITH_PASSWORD, "postgres://user:pa@ss@db/x".to_owned()),
+            (URL_WITH_PASSWORD, "redis://:tulip@cache".to_owned()),
+            (URL_WITH_PASSWORD, "amqp://me:%40tulip@queue:5672/%2f".to_owned()),
         ] {
             for text in
                 [secret.clone(), format!("--key={secret}"), format!("a \"{secret}\" b"), format!("ö={secret}\n")]
@@ -282,7 +286,7 @@ mod tests {
             assert_eq!(find(text), None, "{text}");
         }
         let prose = "the URL, such as postgres://user:password@host/name";
-        assert_eq!((find_in_prose(prose), find(prose)), (None, Some(URL)));
-        assert_eq!(find_in_prose("postgres://user:tulip@host/name"), Some(URL));
+        assert_eq!((find_in_prose(prose), find(prose)), (None, Some(URL_WITH_PASSWORD)));
+        assert_eq!(find_in_prose("postgres://user:tulip@host/name"), Some(URL_WITH_PASSWORD));
     }
 }

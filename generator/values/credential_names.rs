@@ -29,8 +29,8 @@ const CREDENTIALS: [&str; 23] = [
 ];
 /// Words that name a credential also as the end of a longer word: `PGPASSWORD`, `clientsecret`.
 const CREDENTIAL_SUFFIXES: [&str; 6] = ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "APIKEY"];
-/// Words after the name of a credential that select one of several, or its encoding. Digits separate words, so `B` is
-/// the rest of `B64`.
+/// Words after the name of a credential that select one of several credentials, or name its encoding. Digits separate
+/// words, so `B64` is the word `B`.
 const QUALIFIERS: [&str; 26] = [
     "B",
     "BASE",
@@ -90,13 +90,13 @@ pub fn is_credential(name: &str) -> bool {
     while end > 1 && QUALIFIERS.contains(&words[end - 1].as_str()) {
         end -= 1;
     }
-    let Some(last) = end.checked_sub(1).map(|last| words[last].as_str()) else { return false };
-    let follows = |others: &[&str]| end > 1 && others.contains(&words[end - 2].as_str());
-    match last {
-        "KEY" | "KEYS" => !follows(&PUBLIC_KEYS),
-        "TOKENS" => !follows(&COUNTS),
-        "AUTH" => follows(&SERVERS),
-        last => CREDENTIALS.contains(&last) || CREDENTIAL_SUFFIXES.iter().any(|word| last.ends_with(word)),
+    let Some(last_word) = end.checked_sub(1).map(|index| words[index].as_str()) else { return false };
+    let follows_one_of = |list: &[&str]| end > 1 && list.contains(&words[end - 2].as_str());
+    match last_word {
+        "KEY" | "KEYS" => !follows_one_of(&PUBLIC_KEYS),
+        "TOKENS" => !follows_one_of(&COUNTS),
+        "AUTH" => follows_one_of(&SERVERS),
+        _ => CREDENTIALS.contains(&last_word) || CREDENTIAL_SUFFIXES.iter().any(|suffix| last_word.ends_with(suffix)),
     }
 }
 
@@ -118,23 +118,24 @@ pub fn is_harmless(text: &str) -> bool {
     text.is_empty() || SWITCHES.iter().any(|word| text.eq_ignore_ascii_case(word)) || is_file()
 }
 
-/// Splits a name into words, in capitals: at every character other than a letter, between a small and a capital letter
-/// (`dbPassword`), and before the last capital of several that precede a small letter (`DBPassword`).
+/// Returns the words of a name, in capitals. A name is split at every character other than a letter, between a small
+/// and a capital letter (`dbPassword`), and before the last capital of several that precede a small letter
+/// (`DBPassword`).
 fn words(name: &str) -> Vec<String> {
-    let letters: Vec<char> = name.chars().collect();
+    let characters: Vec<char> = name.chars().collect();
     let mut words = vec![String::new()];
-    for (i, letter) in letters.iter().enumerate() {
-        let before = i.checked_sub(1).map(|before| letters[before]);
-        let after = letters.get(i + 1);
-        let follows_small_letter = before.is_some_and(|c| c.is_ascii_lowercase());
-        let follows_capitals =
-            before.is_some_and(|c| c.is_ascii_uppercase()) && after.is_some_and(char::is_ascii_lowercase);
-        let starts_word = letter.is_ascii_uppercase() && (follows_small_letter || follows_capitals);
-        if starts_word || !letter.is_ascii_alphabetic() {
+    for (i, character) in characters.iter().enumerate() {
+        let previous = i.checked_sub(1).map(|index| characters[index]);
+        let next = characters.get(i + 1);
+        let follows_small_letter = previous.is_some_and(|c| c.is_ascii_lowercase());
+        let is_last_capital =
+            previous.is_some_and(|c| c.is_ascii_uppercase()) && next.is_some_and(char::is_ascii_lowercase);
+        let starts_word = character.is_ascii_uppercase() && (follows_small_letter || is_last_capital);
+        if starts_word || !character.is_ascii_alphabetic() {
             words.push(String::new());
         }
-        if let (true, Some(word)) = (letter.is_ascii_alphabetic(), words.last_mut()) {
-            word.push(letter.to_ascii_uppercase());
+        if let (true, Some(word)) = (character.is_ascii_alphabetic(), words.last_mut()) {
+            word.push(character.to_ascii_uppercase());
         }
     }
     words.retain(|word| !word.is_empty());

@@ -1,4 +1,5 @@
-//! Host names: those below a domain, and those that exist only on one machine or network.
+//! Properties of host names: whether one is below a domain, whether it exists only on one machine or network, and its
+//! form as one label.
 
 use std::net::IpAddr;
 
@@ -17,14 +18,14 @@ const PRIVATE_SUFFIXES: [&str; 11] = [
     "alt",
 ];
 
-/// Returns the labels of a host name before a domain: empty for the domain itself, `None` for a name that is not below
-/// it.
+/// Returns the labels of a host name before a domain: `api` of `api.example.com` for `example.com`. They are empty for
+/// the domain itself, and `None` for a name that is not below it.
 pub fn labels_below<'a>(host: &'a str, domain: &str) -> Option<&'a str> {
     let labels = host.strip_suffix(domain)?;
     if labels.is_empty() { Some(labels) } else { labels.strip_suffix('.') }
 }
 
-/// Returns whether a host name is valid only on one machine or network.
+/// Returns whether a host is an IP address, or a name that is valid only on one machine or network.
 pub fn is_private_host(host: &str) -> bool {
     host.parse::<IpAddr>().is_ok()
         || !host.contains('.')
@@ -32,17 +33,18 @@ pub fn is_private_host(host: &str) -> bool {
 }
 
 /// The maximum length of a label of DNS.
-const MAX_LABEL: usize = 63;
+const MAX_LABEL_LENGTH: usize = 63;
 
 /// Returns a host name as one label, such as `api-example-com`. A label that would be too long ends with eight digits of its
 /// digest instead.
 pub fn host_as_label(host: &str) -> String {
     let label = host.replace('.', "-");
-    if label.len() <= MAX_LABEL {
+    if label.len() <= MAX_LABEL_LENGTH {
         return label;
     }
+    // A hyphen and the digits of the digest have nine characters.
     let digest = blake3::hash(host.as_bytes()).to_hex();
-    format!("{}-{}", label[..MAX_LABEL - 9].trim_end_matches('-'), &digest[..8])
+    format!("{}-{}", label[..MAX_LABEL_LENGTH - 9].trim_end_matches('-'), &digest[..8])
 }
 
 #[cfg(test)]

@@ -8,10 +8,10 @@ use super::checked::{Checked, checked};
 use super::text::{alphabet_refusal, is_lower, is_lower_or_digit};
 use crate::codes::Code;
 
-/// Returns why a name is refused that has to be a DNS label.
-fn name_refusal(text: &str, max: usize) -> Option<String> {
+/// Returns why a name is refused that has to be a DNS label of 2 to `max_length` characters.
+fn name_refusal(text: &str, max_length: usize) -> Option<String> {
     let alphabet = "a-z, 0-9 and `-`, and begin with a letter";
-    alphabet_refusal(text, max, alphabet, is_lower, |c| is_lower_or_digit(c) || c == '-').or_else(|| {
+    alphabet_refusal(text, max_length, alphabet, is_lower, |c| is_lower_or_digit(c) || c == '-').or_else(|| {
         if text.ends_with('-') {
             Some("it ends with `-`".into())
         } else if text.contains("--") {
@@ -25,27 +25,29 @@ fn name_refusal(text: &str, max: usize) -> Option<String> {
 }
 
 checked! {
-    /// The project: prefix of container, volume and network names. DNS label, 2 to 30 characters.
+    /// The name of a project, with which the names of containers, volumes and networks begin: a DNS label of 2 to 30
+    /// characters.
     ProjectName, expected: "a project name of lower-case letters, digits and single hyphens", example: "shop", refusal: |t| name_refusal(t, 30), BadName
 }
 checked! {
-    /// A service, frontend, endpoint or plugin. It is a container name and a DNS name on every target (RFC 1123 label).
+    /// The name of a service, frontend, endpoint or plugin. It is also a container name and a DNS name on every target
+    /// (RFC 1123 label).
     ServiceName, expected: "a name of lower-case letters, digits and single hyphens", example: "orders", refusal: |t| name_refusal(t, 40), BadName
 }
 checked! {
-    /// An environment. It names a folder below the output folder.
+    /// The name of an environment, and of its folder below the output folder.
     EnvironmentName, expected: "an environment name of lower-case letters, digits and single hyphens", example: "staging", refusal: |t| name_refusal(t, 30), BadName
 }
 checked! {
-    /// A named container port; at most 15 characters (Kubernetes port names).
+    /// The name of a container port: at most 15 characters, as Kubernetes requires.
     PortName, expected: "a port name of lower-case letters, digits and single hyphens", example: "http", refusal: |t| name_refusal(t, 15), BadName
 }
 checked! {
-    /// A data volume.
+    /// The name of a data volume.
     VolumeName, expected: "a volume name of lower-case letters, digits and single hyphens", example: "data", refusal: |t| name_refusal(t, 40), BadName
 }
 checked! {
-    /// A secret. It names the file below `secrets/` and, in upper case, the variable that contains the value.
+    /// The name of a secret, of its file below `secrets/` and, in upper case, of the variable that contains its value.
     SecretName, expected: "a secret name of lower-case letters, digits and underscores", example: "postgres_password",
     refusal: |t| alphabet_refusal(t, 60, "a-z, 0-9 and `_`, and begin with a letter", is_lower, |c| is_lower_or_digit(c) || c == '_'), BadName
 }
@@ -56,7 +58,8 @@ checked! {
         .or_else(|| t.starts_with("pg_").then(|| "names that start with `pg_` are reserved for PostgreSQL".into())), BadName
 }
 checked! {
-    /// A PostgreSQL extension. SQL always quotes the name, because some names, such as `uuid-ossp`, have a hyphen.
+    /// The name of a PostgreSQL extension. SQL always quotes the name, because some names, such as `uuid-ossp`, have a
+    /// hyphen.
     ExtensionName, expected: "the name of a PostgreSQL extension", example: "pgcrypto",
     refusal: |t| alphabet_refusal(t, 63, "a-z, 0-9, `_` and `-`, and begin with a letter", is_lower, |c| is_lower_or_digit(c) || c == '_' || c == '-')
 }
@@ -74,7 +77,7 @@ const RESERVED_SETTINGS: [&str; 9] = [
     "ssl_key_file",
 ];
 checked! {
-    /// A setting of PostgreSQL; settings of extensions have a dot.
+    /// The name of a PostgreSQL setting; names of settings of extensions have a dot.
     SettingName, expected: "the name of a PostgreSQL setting", example: "work_mem",
     refusal: |t| alphabet_refusal(t, 63, "a-z, 0-9, `_` and `.`, and begin with a letter", is_lower, |c| is_lower_or_digit(c) || c == '_' || c == '.')
         .or_else(|| RESERVED_SETTINGS.contains(&t).then(|| "nself sets this setting, because other generated files depend on its value".into()))

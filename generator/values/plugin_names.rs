@@ -13,7 +13,8 @@ pub fn folder(plugin: &str) -> String {
     format!("{FOLDER}/{plugin}")
 }
 
-/// Returns the name of a plugin's database, which is also the prefix of its tables and secrets.
+/// Returns the name of a plugin's database, which is also the prefix of its tables and secrets: `np_my_links` for
+/// `my-links`.
 pub fn database(plugin: &str) -> String {
     format!("{DATABASE_PREFIX}{}", plugin.replace('-', "_"))
 }
@@ -32,13 +33,13 @@ pub fn database_folder(database: &SqlIdent) -> String {
     }
 }
 
-/// Returns whether a service or alias of the plugin may have this name.
+/// Returns whether a service or alias of the plugin may have this name: `<plugin>` or `<plugin>-…`.
 pub fn fits_service(plugin: &str, name: &str) -> bool {
     name.strip_prefix(plugin).is_some_and(|suffix| suffix.is_empty() || suffix.starts_with('-'))
 }
 
-/// Returns whether a table or secret of the plugin may have this name: `np_<plugin>_…`, or `np_<plugin>.…` for a table
-/// in the schema of the plugin.
+/// Returns whether a table or secret of the plugin may have this name: `np_<plugin>`, `np_<plugin>_…`, or
+/// `np_<plugin>.…` for a table in the schema of the plugin.
 pub fn fits_part(plugin: &str, name: &str) -> bool {
     let suffix = name.strip_prefix(database(plugin).as_str());
     suffix.is_some_and(|suffix| suffix.is_empty() || suffix.starts_with(['_', '.']))

@@ -46,18 +46,19 @@ fn expression_refusal(text: &str) -> Option<String> {
         return Some("it is empty".into());
     }
     let refusal = invisible_character_refusal(text, MAX_BYTES).or_else(|| bracket_refusal(text));
-    refusal.or_else(|| operand_refusal(text)).or_else(|| word_refusal(&tokens(text)))
+    refusal.or_else(|| operand_refusal(text)).or_else(|| sequence_refusal(&tokens(text)))
 }
 
-/// Operators with an operand on each side. `+` and `-` may also stand before a number, and `|` belongs to LogQL.
+/// Operators with an operand on each side. `+` and `-` may also be the sign of a number. `|=` and `|~` belong to LogQL.
 const BINARY_OPERATORS: [&str; 14] = ["==", "!=", ">=", "<=", ">", "<", "*", "/", "%", "^", "+", "-", "|=", "|~"];
 /// Operators that are words.
 const BINARY_WORDS: [&str; 3] = ["and", "or", "unless"];
-/// Operators that may begin an expression.
+/// Operators that may begin an expression, or follow an operator.
 const SIGNS: [&str; 2] = ["+", "-"];
 
-/// Returns the reason to refuse an expression with an operator at its beginning or end, or at those of a pair of
-/// parentheses, or with empty parentheses that belong to no function.
+/// Returns the reason to refuse an expression, or a part of it in parentheses, that begins or ends with an operator.
+/// Empty parentheses that do not follow the name of a function, and an expression of only comments, are refused as
+/// well.
 fn operand_refusal(text: &str) -> Option<String> {
     let tokens = tokens(text);
     let is_operator = |token: &str| BINARY_OPERATORS.contains(&token) || BINARY_WORDS.contains(&token);
@@ -65,19 +66,19 @@ fn operand_refusal(text: &str) -> Option<String> {
         return Some("it has only a comment".into());
     }
     for (i, token) in tokens.iter().enumerate() {
-        let before = i.checked_sub(1).map(|i| tokens[i]);
-        let after = tokens.get(i + 1).copied();
+        let previous = i.checked_sub(1).map(|previous_index| tokens[previous_index]);
+        let next = tokens.get(i + 1).copied();
         if is_operator(token) {
-            if matches!(after, None | Some(")")) {
+            if matches!(next, None | Some(")")) {
                 return Some(format!("nothing follows the operator `{token}`"));
             }
-            if matches!(before, None | Some("(")) && !SIGNS.contains(token) {
+            if matches!(previous, None | Some("(")) && !SIGNS.contains(token) {
                 return Some(format!("nothing precedes the operator `{token}`"));
             }
         }
-        let is_call = before.is_some_and(|name| name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'))
-            && before.is_some_and(|name| !BINARY_WORDS.contains(&name));
-        if *token == "(" && after == Some(")") && !is_call {
+        let is_call = previous.is_some_and(|name| name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'))
+            && previous.is_some_and(|name| !BINARY_WORDS.contains(&name));
+        if *token == "(" && next == Some(")") && !is_call {
             return Some("the parentheses `()` are empty".into());
         }
     }
@@ -85,20 +86,21 @@ fn operand_refusal(text: &str) -> Option<String> {
 }
 
 /// Returns the reason to refuse an expression with two operators in sequence, an unknown function, or two operands
-/// without an operator between them. LogQL, which has more words, has a `|` behind its selector.
-fn word_refusal(tokens: &[&str]) -> Option<String> {
+/// without an operator between them. An expression with a `|` is LogQL, which has more words, and is not checked.
+fn sequence_refusal(tokens: &[&str]) -> Option<String> {
     if tokens.iter().any(|token| token.starts_with('|')) {
         return None;
     }
     let is_name = |token: &str| token.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    let is_operand = |token: &str| token.starts_with(is_word) && !token.contains(['@', '$']) && !is_keyword(token);
+    let is_operand =
+        |token: &str| token.starts_with(is_word_character) && !token.contains(['@', '$']) && !is_keyword(token);
     tokens.windows(2).find_map(|pair| {
         let (first, second) = (pair[0], pair[1]);
         if BINARY_OPERATORS.contains(&first) && BINARY_OPERATORS.contains(&second) && !SIGNS.contains(&second) {
             Some(format!("the operator `{second}` follows the operator `{first}`"))
         } else if second == "(" && is_name(first) && !is_function(first) && !is_keyword(first) {
-            let near = words::nearest(first, functions()).map(|near| format!("; did you mean `{near}`?"));
-            Some(format!("PromQL has no function `{first}`{}", near.unwrap_or_default()))
+            let suggestion = words::nearest(first, functions()).map(|name| format!("; did you mean `{name}`?"));
+            Some(format!("PromQL has no function `{first}`{}", suggestion.unwrap_or_default()))
         } else if is_operand(first) && is_operand(second) {
             Some(format!("there is no operator between `{first}` and `{second}`"))
         } else {
@@ -107,8 +109,9 @@ fn word_refusal(tokens: &[&str]) -> Option<String> {
     })
 }
 
-/// Splits an expression into operators, parentheses and other words. A quoted text, and everything in braces or brackets,
-/// is one word; a comment is none. The brackets and quotes are closed.
+/// Returns the operators, parentheses, commas and other words of an expression: `rate`, `(`, `a`, `[5m]`, `)`, `>`, `1`
+/// for `rate(a[5m]) > 1`. A quoted text is one word, and so is everything in braces or brackets; comments are left out.
+/// The brackets and quotes must be closed.
 fn tokens(text: &str) -> Vec<&str> {
     let mut tokens = Vec::new();
     let mut rest = text.trim_start();
@@ -121,7 +124,7 @@ fn tokens(text: &str) -> Vec<&str> {
             '(' | ')' | ',' => 1,
             '"' | '\'' | '`' => quoted_length(rest),
             '{' | '[' => bracketed_length(rest),
-            c if is_word(c) => rest.find(|c: char| !is_word(c)).unwrap_or(rest.len()),
+            c if is_word_character(c) => rest.find(|c: char| !is_word_character(c)).unwrap_or(rest.len()),
             _ => {
                 let operator = BINARY_OPERATORS.iter().find(|operator| rest.starts_with(**operator));
                 operator.map_or(first.len_utf8(), |operator| operator.len())
@@ -134,32 +137,33 @@ fn tokens(text: &str) -> Vec<&str> {
 }
 
 /// Returns whether a character belongs to a name or number.
-fn is_word(c: char) -> bool {
+fn is_word_character(c: char) -> bool {
     c.is_alphanumeric() || "_:.$@".contains(c)
 }
 
-/// Returns the length of the quoted text at the start.
+/// Returns the length in bytes of the quoted text with which a text begins, with its quotes.
 fn quoted_length(text: &str) -> usize {
     let mut chars = text.char_indices();
     let quote = chars.next().map_or('"', |(_, quote)| quote);
-    while let Some((at, c)) = chars.next() {
+    while let Some((offset, c)) = chars.next() {
+        // In backquotes, a backslash is an ordinary character.
         if c == '\\' && quote != '`' {
             chars.next();
         } else if c == quote {
-            return at + c.len_utf8();
+            return offset + c.len_utf8();
         }
     }
     text.len()
 }
 
-/// Returns the length of the braces or brackets at the start, with what they contain.
+/// Returns the length in bytes of the braces or brackets with which a text begins, with their content.
 fn bracketed_length(text: &str) -> usize {
-    let mut at = 1;
-    while let Some(c) = text[at..].chars().next() {
+    let mut offset = 1;
+    while let Some(c) = text[offset..].chars().next() {
         match c {
-            '}' | ']' => return at + 1,
-            '"' | '\'' | '`' => at += quoted_length(&text[at..]),
-            c => at += c.len_utf8(),
+            '}' | ']' => return offset + 1,
+            '"' | '\'' | '`' => offset += quoted_length(&text[offset..]),
+            c => offset += c.len_utf8(),
         }
     }
     text.len()
@@ -168,29 +172,29 @@ fn bracketed_length(text: &str) -> usize {
 /// Returns the reason to refuse a text with a quote or bracket that is not closed, or that closes nothing. A comment
 /// begins with `#` and ends with its line.
 fn bracket_refusal(text: &str) -> Option<String> {
-    // The open brackets, each with its number in the text, the first character being 1.
+    // The open brackets, each with its position in the text; the first character has the position 1.
     let mut open_brackets: Vec<(usize, char)> = Vec::new();
     let mut chars = (1..).zip(text.chars());
-    while let Some((number, c)) = chars.next() {
+    while let Some((position, c)) = chars.next() {
         match c {
             '"' | '\'' | '`' => {
                 let mut is_closed = false;
-                while let Some((_, inner)) = chars.next() {
-                    if inner == '\\' && c != '`' {
+                while let Some((_, quoted_character)) = chars.next() {
+                    if quoted_character == '\\' && c != '`' {
                         chars.next();
-                    } else if inner == c {
+                    } else if quoted_character == c {
                         is_closed = true;
                         break;
                     }
                 }
                 if !is_closed {
-                    return Some(format!("the quote {c} at character {number} is not closed"));
+                    return Some(format!("the quote {c} at character {position} is not closed"));
                 }
             }
             '#' => {
                 chars.by_ref().find(|(_, c)| *c == '\n');
             }
-            '(' | '[' | '{' => open_brackets.push((number, c)),
+            '(' | '[' | '{' => open_brackets.push((position, c)),
             ')' | ']' | '}' => {
                 let opening = match c {
                     ')' => '(',
@@ -198,13 +202,13 @@ fn bracket_refusal(text: &str) -> Option<String> {
                     _ => '{',
                 };
                 if open_brackets.pop().is_none_or(|(_, open)| open != opening) {
-                    return Some(format!("`{c}` at character {number} closes no bracket"));
+                    return Some(format!("`{c}` at character {position} closes no bracket"));
                 }
             }
             _ => {}
         }
     }
-    open_brackets.pop().map(|(number, c)| format!("the `{c}` at character {number} is not closed"))
+    open_brackets.pop().map(|(position, c)| format!("the `{c}` at character {position} is not closed"))
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ const AGGREGATIONS: [&str; 15] = [
     "sum",
     "topk",
 ];
-/// Functions. Those of bytes, and `rate_counter`, belong to LogQL.
+/// Functions. `bytes_over_time`, `bytes_rate` and `rate_counter` belong to LogQL.
 const FUNCTIONS: [&str; 89] = [
     "abs",
     "absent",
@@ -134,6 +134,7 @@ const FUNCTIONS: [&str; 89] = [
     "vector",
     "year",
 ];
+
 /// Returns whether a word is an operator, a modifier or a value.
 pub fn is_keyword(word: &str) -> bool {
     KEYWORDS.iter().any(|keyword| keyword.eq_ignore_ascii_case(word))

@@ -1,5 +1,5 @@
 //! Decoding of positive numbers and percentages. The contracts in `schemas/` have the same bounds, for editors. They do
-//! not see the values of an environment's layer after the merge, so the bounds are checked here as well.
+//! not check the values that result from the merge with an environment's layer, so the bounds are checked here as well.
 
 use std::collections::BTreeMap;
 use std::num::{NonZeroU16, NonZeroU32};
@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer};
 pub trait Positive: Sized {
     /// The same shape with a number type that excludes zero.
     type NonZero: DeserializeOwned;
+    /// Returns the numbers without the guarantee of their type.
     fn from_non_zero(value: Self::NonZero) -> Self;
 }
 

@@ -7,7 +7,8 @@ use serde::{Serialize, Serializer};
 
 use super::checked::{Checked, impl_decoding};
 
-/// Declares a quantity with its number type, description, example, parser and formatter.
+/// Declares a quantity with its number type, description, example, parser and formatter. The parser returns the number,
+/// or the reason why it refuses the text; the formatter returns a text that the parser reads as the same number.
 macro_rules! quantity {
     ($(#[$doc:meta])* $name:ident($number:ty), $what:literal, $example:literal, $parse:path, $format:path) => {
         $(#[$doc])*
@@ -85,7 +86,7 @@ impl DurationOrZero {
 }
 
 /// Parses a whole number of at most 12 digits, without a sign and leading zeros.
-fn number(text: &str) -> Result<u64, String> {
+fn whole_number(text: &str) -> Result<u64, String> {
     let has_only_digits = !text.is_empty() && text.len() <= 12 && text.bytes().all(|b| b.is_ascii_digit());
     match text.parse() {
         Ok(number) if has_only_digits && (text == "0" || !text.starts_with('0')) => Ok(number),
@@ -94,28 +95,32 @@ fn number(text: &str) -> Result<u64, String> {
     }
 }
 
+/// Units of memory with their sizes in bytes, the largest first.
 const MEMORY_UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
 
+/// Returns the number of bytes of a text such as `256MiB`.
 fn parse_memory(text: &str) -> Result<u64, String> {
-    let unit = MEMORY_UNITS.iter().find_map(|&(unit, bytes)| Some((text.strip_suffix(unit)?, bytes)));
-    let (digits, bytes) = unit.ok_or("the amount does not end with KiB, MiB or GiB")?;
-    match number(digits)? {
+    let digits_and_size = MEMORY_UNITS.iter().find_map(|&(unit, size)| Some((text.strip_suffix(unit)?, size)));
+    let (digits, size) = digits_and_size.ok_or("the amount does not end with KiB, MiB or GiB")?;
+    match whole_number(digits)? {
         0 => Err("it is zero".into()),
-        count => count.checked_mul(bytes).filter(|&n| n <= 1 << 50).ok_or_else(|| "it is too large".into()),
+        count => count.checked_mul(size).filter(|&bytes| bytes <= 1 << 50).ok_or_else(|| "it is too large".into()),
     }
 }
 
+/// Returns a number of bytes in the largest unit that gives a whole number.
 fn format_memory(bytes: u64) -> String {
     let (unit, size) = MEMORY_UNITS.iter().find(|(_, size)| bytes.is_multiple_of(*size)).unwrap_or(&("KiB", 1 << 10));
     format!("{}{unit}", bytes / size)
 }
 
+/// Returns the thousandths of a processor of a text such as `0.5`.
 fn parse_cpus(text: &str) -> Result<u32, String> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
     if decimals.is_empty() || decimals.len() > 3 || !decimals.bytes().all(|b| b.is_ascii_digit()) {
         return Err("it must have one to three digits after the point".into());
     }
-    let millis = number(whole)? * 1000 + format!("{decimals:0<3}").parse::<u64>().unwrap_or_default();
+    let millis = whole_number(whole)? * 1000 + format!("{decimals:0<3}").parse::<u64>().unwrap_or_default();
     match u32::try_from(millis) {
         Ok(0) => Err("it is zero".into()),
         Ok(millis) if millis <= 1_024_000 => Ok(millis),
@@ -123,14 +128,17 @@ fn parse_cpus(text: &str) -> Result<u32, String> {
     }
 }
 
+/// Returns thousandths of a processor as a number with at least one decimal, such as `2.0`.
 fn format_cpus(millis: u32) -> String {
     let text = format!("{}.{:03}", millis / 1000, millis % 1000);
     let without_zeros = text.trim_end_matches('0');
     if without_zeros.ends_with('.') { format!("{without_zeros}0") } else { without_zeros.to_owned() }
 }
 
+/// Units of time with their milliseconds, the smallest first. `ms` is before `s`, which is also the end of `ms`.
 const TIME_UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
 
+/// Returns the milliseconds of a text such as `10s`, which must be more than zero.
 fn parse_duration(text: &str) -> Result<u64, String> {
     match parse_duration_or_zero(text)? {
         0 => Err("it is zero; remove the field to use its default".into()),
@@ -138,15 +146,17 @@ fn parse_duration(text: &str) -> Result<u64, String> {
     }
 }
 
+/// Returns the milliseconds of a text such as `10s` or `0s`.
 fn parse_duration_or_zero(text: &str) -> Result<u64, String> {
-    let unit = TIME_UNITS.iter().find_map(|&(unit, millis)| Some((text.strip_suffix(unit)?, millis)));
-    let (digits, millis) = unit.ok_or("the duration does not end with ms, s, m or h")?;
-    number(digits)?
-        .checked_mul(millis)
-        .filter(|&n| n <= 366 * 86_400_000)
+    let digits_and_size = TIME_UNITS.iter().find_map(|&(unit, size)| Some((text.strip_suffix(unit)?, size)));
+    let (digits, size) = digits_and_size.ok_or("the duration does not end with ms, s, m or h")?;
+    whole_number(digits)?
+        .checked_mul(size)
+        .filter(|&millis| millis <= 366 * 86_400_000)
         .ok_or_else(|| "it is longer than a year".into())
 }
 
+/// Returns milliseconds in the largest unit that gives a whole number; zero is `0s`.
 fn format_duration(millis: u64) -> String {
     let (unit, size) =
         TIME_UNITS.iter().rev().find(|(_, size)| millis > 0 && millis.is_multiple_of(*size)).unwrap_or(&("s", 1000));

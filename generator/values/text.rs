@@ -8,14 +8,15 @@ use super::checked::{Checked, checked};
 use crate::codes::Code;
 use crate::words;
 
-/// Returns the reason why a text is refused; `None` if it has 1 to `max` bytes, `first` accepts its first character,
-/// and `rest` accepts all other characters. `alphabet` describes the allowed characters, for the message.
+/// Returns the reason why a text is refused; `None` if it has 1 to `max` bytes, `may_begin` accepts its first
+/// character, and `may_follow` accepts all other characters. `alphabet` describes the allowed characters, for the
+/// message.
 pub(crate) fn alphabet_refusal(
     text: &str,
     max: usize,
     alphabet: &str,
-    first: fn(char) -> bool,
-    rest: fn(char) -> bool,
+    may_begin: fn(char) -> bool,
+    may_follow: fn(char) -> bool,
 ) -> Option<String> {
     if text.is_empty() {
         return Some("it is empty".into());
@@ -24,8 +25,8 @@ pub(crate) fn alphabet_refusal(
         return Some(format!("it has {} bytes, but at most {max} are allowed", text.len()));
     }
     for (i, c) in text.chars().enumerate() {
-        let is_allowed = if i == 0 { first(c) } else { rest(c) };
-        if !is_allowed && i == 0 && rest(c) {
+        let is_allowed = if i == 0 { may_begin(c) } else { may_follow(c) };
+        if !is_allowed && i == 0 && may_follow(c) {
             return Some(format!(
                 "it begins with {}, which is not allowed as the first character; use {alphabet}",
                 describe_character(c)
@@ -38,8 +39,8 @@ pub(crate) fn alphabet_refusal(
     None
 }
 
-/// Formats a character for a message. A character other than a blank and visible ASCII is written as its number, such
-/// as `U+202E`, so that it cannot change the output.
+/// Returns a character as text for a message. A character other than a blank and visible ASCII is written as its
+/// number, such as `U+202E`, so that it cannot change the output.
 pub(crate) fn describe_character(c: char) -> String {
     match c {
         ' ' => "a space".into(),
@@ -76,7 +77,7 @@ pub(super) fn absolute_path_refusal(text: &str) -> Option<String> {
     alphabet_refusal(text, 512, alphabet, |c| c == '/', allowed).or_else(|| dot_part_refusal(&text[1..]))
 }
 
-/// Returns the reason to refuse a path with a part `.` or `..`, or with an empty part.
+/// Returns the reason to refuse a path with a part `.` or `..`, or with `//`.
 pub(super) fn dot_part_refusal(text: &str) -> Option<String> {
     text.split('/')
         .any(|part| part == ".." || part == ".")
@@ -94,6 +95,7 @@ checked! {
     Reason, expected: "a reason in words", example: "one server is enough", refusal: |t| reason_refusal(t)
 }
 
+/// Returns why the reason for an exception is refused.
 fn reason_refusal(text: &str) -> Option<String> {
     if text.trim().is_empty() {
         return Some("it is empty".into());
@@ -153,10 +155,10 @@ mod tests {
 
     #[test]
     fn refusals_are_collected_only_inside_collect() {
-        let (value, refused) =
+        let (value, refusals) =
             collect_refusals(|| (serde_json::from_str::<Vec<Host>>(r#"["a b", "ok", "-"]"#), take_refusals()));
         assert_eq!(value.unwrap().len(), 3);
-        assert_eq!(refused.len(), 2);
+        assert_eq!(refusals.len(), 2);
         assert!(serde_json::from_str::<Host>(r#""a b""#).is_err());
     }
 }

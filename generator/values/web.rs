@@ -9,7 +9,8 @@ use super::checked::{Checked, checked};
 use super::text::{absolute_path_refusal, alphabet_refusal, is_lower_or_digit};
 use crate::codes::Code;
 
-/// Returns why a host name is refused. Clients read a host that ends with a number as an IPv4 address, and `012` as 10.
+/// Returns why a host name is refused. Clients read a host whose last label is a number as an IPv4 address, and a
+/// number that begins with `0` as octal: `012` is 10.
 pub(super) fn host_refusal(text: &str) -> Option<String> {
     let ends_with_number = || text.rsplit('.').next().is_some_and(|label| label.bytes().all(|b| b.is_ascii_digit()));
     labels_refusal(text).or_else(|| {
@@ -18,21 +19,21 @@ pub(super) fn host_refusal(text: &str) -> Option<String> {
     })
 }
 
-/// Returns why labels of DNS are refused.
+/// Returns why labels of DNS with dots between them are refused.
 pub(super) fn labels_refusal(text: &str) -> Option<String> {
     if text.len() > 253 {
         return Some(format!("it has {} characters, but a DNS name has at most 253", text.len()));
     }
     if text.split('.').any(str::is_empty) {
-        let refusal = match text {
+        let reason = match text {
             "" => "it is empty",
             _ if text.starts_with('.') => "it begins with a dot",
             _ if text.ends_with('.') => "it ends with a dot",
             _ => "it has two dots in a row",
         };
-        return Some(refusal.into());
+        return Some(reason.into());
     }
-    // The position of a character is that in the whole name.
+    // All labels are checked at once, so that a message has the position of a character in the whole name.
     let alphabet = "a-z, 0-9, and between them `-` and `.`";
     let refusal =
         alphabet_refusal(text, 253, alphabet, is_lower_or_digit, |c| is_lower_or_digit(c) || "-.".contains(c));
@@ -64,7 +65,7 @@ fn graphql_name_refusal(text: &str) -> Option<String> {
 }
 
 /// Returns whether a header value may contain a character.
-fn header_char(c: char) -> bool {
+fn is_header_character(c: char) -> bool {
     c.is_ascii_graphic() && !['"', '\\', '$'].contains(&c)
 }
 
@@ -95,36 +96,36 @@ checked! {
     /// The value of a header that the edge sets: visible ASCII with blanks between, without the characters that have a
     /// meaning in nginx.
     HeaderValue, expected: "a header value of visible ASCII without `\"`, `\\` and `$`", example: "noindex",
-    refusal: |t| alphabet_refusal(t, 1024, "visible ASCII without `\"`, `\\` and `$`", header_char, |c| header_char(c) || c == ' ')
+    refusal: |t| alphabet_refusal(t, 1024, "visible ASCII without `\"`, `\\` and `$`", is_header_character, |c| is_header_character(c) || c == ' ')
         .or_else(|| t.ends_with(' ').then(|| "it ends with a space".to_owned()))
 }
 checked! {
     /// An origin of web pages; `*.` in front of the host matches one label or more.
     Origin, expected: "an origin of web pages", example: "https://app.example.com",
-    refusal: |t| {
-        let Some(rest) = t.strip_prefix("https://").or_else(|| t.strip_prefix("http://")) else {
+    refusal: |text| {
+        let Some(authority) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) else {
             return Some("it does not start with `https://` or `http://`".into());
         };
-        if rest.contains('/') {
+        if authority.contains('/') {
             return Some("it has a path, but an origin ends with the host or its port".into());
         }
-        let (name, port) = rest.split_once(':').map_or((rest, None), |(name, port)| (name, Some(port)));
+        let (host, port) = authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port)));
         let is_port = |port: &str| port.parse::<u16>().is_ok_and(|number| number > 0 && number.to_string() == port);
         match port.is_some_and(|port| !is_port(port)) {
             true => Some("the port is not a number from 1 to 65535".into()),
-            false => host_refusal(name.strip_prefix("*.").unwrap_or(name)),
+            false => host_refusal(host.strip_prefix("*.").unwrap_or(host)),
         }
     }
 }
 checked! {
     /// The target of a redirect: a full URL.
     WebAddress, expected: "a URL of http or https", example: "https://www.example.com/shop",
-    refusal: |t| {
-        let Some(rest) = t.strip_prefix("https://").or_else(|| t.strip_prefix("http://")) else {
+    refusal: |text| {
+        let Some(address) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) else {
             return Some("it does not start with `https://` or `http://`".into());
         };
-        let allowed = |c: char| c.is_ascii_alphanumeric() || "._~/@+-:?=&%".contains(c);
-        alphabet_refusal(rest, 512, "letters, digits and `._~/@+-:?=&%`", |c| c.is_ascii_alphanumeric(), allowed)
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || "._~/@+-:?=&%".contains(c);
+        alphabet_refusal(address, 512, "letters, digits and `._~/@+-:?=&%`", |c| c.is_ascii_alphanumeric(), is_allowed)
     }
 }
 checked! {
@@ -135,17 +136,18 @@ checked! {
 checked! {
     /// A type of GraphQL: a name, or a name in brackets for a list; `!` at the end means that it is never null.
     GraphqlType, expected: "a GraphQL type", example: "[OrderLine!]!",
-    refusal: |t| {
-        let t = t.strip_suffix('!').unwrap_or(t);
-        match t.strip_prefix('[').map(|item| item.strip_suffix(']')) {
+    refusal: |text| {
+        let nullable_type = text.strip_suffix('!').unwrap_or(text);
+        // The inner `None` means that a list has no closing bracket.
+        match nullable_type.strip_prefix('[').map(|item| item.strip_suffix(']')) {
             Some(None) => Some("it has no closing bracket".into()),
             Some(Some(item)) => graphql_name_refusal(item.strip_suffix('!').unwrap_or(item)),
-            None => graphql_name_refusal(t),
+            None => graphql_name_refusal(nullable_type),
         }
     }
 }
 impl GraphqlType {
-    /// Returns the name without brackets and `!`.
+    /// Returns the name of the type without brackets and `!`: `OrderLine` of `[OrderLine!]!`.
     pub fn base(&self) -> &str {
         self.as_str().trim_matches(['[', ']', '!'])
     }
@@ -173,13 +175,14 @@ checked! {
     }
 }
 impl Subnet {
-    /// Returns the address with this last number.
-    pub fn address(&self, last: u8) -> std::net::Ipv4Addr {
+    /// Returns the address of the network with this last number: `198.18.7.5` for 5.
+    pub fn address(&self, last_number: u8) -> std::net::Ipv4Addr {
         let start = self.as_str().trim_end_matches("0/24");
-        format!("{start}{last}").parse().unwrap_or(std::net::Ipv4Addr::UNSPECIFIED)
+        format!("{start}{last_number}").parse().unwrap_or(std::net::Ipv4Addr::UNSPECIFIED)
     }
 
-    /// Returns the adjacent network, which has the next third number.
+    /// Returns the adjacent network, which has the next third number: `198.18.8.0/24` for `198.18.7.0/24`. After 255,
+    /// the number is 0.
     pub fn adjacent(&self) -> Subnet {
         let [a, b, c, _] = self.address(0).octets();
         Subnet(format!("{a}.{b}.{}.0/24", c.wrapping_add(1)))
@@ -188,19 +191,19 @@ impl Subnet {
 checked! {
     /// An address range in CIDR notation.
     Cidr, expected: "an address range", example: "10.0.0.0/8",
-    refusal: |t| {
-        let (address, bits) = match t.split_once('/') {
+    refusal: |text| {
+        let (address, bits) = match text.split_once('/') {
             Some((address, bits)) => (address, Some(bits)),
-            None => (t, None),
+            None => (text, None),
         };
         match address.parse::<std::net::IpAddr>() {
             Err(_) => Some("it is not an IP address or a range such as `10.0.0.0/8`".into()),
             Ok(ip) => {
                 let max_bits = if ip.is_ipv4() { 32 } else { 128 };
                 match bits {
-                    Some(bits) if !bits.parse::<u8>().is_ok_and(|n| n <= max_bits && n.to_string() == bits) =>
+                    Some(bits) if !bits.parse::<u8>().is_ok_and(|number| number <= max_bits && number.to_string() == bits) =>
                         Some(format!("the number after `/` is not between 0 and {max_bits}")),
-                    _ => AddressRange::read(t).and_then(|range| range.refuse_bits_after_prefix(t)),
+                    _ => AddressRange::read(text).and_then(|range| range.host_bits_refusal(text)),
                 }
             }
         }

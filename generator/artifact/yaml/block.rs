@@ -28,11 +28,14 @@ impl ser::Error for Unsupported {
     }
 }
 
-/// The character on the same line before a value.
+/// The text before a value on the same line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Before {
+    /// The value is the whole document.
     Nothing,
+    /// A key and its colon, as in `port: 80`.
     Colon,
+    /// The dash of a list item, as in `- 80`.
     Dash,
 }
 
@@ -45,10 +48,12 @@ pub struct Block<'a> {
 }
 
 impl<'a> Block<'a> {
+    /// Returns the writer of a whole document, which is appended to `out`.
     pub fn document(out: &'a mut String) -> Self {
         Block { out, before: Before::Nothing, depth: 0 }
     }
 
+    /// Writes the text of a value, which needs no quotes, on the rest of the line.
     fn write_line(self, text: &str) -> Result<(), Unsupported> {
         self.write_line_with(|out| out.push_str(text))
     }
@@ -64,6 +69,7 @@ impl<'a> Block<'a> {
         Ok(())
     }
 
+    /// Returns the writer of the items of a list or record.
     fn items(self) -> Items<'a> {
         Items { block: self, has_items: false }
     }
@@ -71,8 +77,8 @@ impl<'a> Block<'a> {
 
 /// Defines methods that write a value as its text, without quotes.
 macro_rules! write_plain {
-    ($($method:ident: $kind:ty),*) => {
-        $(fn $method(self, value: $kind) -> Result<(), Unsupported> {
+    ($($method:ident: $value_type:ty),*) => {
+        $(fn $method(self, value: $value_type) -> Result<(), Unsupported> {
             self.write_line(&value.to_string())
         })*
     };
@@ -197,7 +203,8 @@ impl<'a> Serializer for Block<'a> {
     }
 }
 
-/// A list or record. Nothing is written before its first item, since an empty list or record is `[]` or `{}`.
+/// Writes the items of a list or record. Nothing is written before the first item, since an empty list or record is
+/// `[]` or `{}`.
 pub struct Items<'a> {
     block: Block<'a>,
     /// Whether an item was written.
@@ -207,7 +214,7 @@ pub struct Items<'a> {
 impl Items<'_> {
     /// Begins the line of an item. The first item after a dash, and the first item of the document, continue the
     /// current line; after a colon, a new line begins.
-    fn begin(&mut self) {
+    fn begin_item(&mut self) {
         let Block { out, before, depth } = &mut self.block;
         if !self.has_items && *before == Before::Colon {
             out.push('\n');
@@ -219,12 +226,13 @@ impl Items<'_> {
     }
 
     /// Returns the writer of an item's value, which follows `before` on the line.
-    fn item(&mut self, before: Before) -> Block<'_> {
+    fn item_writer(&mut self, before: Before) -> Block<'_> {
         Block { depth: self.block.depth + 1, out: &mut *self.block.out, before }
     }
 
+    /// Writes a key and its colon, on two lines if the key is long: `? key` and `:`.
     fn write_key(&mut self, key: &str) {
-        self.begin();
+        self.begin_item();
         let Block { out, depth, .. } = &mut self.block;
         let key_start = out.len();
         write_scalar(key, out);
@@ -236,8 +244,9 @@ impl Items<'_> {
         out.push(':');
     }
 
-    fn close(self, empty: &str) -> Result<(), Unsupported> {
-        if self.has_items { Ok(()) } else { self.block.write_line(empty) }
+    /// Ends the list or record. `empty_text` is its text if it has no items.
+    fn close(self, empty_text: &str) -> Result<(), Unsupported> {
+        if self.has_items { Ok(()) } else { self.block.write_line(empty_text) }
     }
 }
 
@@ -246,9 +255,9 @@ impl SerializeSeq for Items<'_> {
     type Error = Unsupported;
 
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unsupported> {
-        self.begin();
+        self.begin_item();
         self.block.out.push_str("- ");
-        value.serialize(self.item(Before::Dash))
+        value.serialize(self.item_writer(Before::Dash))
     }
 
     fn end(self) -> Result<(), Unsupported> {
@@ -282,7 +291,7 @@ impl SerializeMap for Items<'_> {
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unsupported> {
-        value.serialize(self.item(Before::Colon))
+        value.serialize(self.item_writer(Before::Colon))
     }
 
     fn end(self) -> Result<(), Unsupported> {
@@ -296,7 +305,7 @@ impl SerializeStruct for Items<'_> {
 
     fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Unsupported> {
         self.write_key(key);
-        value.serialize(self.item(Before::Colon))
+        value.serialize(self.item_writer(Before::Colon))
     }
 
     fn end(self) -> Result<(), Unsupported> {

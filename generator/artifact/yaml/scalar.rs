@@ -2,13 +2,14 @@
 
 use crate::words;
 
+/// Writes two blanks for each level of `depth`.
 pub fn write_indent(depth: usize, out: &mut String) {
     for _ in 0..depth {
         out.push_str("  ");
     }
 }
 
-/// Returns the text of a float with a decimal point, which Rust omits for whole numbers.
+/// Returns the text of a float with a decimal point, which Rust omits for whole numbers: `1` becomes `1.0`.
 pub fn float_text(mut text: String) -> String {
     if !text.contains('.') {
         text.push_str(".0");
@@ -17,14 +18,14 @@ pub fn float_text(mut text: String) -> String {
 }
 
 /// Words that YAML 1.1 reads as a boolean or as null.
-const WORDS: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
+const RESERVED_WORDS: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
 
 /// Writes text without quotes if every reader takes it for text, otherwise in double quotes.
 pub fn write_scalar(text: &str, out: &mut String) {
-    let is_safe = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'/' | b'-');
+    let is_plain_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'/' | b'-');
     let is_plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.bytes().all(is_safe)
-        && !WORDS.iter().any(|word| word.eq_ignore_ascii_case(text));
+        && text.bytes().all(is_plain_byte)
+        && !RESERVED_WORDS.iter().any(|word| word.eq_ignore_ascii_case(text));
     if is_plain {
         out.push_str(text);
         return;

@@ -1,5 +1,5 @@
-//! The script that obtains and renews the certificates of the edge, and its metrics, if a certificate authority issues
-//! the certificates.
+//! The script that obtains and renews the certificates of the edge, and the program that serves metrics about them. Both
+//! are written only if a public certificate authority issues the certificates.
 
 use super::{Description, Emit, PlanField};
 use crate::artifact::Artifacts;
@@ -17,12 +17,13 @@ pub const DESCRIPTION: Description = Description {
 };
 
 const SCRIPT: &str = include_str!("acme.sh");
+/// The program that serves the times at which the certificates expire.
 const METRICS: &str = include_str!("metrics.py");
 
-/// Writes the script and its metrics if a certificate authority issues the certificates.
+/// Writes `acme/` if a public certificate authority issues the certificates.
 ///
 /// # Errors
-/// Never fails; all content backends have this signature.
+/// NS901; the paths are constant, so it cannot occur.
 fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let mut files = Artifacts::default();
     if plan.ingress.tls == TlsMode::Acme {

@@ -48,6 +48,7 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
         files.add(format!("backups/scripts/{name}"), script)?;
     }
     if let Some(access) = &plan.access {
+        // The scripts read the host name of the database server from this file.
         files.add("backups/scripts/server", format!("{}\n", access.primary_host()))?;
     }
     files.add("backups/server/guard.sh", GUARD)?;

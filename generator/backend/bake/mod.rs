@@ -25,7 +25,7 @@ pub const DESCRIPTION: Description = Description {
 /// The file's name, below an environment's folder.
 const FILE: &str = "docker-bake.json";
 
-/// <https://docs.docker.com/build/bake/reference/>
+/// The content of `docker-bake.json`, see <https://docs.docker.com/build/bake/reference/>.
 #[derive(Serialize)]
 struct Bake {
     variable: BTreeMap<&'static str, Variable>,
@@ -62,14 +62,17 @@ struct ImageBuilds<'a> {
     services: BTreeMap<&'a ServiceName, ImageBuild<'a>>,
 }
 
-/// The image of one service.
+/// The image that is built for one service.
 #[derive(Serialize)]
 struct ImageBuild<'a> {
     build: &'a Build,
+    /// The names of the image, each with a tag.
     tags: Vec<String>,
+    /// The locked images that replace the base images of the Dockerfile.
     contexts: BTreeMap<String, String>,
 }
 
+/// Returns the builds of all services whose images are built.
 fn image_builds(plan: &Plan) -> ImageBuilds<'_> {
     // An entry of `processes` runs the image of its service, so it is not built.
     let services_with_own_image = plan.services.iter().filter(|(_, service)| service.image_of.is_none());
@@ -122,13 +125,13 @@ fn bake(builds: &ImageBuilds) -> Bake {
 /// Returns the names of an image: the one that Compose uses and, for a cluster with a registry, the one to push.
 fn tags(plan: &Plan, name: &ServiceName) -> Vec<String> {
     let settings = plan.kubernetes.as_ref().map(|cluster| &cluster.settings);
-    let pushed = settings.and_then(|settings| Some((settings.registry.as_ref()?, settings.tag.as_ref()?)));
-    let pushed = pushed.map(|(registry, tag)| format!("{registry}/{name}:{tag}"));
+    let registry_and_tag = settings.and_then(|settings| Some((settings.registry.as_ref()?, settings.tag.as_ref()?)));
+    let registry_name = registry_and_tag.map(|(registry, tag)| format!("{registry}/{name}:{tag}"));
     let compose_name = format!("{}:${{{IMAGE_TAG}}}", dockerfile::image_name(plan, name));
-    std::iter::once(compose_name).chain(pushed).collect()
+    std::iter::once(compose_name).chain(registry_name).collect()
 }
 
-/// Escapes `${` and `%{`: as in HCL, buildx evaluates templates in the texts of its JSON files.
+/// Escapes `${` and `%{` as `$${` and `%%{`: as in HCL, buildx evaluates templates in the texts of its JSON files.
 fn escape(text: &str) -> String {
     text.replace("${", "$${").replace("%{", "%%{")
 }

@@ -1,4 +1,4 @@
-//! The form of each field of the plan in Compose.
+//! The table of how Compose expresses each field of the plan.
 
 use crate::backend::fidelity::{Handling, Row};
 

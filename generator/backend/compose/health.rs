@@ -3,7 +3,7 @@
 use super::model::{Healthcheck, Scalar};
 use crate::plan::Health;
 
-/// Returns the health check of a service; for a service without one, the setting that disables the check of its image.
+/// Returns the health check of a service. For a service without a health check, it disables the one of the image.
 /// Docker Engine before 25 refuses `start_interval`, so `interval` also applies while the service starts.
 pub fn healthcheck(health: &Health) -> Healthcheck {
     let Some(test) = health.check.command() else {

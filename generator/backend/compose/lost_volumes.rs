@@ -16,12 +16,12 @@ pub fn warnings(plan: &Plan, old: &str, new: &str) -> Vec<Diagnostic> {
     let new_volumes = volumes(new);
     let lost_volumes = volumes(old).into_iter().filter(|volume| !new_volumes.contains(volume));
     let findings = lost_volumes.map(|volume| {
-        let name = format!("{}_{volume}", plan.compose_project());
+        let engine_name = format!("{}_{volume}", plan.compose_project());
         let path = first_service_with(old, volume).map_or(path!("services"), |service| path!("services", service));
         Diagnostic::warning(Code::LostVolume, path)
-            .message(format!("the volume `{volume}` is no longer declared; its data stays on the host as `{name}`, unused"))
+            .message(format!("the volume `{volume}` is no longer declared; its data stays on the host as `{engine_name}`, unused"))
             .hint(format!(
-                "to keep the data in use, declare the volume again with this name; to delete it, run `docker volume rm {name}`"
+                "to keep the data in use, declare the volume again with this name; to delete it, run `docker volume rm {engine_name}`"
             ))
     });
     findings.collect()
@@ -31,6 +31,7 @@ pub fn warnings(plan: &Plan, old: &str, new: &str) -> Vec<Diagnostic> {
 fn volumes(file: &str) -> BTreeSet<&str> {
     let section = file.split_once("\nvolumes:\n").map_or("", |(_, section)| section);
     let lines = section.lines().take_while(|line| line.starts_with(' '));
+    // Names are indented by two spaces, the settings of a volume by four.
     let names = lines.filter(|line| !line.starts_with("   ")).filter_map(|line| line.trim().split_once(':'));
     names.map(|(name, _)| name.trim_matches('"')).collect()
 }
@@ -38,10 +39,12 @@ fn volumes(file: &str) -> BTreeSet<&str> {
 /// Returns the first service of a generated `compose.yaml` that mounts the volume.
 fn first_service_with<'a>(file: &'a str, volume: &str) -> Option<&'a str> {
     let mut service = None;
+    // The line of a service's name is indented by two spaces, as in `  orders:`. A name that YAML could read as a value,
+    // such as `on`, is quoted.
     for line in file.lines() {
         let name =
             line.strip_prefix("  ").filter(|name| !name.starts_with(' ')).and_then(|name| name.strip_suffix(':'));
-        service = name.or(service);
+        service = name.map(|name| name.trim_matches('"')).or(service);
         if line.trim().strip_prefix("source: ").is_some_and(|source| source.trim_matches('"') == volume) {
             return service;
         }
@@ -55,10 +58,10 @@ mod tests {
 
     #[test]
     fn volumes_and_the_services_that_mount_them_are_found() {
-        let file = "name: shop-prod\nservices:\n  orders:\n    image: a/b:1\n    volumes:\n      - type: volume\n        source: uploads\n  postgres:\n    volumes:\n      - type: volume\n        source: \"data\"\nvolumes:\n  \"data\": {}\n  uploads:\n    name: x\nnetworks:\n  edge: {}\n";
+        let file = "name: shop-prod\nservices:\n  orders:\n    image: a/b:1\n    volumes:\n      - type: volume\n        source: uploads\n  postgres:\n    volumes:\n      - type: volume\n        source: \"data\"\n  \"on\":\n    volumes:\n      - type: volume\n        source: switches\nvolumes:\n  \"data\": {}\n  uploads:\n    name: x\nnetworks:\n  edge: {}\n";
         assert_eq!(volumes(file), BTreeSet::from(["data", "uploads"]));
-        let services = ["uploads", "data", "edge"].map(|volume| first_service_with(file, volume));
-        assert_eq!(services, [Some("orders"), Some("postgres"), None]);
+        let services = ["uploads", "data", "switches", "edge"].map(|volume| first_service_with(file, volume));
+        assert_eq!(services, [Some("orders"), Some("postgres"), Some("on"), None]);
         assert!(volumes("services:\n  a:\n    volumes:\n      - type: volume\n").is_empty());
     }
 }

@@ -47,7 +47,7 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> 
 /// Writes `compose.yaml` and `fidelity.json`, the report on each field of the plan.
 ///
 /// # Errors
-/// Settings that Compose cannot express and that no waiver accepts (NS701), unusable raw keys (NS702).
+/// Settings that Compose cannot express and that no waiver accepts (NS701), unusable raw keys (NS702 and NS705).
 fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     let plan = input.plan;
     let (report, refusals) = super::fidelity::report("compose", fidelity::TABLE, plan, input.digests);
@@ -55,7 +55,7 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     findings.extend(refusals);
     let mut services = BTreeMap::new();
     for (name, planned) in &plan.services {
-        let service = findings.value(service::service(plan, name, planned, input.mounted_files));
+        let service = findings.value(service::compose_service(plan, name, planned, input.mounted_files));
         services.insert(name.to_string(), service);
     }
     let services = findings.into_result(services)?;
@@ -67,12 +67,13 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     Ok(artifacts.derived_from(&StepInput::of(Backend::Compose.generator(), &(input.digests.digest(), derivations))))
 }
 
+/// Returns the content of `compose.yaml` with these services.
 fn compose_file(plan: &Plan, services: BTreeMap<String, Service>) -> File {
     File {
         // Compose 1.29 does not read a name from the file.
         name: (plan.compat != Some(Compat::V1)).then(|| plan.compose_project()),
         services,
-        networks: networks::networks(plan),
+        networks: networks::project_networks(plan),
         volumes: plan.volumes.keys().map(|name| (name.to_string(), Empty {})).collect(),
         secrets: plan
             .secrets
@@ -88,10 +89,10 @@ fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
     match line.keys().as_slice() {
         // Below `resources`, Compose and the stack use the same keys: `deploy.resources.limits.memory` comes from the
         // field `limits.memory`.
-        ["services", service, "deploy", "resources", kind, resource @ ..] => {
+        ["services", service, "deploy", "resources", limits_or_reservations, resource @ ..] => {
             let origins = field_of_service(plan, service).into_iter();
             let fields = origins.flat_map(|origin| {
-                let amounts = origin.key(*kind);
+                let amounts = origin.key(*limits_or_reservations);
                 resource.first().map(|resource| amounts.key(*resource)).into_iter().chain([amounts, origin])
             });
             fields.collect()

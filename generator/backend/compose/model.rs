@@ -7,15 +7,17 @@ use serde::{Serialize, Serializer};
 
 use crate::plan::dockerfile::IMAGE_TAG;
 
-/// A text, or a variable that `.env` must set. Every `$` of a text is doubled, since Compose interpolates all strings.
+/// A text, a variable that `.env` must set, or the name of a built image. Every `$` of a text is doubled, since Compose
+/// interpolates all strings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scalar {
     Text(String),
+    /// A variable that must be set. If it is not, Compose prints the message and fails.
     Required {
         variable: String,
         message: &'static str,
     },
-    /// The name of an image that is built here. The variable `IMAGE_TAG` names the version.
+    /// The name of an image that Compose builds. Its tag is the variable `IMAGE_TAG`, or `latest`.
     BuiltImage(String),
 }
 
@@ -37,7 +39,7 @@ impl Serialize for Scalar {
     }
 }
 
-/// The whole file.
+/// The content of `compose.yaml`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct File {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -156,6 +158,7 @@ impl Default for Memberships {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Build {
+    /// The folder with the sources, relative to the Compose file.
     pub context: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dockerfile: Option<String>,
@@ -174,6 +177,7 @@ pub struct Dependency {
     /// If false, `up` only warns about a dependency that fails, and starts this service anyway. The default is true.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub required: Option<bool>,
+    /// If true, Compose restarts this service after it has restarted or recreated the dependency.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restart: Option<bool>,
 }
@@ -198,7 +202,9 @@ pub struct Bind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Port {
+    /// The syntax of current Compose.
     Long { target: u16, published: String, protocol: &'static str, host_ip: String },
+    /// `ADDRESS:HOST_PORT:CONTAINER_PORT`, with `/udp` for UDP, for older implementations of Compose.
     Short(String),
 }
 
@@ -251,6 +257,7 @@ pub struct Resources {
 pub struct Amount {
     pub cpus: String,
     pub memory: String,
+    /// The maximum number of processes; only for limits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pids: Option<u32>,
 }
@@ -266,6 +273,7 @@ pub struct Network {
     pub driver: Option<&'static str>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub driver_opts: BTreeMap<&'static str, &'static str>,
+    /// Whether the network has no access to the internet.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub internal: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -285,6 +293,7 @@ pub struct Subnet {
     pub ip_range: String,
 }
 
+/// The settings of a volume, which has none: `{}`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Empty {}
 

@@ -7,9 +7,10 @@ use crate::plan::{self, Plan};
 use crate::stack::Compat;
 use crate::values::ServiceName;
 
-/// Returns the networks of the project: an internal one for each zone in use, one for each service that may reach the
-/// internet, one for each other service that publishes ports, and the existing networks that services join.
-pub fn networks(plan: &Plan) -> BTreeMap<String, Network> {
+/// Returns the networks of the project: an internal one for each network of the plan that a service joins, one for
+/// each service that may reach the internet, one for each other service that publishes ports, and the existing networks
+/// that services join.
+pub fn project_networks(plan: &Plan) -> BTreeMap<String, Network> {
     let used_networks: BTreeSet<plan::Network> =
         plan.services.values().flat_map(|service| service.networks.iter().copied()).collect();
     let mut networks: BTreeMap<String, Network> =
@@ -37,6 +38,7 @@ pub fn networks(plan: &Plan) -> BTreeMap<String, Network> {
     networks
 }
 
+/// Returns a network through which containers can reach the host and, unless an option forbids it, the internet.
 fn bridge(driver_opts: BTreeMap<&'static str, &'static str>) -> Network {
     Network { driver: Some("bridge"), driver_opts, ..Network::default() }
 }
@@ -52,7 +54,8 @@ pub fn published_network(service: &ServiceName) -> String {
     format!("published-{service}")
 }
 
-/// Returns the name of a network that exists outside of the stack.
+/// Returns the name in `compose.yaml` of a network that exists outside of the stack. The container engine knows the network
+/// by the name without the prefix.
 pub fn external_network(network: &ServiceName) -> String {
     format!("external-{network}")
 }

@@ -8,24 +8,27 @@ use crate::plan::server_image::ServerImage;
 use crate::plan::service_names::{DATABASE, service_name};
 use crate::plan::{Service, Value};
 
-/// Returns the value after this start of a line in the entry of a service in a generated `compose.yaml`.
-fn value<'a>(file: &'a str, service: &str, start: &str) -> Option<&'a str> {
+/// Returns the value of a key in the entry of a service in a generated `compose.yaml`. `line_start` is the key with its
+/// indentation, such as `    image: `.
+fn value_of_key<'a>(file: &'a str, service: &str, line_start: &str) -> Option<&'a str> {
     let (_, after_name) = file.split_once(&format!("\n  {service}:\n"))?;
     let mut lines = after_name.lines().take_while(|line| line.starts_with("    "));
-    lines.find_map(|line| line.strip_prefix(start)).map(|value| value.trim_matches('"'))
+    lines.find_map(|line| line.strip_prefix(line_start)).map(|value| value.trim_matches('"'))
 }
 
+/// Returns the image of a service in a generated `compose.yaml`.
 fn image<'a>(file: &'a str, service: &str) -> Option<&'a str> {
-    value(file, service, "    image: ")
+    value_of_key(file, service, "    image: ")
 }
 
-/// Returns NS709 if the server would look for its data in a different folder than the last generation.
-fn moved_data(service: &Service, old: &str) -> Option<Diagnostic> {
-    let before = value(old, DATABASE, "      PGDATA: ")?;
-    let Some(Value::Text(after)) = service.env.get("PGDATA") else { return None };
-    (before != after).then(|| {
+/// Returns NS709 if the server would look for its data in a different folder than the last generation. `old` is the
+/// `compose.yaml` of the last generation.
+fn moved_data_warning(service: &Service, old: &str) -> Option<Diagnostic> {
+    let old_folder = value_of_key(old, DATABASE, "      PGDATA: ")?;
+    let Some(Value::Text(new_folder)) = service.env.get("PGDATA") else { return None };
+    (old_folder != new_folder).then(|| {
         Diagnostic::warning(Code::PostgresVolume, service.origin.key("env").key("PGDATA"))
-            .message(format!("the server's data is now in `{after}`; the last generation used `{before}`"))
+            .message(format!("the server's data is now in `{new_folder}`; the last generation used `{old_folder}`"))
             .expected("the folder of the last generation, or a volume without data")
             .hint("a server that finds no data creates an empty one; to keep the data, undo the change, or stop the server and move the folder first")
     })
@@ -37,22 +40,24 @@ pub fn warnings(plan: &Plan, old: &str) -> Vec<Diagnostic> {
     let Some(service) = plan.services.get(&service_name(DATABASE)).filter(|service| !service.volumes.is_empty()) else {
         return Vec::new();
     };
-    let before = image(old, DATABASE).and_then(ServerImage::of);
-    let after = service.image.as_ref().and_then(|image| ServerImage::of(image.as_str()));
-    let (Some(before), Some(after)) = (before, after) else { return moved_data(service, old).into_iter().collect() };
+    let old_image = image(old, DATABASE).and_then(ServerImage::of);
+    let new_image = service.image.as_ref().and_then(|image| ServerImage::of(image.as_str()));
+    let (Some(old_image), Some(new_image)) = (old_image, new_image) else {
+        return moved_data_warning(service, old).into_iter().collect();
+    };
     let warning = || Diagnostic::warning(Code::PostgresVolume, service.origin.key("image"));
     let (user, environment) = (superuser(service), &plan.environment);
-    match (before.major, after.major) {
-        (Some(old), Some(new)) if old != new => vec![
+    match (old_image.major, new_image.major) {
+        (Some(old_major), Some(new_major)) if old_major != new_major => vec![
             warning()
-                .message(format!("PostgreSQL {new} cannot use the data of PostgreSQL {old}, which the last generation ran"))
-                .expected(format!("a data folder of PostgreSQL {new}, or an empty one"))
+                .message(format!("PostgreSQL {new_major} cannot use the data of PostgreSQL {old_major}, which the last generation ran"))
+                .expected(format!("a data folder of PostgreSQL {new_major}, or an empty one"))
                 .hint(format!(
                     "if the volume has data, first dump it with the old generation: `docker compose -f deploy/{environment}/compose.yaml exec -T {DATABASE} pg_dumpall -U {user} >deploy/{environment}/secrets/all.sql`; \
                      docs/databases.md lists the steps before and after the dump"
                 )),
         ],
-        _ if before.musl != after.musl => vec![
+        _ if old_image.musl != new_image.musl => vec![
             warning()
                 .message("this image uses a different collation library than the last generation: text indexes would be corrupt")
                 .expected("old and new image both based on Alpine, or both not")
@@ -60,10 +65,11 @@ pub fn warnings(plan: &Plan, old: &str) -> Vec<Diagnostic> {
                     "if the volume has data, rebuild its indexes before any service uses it: `docker compose exec {DATABASE} reindexdb --all -U {user}`"
                 )),
         ],
-        _ => moved_data(service, old).into_iter().collect(),
+        _ => moved_data_warning(service, old).into_iter().collect(),
     }
 }
 
+/// Returns the name of the server's superuser.
 fn superuser(service: &Service) -> &str {
     match service.env.get("POSTGRES_USER") {
         Some(Value::Text(user)) => user,

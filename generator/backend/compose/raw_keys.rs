@@ -105,14 +105,14 @@ pub fn checked_keys(
 ) -> Result<BTreeMap<String, Raw>, Vec<Diagnostic>> {
     let refusals = planned.compose.iter().filter_map(|(key, value)| {
         let path = planned.origin.key("compose").key(key);
-        let unknown_to_older_compose = || {
+        let older_compose_refusal = || {
             (for_older_compose && UNKNOWN_TO_OLDER_COMPOSE.contains(&key.as_str())).then(|| {
                 Diagnostic::error(Code::Compat, path.clone())
                     .message(format!("docker-compose 1.29 and podman do not support `{key}`"))
                     .hint("remove it, or remove `compose.compat` of the stack")
             })
         };
-        RAW_KEYS.refusal(key, value, path.clone(), name.as_str()).or_else(unknown_to_older_compose)
+        RAW_KEYS.refusal(key, value, path.clone(), name.as_str()).or_else(older_compose_refusal)
     });
     let refusals: Vec<Diagnostic> = refusals.collect();
     let values = || planned.compose.iter().map(|(key, value)| (key.clone(), Raw::from(value))).collect();

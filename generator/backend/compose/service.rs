@@ -21,7 +21,7 @@ const CONFIG_LABEL: &str = "org.nself.config";
 ///
 /// # Errors
 /// NS702 and NS705 if the Compose keys that the stack sets directly (`compose = { … }`) are refused.
-pub fn service(
+pub fn compose_service(
     plan: &Plan,
     name: &ServiceName,
     planned: &plan::Service,
@@ -38,7 +38,7 @@ pub fn service(
         depends_on: dependencies(plan, planned, for_older_compose),
         volumes: mounts(plan, planned, for_older_compose),
         secrets: planned.secret_files.iter().map(ToString::to_string).collect(),
-        environment: planned.env.iter().map(|(name, value)| (name.to_string(), variable(value))).collect(),
+        environment: planned.env.iter().map(|(name, value)| (name.to_string(), variable_value(value))).collect(),
         ports: planned.publish.iter().map(|publish| port(publish, for_older_compose)).collect(),
         network_mode: networks.is_empty().then_some("none"),
         networks,
@@ -57,7 +57,7 @@ pub fn service(
         profiles: profiles(planned),
         read_only: planned.read_only,
         security_opt: ["no-new-privileges:true"],
-        shm_size: planned.shm_size.map(bytes),
+        shm_size: planned.shm_size.map(compose_size),
         stop_grace_period: planned.stop_grace.to_string(),
         stop_signal: planned.stop_signal.as_ref().map(ToString::to_string),
         sysctls: planned.sysctls.iter().map(|(name, value)| (name.to_string(), Scalar::text(value.as_str()))).collect(),
@@ -68,7 +68,7 @@ pub fn service(
     Ok(service)
 }
 
-/// The labels of Compose with which Alloy finds the lines of this environment, and the service of each line.
+/// The container labels that the engine adds to each log line. Alloy reads the project and the service of a line from them.
 const LABELS_OF_LINES: &str = "com.docker.compose.project,com.docker.compose.service";
 
 /// Returns the logging settings of the container. If Alloy collects the logs, each line has labels with the names of the
@@ -92,14 +92,15 @@ fn resources(planned: &plan::Service, for_older_compose: bool) -> Service {
     if for_older_compose {
         return Service {
             cpus: Some(planned.cpu_limit.to_string()),
-            mem_limit: Some(bytes(planned.memory_limit)),
-            mem_reservation: Some(bytes(planned.memory_reservation)),
+            mem_limit: Some(compose_size(planned.memory_limit)),
+            mem_reservation: Some(compose_size(planned.memory_reservation)),
             pids_limit: Some(planned.pids_limit),
             scale: (planned.replicas > 1).then_some(planned.replicas),
             ..Service::default()
         };
     }
-    let amount = |memory: Memory, cpus: Cpus, pids| Amount { cpus: cpus.to_string(), memory: bytes(memory), pids };
+    let amount =
+        |memory: Memory, cpus: Cpus, pids| Amount { cpus: cpus.to_string(), memory: compose_size(memory), pids };
     let deploy = Deploy {
         replicas: (planned.replicas > 1).then_some(planned.replicas),
         resources: Resources {
@@ -112,15 +113,19 @@ fn resources(planned: &plan::Service, for_older_compose: bool) -> Service {
 
 /// Returns the name of the image: the declared one, or the name that nself gives a built image.
 fn image(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Option<Scalar> {
-    let built = || Scalar::BuiltImage(dockerfile::image_name(plan, name));
-    planned.image.as_ref().map(|image| Scalar::text(image.as_str())).or_else(|| planned.build.as_ref().map(|_| built()))
+    let built_image = || Scalar::BuiltImage(dockerfile::image_name(plan, name));
+    planned
+        .image
+        .as_ref()
+        .map(|image| Scalar::text(image.as_str()))
+        .or_else(|| planned.build.as_ref().map(|_| built_image()))
 }
 
 fn scalars(words: &[Text]) -> Vec<Scalar> {
     words.iter().map(|word| Scalar::text(word.as_str())).collect()
 }
 
-fn variable(value: &Value) -> Scalar {
+fn variable_value(value: &Value) -> Scalar {
     match value {
         Value::Text(text) => Scalar::text(text),
         Value::Secret(name) => {
@@ -141,21 +146,22 @@ fn build(plan: &Plan, planned: &plan::Service, build: &crate::stack::Build) -> B
     }
 }
 
-/// Returns the profile of a service that its timer or an operator starts, so that `up` does not start it.
+/// Returns the profile of a service that its timer or an operator starts, so that `up` does not start it. Profiles that the
+/// stack sets as a raw key replace it.
 fn profiles(planned: &plan::Service) -> Vec<&'static str> {
     if planned.compose.contains_key("profiles") {
         return Vec::new();
     }
-    let scheduled = planned.schedule.is_some().then_some("schedule");
-    scheduled.into_iter().chain(planned.on_request.then_some("request")).collect()
+    let schedule_profile = planned.schedule.is_some().then_some("schedule");
+    schedule_profile.into_iter().chain(planned.on_request.then_some("request")).collect()
 }
 
-/// Returns the dependencies of a service. Within a plugin they are not required: `up` stops at a required one that
-/// fails, and services that come later would not start.
+/// Returns the dependencies of a service. A dependency on a service of a plugin is not required: if a required one
+/// fails, `up` stops, and services that come later would not start.
 fn dependencies(plan: &Plan, planned: &plan::Service, for_older_compose: bool) -> BTreeMap<String, Dependency> {
-    let is_plugin = |to: &ServiceName| plan.services.get(to).is_some_and(|service| service.plugin.is_some());
+    let is_of_plugin = |name: &ServiceName| plan.services.get(name).is_some_and(|service| service.plugin.is_some());
     let dependencies = planned.depends_on.iter().map(|(to, condition)| {
-        let required = (is_plugin(to) && !for_older_compose).then_some(false);
+        let required = (is_of_plugin(to) && !for_older_compose).then_some(false);
         (to.to_string(), Dependency { required, ..dependency(*condition, for_older_compose) })
     });
     dependencies.collect()
@@ -201,6 +207,8 @@ fn port(publish: &plan::Publish, for_older_compose: bool) -> Port {
             Protocol::Tcp => "",
             Protocol::Udp => "/udp",
         };
+        // Podman reads an IPv6 address only in brackets.
+        let address = if address.is_ipv6() { format!("[{address}]") } else { address.to_string() };
         return Port::Short(format!("{address}:{}:{}{protocol}", publish.host_port, publish.container_port));
     }
     Port::Long {
@@ -211,7 +219,7 @@ fn port(publish: &plan::Publish, for_older_compose: bool) -> Port {
     }
 }
 
-/// Returns the networks of a service: the networks of its connections, its own network if it may reach the internet or
+/// Returns the networks of a service: the networks of its connections, a separate network if it may reach the internet or
 /// publishes ports, and networks outside of the stack that it joins. A job that connects to nothing has no network.
 fn networks(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Memberships {
     let connects_to_services = plan.connections.iter().any(|connection| connection.from == *name);
@@ -220,12 +228,12 @@ fn networks(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Members
         return Memberships::default();
     }
     let internal_names = planned.networks.iter().map(|network| network.name().to_owned());
-    let own_name = planned
+    let separate_name = planned
         .reaches_outside()
         .then(|| egress_network(name))
         .or_else(|| publishes_ports(planned).then(|| published_network(name)));
     let external_names = planned.external_networks.iter().map(external_network);
-    let names = internal_names.chain(own_name).chain(external_names);
+    let names = internal_names.chain(separate_name).chain(external_names);
     let address = plan.fixed_network.as_ref().and_then(|fixed| fixed.addresses.get(name));
     if planned.aliases.is_empty() && address.is_none() {
         return Memberships::Names(names.collect());
@@ -238,13 +246,15 @@ fn networks(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Members
     Memberships::Settings(memberships.collect())
 }
 
-/// Returns the names with fixed addresses, including the name of the host machine.
+/// Returns the names with fixed addresses, each as `NAME:ADDRESS`: the host machine, names of the stack, and services of
+/// the fixed network if this service joins it.
 fn extra_hosts(plan: &Plan, planned: &plan::Service) -> Vec<String> {
-    let host = planned.reaches_host.then(|| "host.docker.internal:host-gateway".to_owned());
-    let declared = planned.extra_hosts.iter().map(|(name, address)| format!("{name}:{address}"));
-    let joined = plan.fixed_network.iter().filter(|_| planned.networks.contains(&plan::Network::Fixed));
-    let fixed = joined.flat_map(|network| &network.addresses).map(|(name, address)| format!("{name}:{address}"));
-    host.into_iter().chain(declared).chain(fixed).collect()
+    let host_machine = planned.reaches_host.then(|| "host.docker.internal:host-gateway".to_owned());
+    let declared_names = planned.extra_hosts.iter().map(|(name, address)| format!("{name}:{address}"));
+    let fixed_network = plan.fixed_network.iter().filter(|_| planned.networks.contains(&plan::Network::Fixed));
+    let fixed_names =
+        fixed_network.flat_map(|network| &network.addresses).map(|(name, address)| format!("{name}:{address}"));
+    host_machine.into_iter().chain(declared_names).chain(fixed_names).collect()
 }
 
 /// Returns the label with the digest of the mounted files, and the labels that the stack declares.
@@ -254,6 +264,7 @@ fn labels(planned: &plan::Service, mounted_files: &Artifacts) -> BTreeMap<String
     labels
 }
 
+/// Returns the label with the digest of the files that the container reads when it starts; empty if there are none.
 fn config_label(planned: &plan::Service, mounted_files: &Artifacts) -> BTreeMap<String, Scalar> {
     let mut mounts = planned.config.iter().filter(|mount| !mount.reloads).peekable();
     if mounts.peek().is_none() {
@@ -265,13 +276,14 @@ fn config_label(planned: &plan::Service, mounted_files: &Artifacts) -> BTreeMap<
     BTreeMap::from([(CONFIG_LABEL.to_owned(), Scalar::text(digest.short()))])
 }
 
-/// Returns a size in the unit of Compose: powers of 1024 with one letter.
-fn bytes(memory: Memory) -> String {
+/// Returns a size in the unit of Compose, powers of 1024 with one letter: `512M` for `512MiB`.
+fn compose_size(memory: Memory) -> String {
     memory.to_string().trim_end_matches("iB").to_owned()
 }
 
+/// Returns the entry of a file system in memory, such as `/tmp:size=64m,mode=1777`.
 fn tmpfs(tmpfs: &Tmpfs) -> String {
-    let size = bytes(tmpfs.limit()).to_ascii_lowercase();
+    let size = compose_size(tmpfs.limit()).to_ascii_lowercase();
     let owner = tmpfs.owner.as_ref().and_then(|owner| owner.as_str().split_once(':'));
     match owner {
         Some((user, group)) => format!("{}:size={size},mode=0770,uid={user},gid={group}", tmpfs.path),

@@ -14,7 +14,7 @@ pub const DESCRIPTION: Description = Description {
     line_fields,
 };
 
-/// Writes the files.
+/// Writes each file with its text, or with its data as YAML or JSON.
 ///
 /// # Errors
 /// NS901 for a value that YAML cannot represent.
@@ -38,6 +38,7 @@ fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
         return vec![file.origin.clone()];
     }
     let mut fields = vec![file.origin.clone()];
+    // The file's keys are the keys of the data.
     for key in line.keys() {
         let field = fields[0].key(key);
         fields.insert(0, field);

@@ -34,10 +34,11 @@ struct NamedType<'a> {
 }
 
 impl<'a> Actions<'a> {
+    /// Returns the actions and custom types of a Hasura service.
     pub fn of(metadata: &'a HasuraMetadata) -> Self {
         let mut custom_types = CustomTypes::default();
-        for (name, declared) in &metadata.types {
-            let (list, description) = match declared {
+        for (name, action_type) in &metadata.types {
+            let (list, description) = match action_type {
                 ActionType::Enum(_) => (&mut custom_types.enums, None),
                 ActionType::Input(_) => (&mut custom_types.input_objects, None),
                 ActionType::Object(_) => (&mut custom_types.objects, None),
@@ -49,8 +50,8 @@ impl<'a> Actions<'a> {
     }
 }
 
-/// Returns the contents of `actions.graphql`. Every name in it was checked before.
-pub fn graphql(metadata: &HasuraMetadata) -> String {
+/// Returns the contents of `actions.graphql`. Its names need no escapes, since they are checked when the stack is read.
+pub fn action_schema(metadata: &HasuraMetadata) -> String {
     let (queries, mutations): (Vec<&PlannedAction>, Vec<&PlannedAction>) =
         metadata.actions.iter().partition(|action| action.kind == ActionKind::Query);
     let mut blocks: Vec<String> = [("Query", queries), ("Mutation", mutations)]
@@ -61,7 +62,7 @@ pub fn graphql(metadata: &HasuraMetadata) -> String {
             format!("type {name} {{\n{signatures}}}\n")
         })
         .collect();
-    let declaration = |(name, declared): (&GraphqlName, &ActionType)| match declared {
+    let declaration = |(name, action_type): (&GraphqlName, &ActionType)| match action_type {
         ActionType::Object(object) => format!("type {name} {{\n{}}}\n", field_lines(object)),
         ActionType::Input(object) => format!("input {name} {{\n{}}}\n", field_lines(object)),
         ActionType::Enum(values) => {
@@ -73,12 +74,14 @@ pub fn graphql(metadata: &HasuraMetadata) -> String {
     blocks.join("\n")
 }
 
+/// Returns the line of an action in the type `Query` or `Mutation`: `  checkout(cart: uuid!): Order`.
 fn signature(action: &PlannedAction) -> String {
-    let arguments = action.arguments.iter().map(|(name, kind)| format!("{name}: {kind}")).collect::<Vec<_>>();
+    let arguments =
+        action.arguments.iter().map(|(name, argument_type)| format!("{name}: {argument_type}")).collect::<Vec<_>>();
     let arguments = if arguments.is_empty() { String::new() } else { format!("({})", arguments.join(", ")) };
     format!("  {}{arguments}: {}\n", action.metadata.name, action.returns)
 }
 
 fn field_lines(fields: &BTreeMap<GraphqlName, GraphqlType>) -> String {
-    fields.iter().map(|(name, kind)| format!("  {name}: {kind}\n")).collect()
+    fields.iter().map(|(name, field_type)| format!("  {name}: {field_type}\n")).collect()
 }

@@ -23,7 +23,7 @@ pub const DESCRIPTION: Description = Description {
 
 /// Returns the definition of the database that the file belongs to, and the Hasura service that serves it.
 fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
-    // Such as `hasura/<service>/databases/<database>/tables/public_orders.yaml`.
+    // The path is such as `hasura/<service>/databases/<database>/tables/public_orders.yaml`.
     let mut parts = path.split('/').skip(1);
     let service = parts.next().map(|service| field_of_service(plan, service));
     let database = parts.skip_while(|part| *part != "databases").nth(1);
@@ -32,7 +32,7 @@ fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
 }
 
 /// Files of features that the stack cannot configure, with their empty content.
-const EMPTY: [(&str, &str); 9] = [
+const EMPTY_FILES: [(&str, &str); 9] = [
     ("allow_list.yaml", "[]\n"),
     ("api_limits.yaml", "{}\n"),
     ("graphql_schema_introspection.yaml", "disabled_for_roles: []\n"),
@@ -84,10 +84,10 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     for (service, metadata) in &plan.graphql {
         let sources = &metadata.sources;
         let mut add = |file: &str, text: String| files.add(format!("hasura/{service}/{file}"), text);
-        for (file, text) in EMPTY {
+        for (file, text) in EMPTY_FILES {
             add(file, text.to_owned())?;
         }
-        add("actions.graphql", actions::graphql(metadata))?;
+        add("actions.graphql", actions::action_schema(metadata))?;
         add("actions.yaml", yaml::to_yaml(&actions::Actions::of(metadata))?)?;
         add("cron_triggers.yaml", yaml::to_yaml(&metadata.crons)?)?;
         add("remote_schemas.yaml", yaml::to_yaml(&metadata.remote_schemas)?)?;
@@ -96,12 +96,13 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
         add("databases/databases.yaml", yaml::to_yaml(&databases)?)?;
         for source in sources {
             let folder = |kind: &str| format!("databases/{}/{kind}", source.name);
-            let tables: Vec<String> = source.tables.iter().map(|table| include(&table.table)).collect();
+            let tables: Vec<String> = source.tables.iter().map(|table| include_tag(&table.table)).collect();
             add(&format!("{}/tables.yaml", folder("tables")), yaml::to_yaml(&tables)?)?;
             for table in &source.tables {
                 add(&format!("{}/{}", folder("tables"), file_name(&table.table)), yaml::to_yaml(table)?)?;
             }
-            let functions: Vec<String> = source.functions.iter().map(|function| include(&function.function)).collect();
+            let functions: Vec<String> =
+                source.functions.iter().map(|function| include_tag(&function.function)).collect();
             add(&format!("{}/functions.yaml", folder("functions")), yaml::to_yaml(&functions)?)?;
             for function in &source.functions {
                 add(&format!("{}/{}", folder("functions"), file_name(&function.function)), yaml::to_yaml(function)?)?;
@@ -111,6 +112,7 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     Ok(files)
 }
 
+/// Returns the entry of a database in `databases.yaml`.
 fn database(source: &HasuraSource) -> Database<'_> {
     Database {
         name: &source.name,
@@ -129,22 +131,23 @@ fn database(source: &HasuraSource) -> Database<'_> {
 
 /// Returns the name of the file of a table or function, such as `public_orders.yaml`.
 fn file_name(name: &QualifiedName) -> String {
-    format!("{}_{}.yaml", part_of_file(&name.schema), part_of_file(&name.name))
+    format!("{}_{}.yaml", file_name_part(&name.schema), file_name_part(&name.name))
 }
 
 /// Returns a name as a part of a file name: every byte other than a-z, 0-9 and `_` becomes `-` and two hexadecimal
-/// digits. Upper case is replaced too, because some file systems do not distinguish it.
-fn part_of_file(name: &str) -> String {
-    let mut out = String::new();
+/// digits, as in `-4frders` for `Orders`. Upper case is replaced too, because some file systems do not distinguish it.
+fn file_name_part(name: &str) -> String {
+    let mut part = String::new();
     for byte in name.bytes() {
         match byte {
-            b'a'..=b'z' | b'0'..=b'9' | b'_' => out.push(byte.into()),
-            other => out.push_str(&format!("-{other:02x}")),
+            b'a'..=b'z' | b'0'..=b'9' | b'_' => part.push(byte.into()),
+            escaped => part.push_str(&format!("-{escaped:02x}")),
         }
     }
-    out
+    part
 }
 
-fn include(name: &QualifiedName) -> String {
+/// Returns the YAML value with which a list refers to the file of a table or function.
+fn include_tag(name: &QualifiedName) -> String {
     format!("!include {}", file_name(name))
 }

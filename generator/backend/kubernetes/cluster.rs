@@ -41,6 +41,7 @@ impl<'a> Cluster<'a> {
         })
     }
 
+    /// Returns whether the volume has a separate claim.
     pub fn is_shared(&self, volume: &VolumeName) -> bool {
         self.shared_volumes.contains(volume)
     }
@@ -54,13 +55,13 @@ impl<'a> Cluster<'a> {
     /// Gateway or an Ingress terminates TLS in front of nginx.
     pub fn client_ports(&self) -> Vec<(u16, Protocol)> {
         let is_on_nodes = self.settings.edge == ClusterEdge::NodePort;
-        let names: &[&str] = if is_on_nodes { &["http", "http3", "https"] } else { &["http"] };
+        let port_names: &[&str] = if is_on_nodes { &["http", "http3", "https"] } else { &["http"] };
         let Some(edge) = self.plan.services.get(&self.plan.ingress.service) else { return Vec::new() };
-        let ports = edge.ports.iter().filter(|(name, _)| names.contains(&name.as_str()));
+        let ports = edge.ports.iter().filter(|(name, _)| port_names.contains(&name.as_str()));
         ports.map(|(name, port)| (*port, edge.protocol(name))).collect()
     }
 
-    /// Returns nginx's port `http`, which is the first of the client ports.
+    /// Returns nginx's port `http`. It is the first of the client ports, which are in the order of their names.
     pub fn http_port(&self) -> u16 {
         self.client_ports()[0].0
     }
@@ -113,7 +114,7 @@ pub fn selector(name: &ServiceName) -> Labels {
     Labels::from([("app.kubernetes.io/instance", name.to_string()), ("app.kubernetes.io/name", name.to_string())])
 }
 
-/// The label of the pods of a group.
+/// The label with the name of a group of services, whose pods run on different nodes if possible.
 const GROUP: &str = "nself/group";
 
 /// Returns the label that selects the pods of a group.

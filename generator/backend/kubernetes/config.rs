@@ -19,9 +19,11 @@ pub struct ConfigMap {
     pub name: String,
     /// The key of the only file, if a file is mounted instead of a folder.
     pub file: Option<String>,
+    /// The files by their keys.
     pub items: BTreeMap<String, ConfigFile>,
 }
 
+/// A file in a ConfigMap.
 #[derive(Serialize)]
 pub struct ConfigFile {
     /// Path below the mounted folder.
@@ -42,21 +44,22 @@ pub fn config_maps_of_service(
     sources.map(|source| Ok((source.clone(), config_maps(name, source, files)?))).collect()
 }
 
+/// Returns the ConfigMaps of one mounted folder or file with the path `source`.
 fn config_maps(service: &ServiceName, source: &str, files: &Artifacts) -> Result<Vec<ConfigMap>, Diagnostic> {
-    let internal = |message: String| Diagnostic::error(Code::Internal, FieldPath::root()).message(message);
-    let text = |path: &str, artifact: &Artifact| {
+    let internal_error = |message: String| Diagnostic::error(Code::Internal, FieldPath::root()).message(message);
+    let text_of = |path: &str, artifact: &Artifact| {
         let text = artifact.bytes().and_then(|bytes| String::from_utf8(bytes.to_owned()).ok());
-        text.ok_or_else(|| internal(format!("{path} is not text")))
+        text.ok_or_else(|| internal_error(format!("{path} is not text")))
     };
     if let Some(artifact) = files.get(source) {
-        return Ok(vec![config_of_file(service, source, text(source, artifact)?)]);
+        return Ok(vec![config_of_file(service, source, text_of(source, artifact)?)]);
     }
     let mut configs = Vec::new();
     let mut items = BTreeMap::new();
     let mut size = 0;
     for (path, artifact) in files.files_under(source) {
         let path = path.as_str()[source.len() + 1..].to_owned();
-        let text = text(&path, artifact)?;
+        let text = text_of(&path, artifact)?;
         // A key cannot contain `/`; paths of artifacts never contain two dots in a row.
         let key = path.replace('/', "..");
         if size > 0 && size + text.len() > MAX_BYTES {
@@ -65,7 +68,7 @@ fn config_maps(service: &ServiceName, source: &str, files: &Artifacts) -> Result
         }
         size += text.len() + key.len();
         if items.insert(key, ConfigFile { path: path.clone(), text }).is_some() {
-            return Err(internal(format!("two files below {source} have the key of {path}")));
+            return Err(internal_error(format!("two files below {source} have the key of {path}")));
         }
     }
     configs.push(config_map(service, source, items));
@@ -73,15 +76,16 @@ fn config_maps(service: &ServiceName, source: &str, files: &Artifacts) -> Result
 }
 
 /// Returns the ConfigMap of a folder. Several services may mount the same folder, so the name contains the service,
-/// unless the folder is named after it.
+/// unless the folder is named after it: `nginx` mounts the ConfigMap `nginx-<digest>` for the folder `nginx`, and
+/// `backup-list` mounts `backup-list-backups-scripts-<digest>` for `backups/scripts`.
 fn config_map(service: &ServiceName, source: &str, items: BTreeMap<String, ConfigFile>) -> ConfigMap {
     let digest = Digest::of(&json::to_canonical(&items));
-    let name = source.replace('_', "-");
-    let mut parts = name.split('/');
+    let path = source.replace('_', "-");
+    let mut parts = path.split('/');
     let last_part = parts.clone().next_back().unwrap_or_default();
     let is_named_after_service = parts.any(|part| part == service.as_str()) || service.as_str().ends_with(last_part);
     let prefix = if is_named_after_service { String::new() } else { format!("{service}-") };
-    let name = format!("{prefix}{}-{}", name.replace('/', "-"), &digest.as_str()[..10]);
+    let name = format!("{prefix}{}-{}", path.replace('/', "-"), &digest.as_str()[..10]);
     ConfigMap { name, file: None, items }
 }
 
@@ -94,9 +98,9 @@ const MAX_FILE_NAME: usize = 100;
 /// Returns the ConfigMap of one file. The name starts with the service, because its additional processes mount the same
 /// file. File names may contain characters that are not allowed in names of objects.
 fn config_of_file(service: &ServiceName, source: &str, text: String) -> ConfigMap {
-    let allowed = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let allowed_character = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     let file_name = source.rsplit('/').next().unwrap_or(source);
-    let file_name: String = file_name.chars().map(allowed).take(MAX_FILE_NAME).collect();
+    let file_name: String = file_name.chars().map(allowed_character).take(MAX_FILE_NAME).collect();
     let items = BTreeMap::from([(FILE_KEY.to_owned(), ConfigFile { path: FILE_KEY.to_owned(), text })]);
     let digest = Digest::of(&json::to_canonical(&(source, &items)));
     let name = format!("{service}-{file_name}-{}", &digest.as_str()[..10]);
@@ -104,7 +108,7 @@ fn config_of_file(service: &ServiceName, source: &str, text: String) -> ConfigMa
 }
 
 /// Returns the object of a ConfigMap. It is immutable, since changed content gets a different name.
-pub fn object(config: &ConfigMap, metadata: Metadata) -> Object {
+pub fn config_map_object(config: &ConfigMap, metadata: Metadata) -> Object {
     let data = config.items.iter().map(|(key, file)| (key.clone(), file.text.clone())).collect();
     Object { api_version: "v1", kind: "ConfigMap", metadata, body: Body::Config { immutable: true, data } }
 }

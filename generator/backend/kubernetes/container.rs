@@ -7,11 +7,13 @@ use crate::path;
 use crate::plan::Service;
 use crate::values::ServiceName;
 
-/// The folder of secrets, as in Compose.
+/// The folder in which a container reads its secrets. Compose uses the same folder.
 const SECRETS: &str = "/run/secrets";
-/// Request and limit of ephemeral storage: logs, which the kubelet rotates at 5 × 10 MiB for each container, and the
-/// writable layer of the root file system.
-pub const EPHEMERAL: (&str, &str) = ("64Mi", "256Mi");
+/// The requested ephemeral storage of a container.
+pub const EPHEMERAL_REQUEST: &str = "64Mi";
+/// The maximum ephemeral storage of a container: logs, which the kubelet rotates at 5 × 10 MiB, and the writable layer of
+/// the root file system.
+pub const EPHEMERAL_LIMIT: &str = "256Mi";
 /// The user `nobody` of Debian and Alpine.
 pub const NOBODY: u32 = 65534;
 
@@ -28,10 +30,12 @@ pub fn image(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result
         (Some(registry), Some(tag)) => Ok(format!("{registry}/{}:{tag}", service.image_of.as_ref().unwrap_or(name))),
         // The finding does not name the service, so it is the same for all built images: one setting corrects them all.
         (registry, _) => {
-            let missing = if registry.is_none() { "registry" } else { "tag" };
-            Err(Diagnostic::error(Code::NoImage, path!("kubernetes", missing))
-                .lacks(path!("kubernetes", missing))
-                .message(format!("the cluster pulls built images from a registry, but the stack has no `{missing}`"))
+            let missing_field = if registry.is_none() { "registry" } else { "tag" };
+            Err(Diagnostic::error(Code::NoImage, path!("kubernetes", missing_field))
+                .lacks(path!("kubernetes", missing_field))
+                .message(format!(
+                    "the cluster pulls built images from a registry, but the stack has no `{missing_field}`"
+                ))
                 .expected("the registry to which you push the built images, and their tag")
                 .hint("set both: `kubernetes = { registry = \"ghcr.io/acme\", tag = \"1.4.2\" }`"))
         }

@@ -86,13 +86,14 @@ fn hosts<'a>(cluster: &Cluster<'a>) -> Vec<&'a str> {
 
 /// Returns the Gateway and its routes. With certificates, one route redirects HTTP to HTTPS.
 fn gateway(cluster: &Cluster, secret_names: &[String]) -> Vec<Object> {
-    let same_namespace = json!({ "namespaces": { "from": "Same" } });
+    // Only routes of the environment's namespace may use the Gateway.
+    let allowed_routes = json!({ "namespaces": { "from": "Same" } });
     let mut listeners =
-        vec![json!({ "name": "http", "port": 80, "protocol": "HTTP", "allowedRoutes": same_namespace })];
+        vec![json!({ "name": "http", "port": 80, "protocol": "HTTP", "allowedRoutes": allowed_routes })];
     if !secret_names.is_empty() {
         let references: Vec<Value> = secret_names.iter().map(|name| json!({ "name": name })).collect();
         listeners.push(json!({
-            "name": "https", "port": 443, "protocol": "HTTPS", "allowedRoutes": same_namespace,
+            "name": "https", "port": 443, "protocol": "HTTPS", "allowedRoutes": allowed_routes,
             "tls": { "mode": "Terminate", "certificateRefs": references },
         }));
     }
@@ -108,8 +109,9 @@ fn gateway(cluster: &Cluster, secret_names: &[String]) -> Vec<Object> {
         });
         objects.push(edge_object(cluster, GATEWAY_API, "HTTPRoute", "redirect", spec));
     }
-    let (grpc, other): (Vec<&Site>, Vec<&Site>) = cluster.plan.ingress.sites.values().partition(|site| site.has_grpc());
-    for (name, sites) in [("sites", other), ("grpc", grpc)] {
+    let (grpc_sites, other_sites): (Vec<&Site>, Vec<&Site>) =
+        cluster.plan.ingress.sites.values().partition(|site| site.has_grpc());
+    for (name, sites) in [("sites", other_sites), ("grpc", grpc_sites)] {
         let hosts: Vec<&String> = sites.iter().flat_map(|site| &site.hosts).collect();
         // All sites of a group have the same port. A group without sites has no hosts, so it gets no route.
         for (i, hosts) in hosts.chunks(MAX_HOSTS_OF_ROUTE).enumerate() {
@@ -132,6 +134,7 @@ fn numbered_name(name: &str, index: usize) -> String {
     if index == 0 { name.to_owned() } else { format!("{name}-{}", index + 1) }
 }
 
+/// Returns the Ingress, with a rule for each host.
 fn ingress(cluster: &Cluster, secret_names: &[String]) -> Object {
     let rules = cluster.plan.ingress.sites.values().flat_map(|site| site.hosts.iter().map(move |host| (host, site)));
     let rules = rules.map(|(host, site)| {
@@ -145,8 +148,9 @@ fn ingress(cluster: &Cluster, secret_names: &[String]) -> Object {
         spec["ingressClassName"] = json!(class);
     }
     let hosts = certificate_hosts(cluster);
-    let tls = hosts.chunks(MAX_HOSTS_OF_CERTIFICATE).zip(secret_names);
-    let tls: Vec<Value> = tls.map(|(hosts, secret)| json!({ "hosts": hosts, "secretName": secret })).collect();
+    // `certificates` divides the hosts in the same way, so each group of hosts has its secret at the same index.
+    let host_groups = hosts.chunks(MAX_HOSTS_OF_CERTIFICATE).zip(secret_names);
+    let tls: Vec<Value> = host_groups.map(|(hosts, secret)| json!({ "hosts": hosts, "secretName": secret })).collect();
     if !tls.is_empty() {
         spec["tls"] = json!(tls);
     }
@@ -206,6 +210,7 @@ fn issuer(cluster: &Cluster) -> Vec<Object> {
     let policy = Policy {
         pod_selector: json!({ "matchLabels": { "acme.cert-manager.io/http01-solver": "true" } }),
         policy_types: vec!["Ingress"],
+        // The port of the pods with which cert-manager answers the challenge.
         ingress: vec![json!({ "ports": [{ "port": 8089, "protocol": "TCP" }] })],
         egress: Vec::new(),
     };

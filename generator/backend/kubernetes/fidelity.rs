@@ -1,4 +1,4 @@
-//! The form of each field of the plan on Kubernetes.
+//! The table of how Kubernetes expresses each field of the plan.
 
 use crate::backend::fidelity::{Handling, Row};
 

@@ -18,6 +18,7 @@ pub fn objects(cluster: &Cluster) -> Vec<Object> {
     }
 }
 
+/// Returns an object of the GitOps tool, in the tool's namespace.
 fn gitops_object(
     cluster: &Cluster,
     (api_version, kind): (&'static str, &'static str),
@@ -56,25 +57,25 @@ fn flux_objects(cluster: &Cluster, gitops: &Gitops, folder: &str) -> Vec<Object>
         (None, None) => json!({ "branch": gitops.revision.as_ref().map_or("main", |revision| revision.as_str()) }),
     };
     let repository = json!({ "interval": "1m", "url": gitops.repository, "ref": reference });
-    // Only the Kustomization of the applications deletes objects and waits for them.
-    let kustomization = |path: &str, is_applications: bool| {
+    // `prunes_and_waits`: whether Flux deletes objects whose files were deleted, and waits until the objects are ready.
+    let kustomization = |path: &str, prunes_and_waits: bool| {
         json!({
-            "interval": "10m", "path": path, "prune": is_applications, "wait": is_applications,
+            "interval": "10m", "path": path, "prune": prunes_and_waits, "wait": prunes_and_waits,
             "sourceRef": { "kind": "GitRepository", "name": name },
         })
     };
     let namespace_name = format!("{name}-namespace");
     let mut applications = kustomization(&format!("./{folder}"), true);
     applications["dependsOn"] = json!([{ "name": namespace_name }]);
-    let kind = ("kustomize.toolkit.fluxcd.io/v1", "Kustomization");
+    let kustomization_kind = ("kustomize.toolkit.fluxcd.io/v1", "Kustomization");
     vec![
         gitops_object(cluster, ("source.toolkit.fluxcd.io/v1", "GitRepository"), ["flux-system", name], repository),
         gitops_object(
             cluster,
-            kind,
+            kustomization_kind,
             ["flux-system", &namespace_name],
             kustomization(&format!("./{folder}/namespace"), false),
         ),
-        gitops_object(cluster, kind, ["flux-system", name], applications),
+        gitops_object(cluster, kustomization_kind, ["flux-system", name], applications),
     ]
 }

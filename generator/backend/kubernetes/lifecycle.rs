@@ -2,8 +2,9 @@
 //! decided to stop it.
 
 use super::cluster::Cluster;
-use super::model::{Lifecycle, Probe, ProbeAction};
+use super::model::{Lifecycle, Probe, ProbeAction, ProbeWord};
 use crate::plan::{Check, Health, Service};
+use crate::stack::Protocol;
 use crate::values::Duration;
 
 /// The time until every node has removed a stopping pod from the addresses of its Service. Measured on kubelet 1.36,
@@ -12,7 +13,7 @@ const DRAIN: Duration = Duration(5_000);
 
 /// Returns the pause before the stop signal of a container that others reach by its name. Returns `None` for any other
 /// container, and for a stack that sets `drain` to zero.
-pub fn drain(cluster: &Cluster, service: &Service) -> Option<Lifecycle> {
+pub fn pre_stop_pause(cluster: &Cluster, service: &Service) -> Option<Lifecycle> {
     let seconds = drain_seconds(cluster, service);
     (seconds > 0).then(|| Lifecycle::sleep(seconds))
 }
@@ -23,6 +24,7 @@ pub fn grace_period(cluster: &Cluster, service: &Service) -> u64 {
     drain_seconds(cluster, service).saturating_add(at_least_one_second(service.stop_grace))
 }
 
+/// Returns the length of the pause before the stop signal; 0 for a container that others do not reach by its name.
 fn drain_seconds(cluster: &Cluster, service: &Service) -> u64 {
     let drain = cluster.settings.drain.map_or(DRAIN, Duration::from);
     if service.is_reachable() { drain.seconds() } else { 0 }
@@ -38,9 +40,10 @@ pub struct Probes {
 
 impl Probes {
     /// Returns the probes for startup, readiness and liveness. Startup and readiness run the service's own health
-    /// check; liveness only opens its port, so that a slow dependency does not restart the pods that wait for it.
+    /// check; liveness only opens its TCP port, if it has one, so that a slow dependency does not restart the pods that
+    /// wait for it.
     pub fn new(health: &Health, service: &Service) -> Self {
-        let Some((action, alive)) = probe_actions(health, service) else { return Probes::default() };
+        let Some((health_action, liveness_action)) = probe_actions(health, service) else { return Probes::default() };
         let start_interval = at_least_one_second(health.start_interval);
         let interval = at_least_one_second(health.interval);
         let retries = u64::from(health.retries);
@@ -53,9 +56,9 @@ impl Probes {
             at_least_one_second(health.start_period).saturating_add(interval.saturating_mul(retries));
         let startup_failures = seconds_to_start.div_ceil(start_interval);
         Probes {
-            startup: probe(action.clone(), start_interval, startup_failures),
-            readiness: probe(action, interval, retries),
-            liveness: probe(alive, interval.saturating_mul(2), retries.max(3)),
+            startup: probe(health_action.clone(), start_interval, startup_failures),
+            readiness: probe(health_action, interval, retries),
+            liveness: probe(liveness_action, interval.saturating_mul(2), retries.max(3)),
         }
     }
 }
@@ -70,10 +73,11 @@ fn probe_actions(health: &Health, service: &Service) -> Option<(ProbeAction, Pro
         Check::Tcp { port } => (ProbeAction::TcpSocket { port: *port }, ProbeAction::TcpSocket { port: *port }),
         Check::Grpc { port } => (ProbeAction::Grpc { port: *port }, ProbeAction::TcpSocket { port: *port }),
         Check::Exec(words) => {
-            let exec = ProbeAction::Exec { command: words.iter().map(ToString::to_string).collect() };
-            let alive =
-                service.ports.values().next().map_or(exec.clone(), |port| ProbeAction::TcpSocket { port: *port });
-            (exec, alive)
+            let exec = ProbeAction::Exec { command: words.iter().map(|word| ProbeWord(word.to_string())).collect() };
+            // The kubelet has no probe for UDP.
+            let tcp_port = service.ports.iter().find(|(name, _)| service.protocol(name) == Protocol::Tcp);
+            let liveness_action = tcp_port.map_or(exec.clone(), |(_, port)| ProbeAction::TcpSocket { port: *port });
+            (exec, liveness_action)
         }
         Check::None => return None,
     })

@@ -28,7 +28,7 @@ pub use raw_keys::RAW_KEYS;
 pub use volumes::{FILE as VOLUMES, upgrade_warnings};
 pub use wait::WAITING_WAIVER;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::findings::Findings;
 use super::provenance::{GeneratedLine, field_of_service, fields_of_service_keys};
@@ -58,7 +58,7 @@ fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
         let volume = part.strip_prefix("persistentvolumeclaim-")?;
         plan.volumes.iter().find(|(name, _)| name.as_str() == volume).map(|(_, volume)| volume.owner.as_str())
     };
-    // Such as `kubernetes/apps/orders/deployment-orders.yaml`.
+    // The path is such as `kubernetes/apps/orders/deployment-orders.yaml`.
     let mut fields = path.split(['/', '.']).map(|part| field_of_service(plan, owner(part).unwrap_or(part)));
     let fields = fields.find(|fields| !fields.is_empty());
     fields.unwrap_or_else(|| vec![path!("kubernetes")])
@@ -69,6 +69,7 @@ fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
     let is_service = |word: &&str| plan.services.keys().any(|name| name.as_str() == *word);
     let service = line.words().find(is_service).or_else(|| line.path.split(['/', '.']).find(is_service));
     let keys = line.keys();
+    // The innermost key that nself writes from fields of a service, such as `env` in `spec.template.spec.containers.env`.
     let key = keys.iter().rev().find(|key| raw_keys::KEY_FIELDS.iter().any(|(name, _)| name == *key)).copied();
     let keys: Vec<&str> = key.into_iter().chain(line.item_name()).collect();
     service.map_or_else(Vec::new, |service| fields_of_service_keys(plan, service, &keys, raw_keys::KEY_FIELDS))
@@ -90,29 +91,19 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     let mut findings = Findings::default();
     let (report, refusals) = super::fidelity::report("kubernetes", fidelity::TABLE, plan, digests);
     findings.extend(refusals);
-    let mounts =
-        plan.services.iter().flat_map(|(name, service)| service.volumes.iter().map(move |mount| (name, mount)));
-    // The claim templates of a StatefulSet serve only the owner of a volume, and jobs have no templates. A job that
-    // reads or changes the data of another service mounts the claim from the owner's template.
-    let needs_claim = |name: &ServiceName, mount: &plan::VolumeMount| {
-        let is_owner = plan.volumes.get(&mount.volume).is_some_and(|volume| volume.owner == *name);
-        mount.stopped_owner.is_none()
-            && mount.running_owner.is_none()
-            && (!is_owner || plan.services[name].runs_to_completion())
-    };
-    let shared_volumes = mounts.filter(|(name, mount)| needs_claim(name, mount));
-    let shared_volumes: BTreeSet<_> = shared_volumes.map(|(_, mount)| &mount.volume).collect();
+    let services = plan.services.iter().map(|(name, service)| (name, &**service));
+    let shared_volumes = plan::separate_claims(services, &plan.volumes);
     let Some(cluster) = Cluster::new(plan, BTreeMap::new(), shared_volumes) else { return Ok(Artifacts::default()) };
     let mut writer = Writer::default();
-    writer.unlisted_folder("namespace", namespace::objects(&cluster))?;
+    writer.write_unlisted_folder("namespace", namespace::objects(&cluster))?;
     let policies = network::namespace_policies(&cluster).into_iter().chain(quota::objects(&cluster));
-    writer.folder("policies", policies.chain(workload::group_budgets(&cluster)).collect())?;
-    writer.folder("secrets", findings.value(secrets::objects(&cluster)))?;
-    writer.folder("edge", findings.value(edge::objects(&cluster).map_err(Some)))?;
+    writer.write_folder("policies", policies.chain(workload::group_budgets(&cluster)).collect())?;
+    writer.write_folder("secrets", findings.value(secrets::objects(&cluster)))?;
+    writer.write_folder("edge", findings.value(edge::objects(&cluster).map_err(Some)))?;
     findings.value(applications(&cluster, input, digests, &mut writer));
-    writer.folder("monitoring", operator::objects(&cluster))?;
+    writer.write_folder("monitoring", operator::objects(&cluster))?;
     for object in gitops::objects(&cluster) {
-        writer.object("gitops", &object)?;
+        writer.write_object("gitops", &object)?;
     }
     writer.add("volumes.json", volumes::record(&cluster))?;
     findings.into_result(())?;
@@ -172,12 +163,13 @@ fn application(cluster: &Cluster, name: &ServiceName, service: &plan::Service) -
         .collect();
     for config in configs.into_values() {
         let metadata = Metadata { name: config.name.clone(), ..cluster.metadata(name, service.zone) };
-        objects.push(config::object(config, metadata));
+        objects.push(config::config_map_object(config, metadata));
     }
+    // `None` if the pod has findings.
     let pod = findings.value(pod::pod(cluster, name, service).map(Some));
     objects.extend(pod.into_iter().flat_map(|pod| workload::objects(cluster, name, service, pod)));
     objects.extend(roles::objects(cluster, name, service));
-    objects.extend(network::addresses(cluster, name, service));
+    objects.extend(network::kubernetes_services(cluster, name, service));
     objects.extend(network::policies(cluster, name, service));
     findings.into_result(objects)
 }

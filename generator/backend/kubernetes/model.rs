@@ -1,5 +1,5 @@
 //! Types for the part of the Kubernetes API that nself writes. Text that the kubelet expands (commands, variables) is
-//! [`Expanded`]; the API server does not interpret other text.
+//! [`Expanded`] or, in probes, [`ProbeWord`]; the API server does not interpret other text.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,38 @@ use serde_json::Value;
 
 pub type Labels = BTreeMap<&'static str, String>;
 
-/// A text in which the kubelet replaces `$(NAME)`. Every `$` is doubled; the kubelet turns `$$` into one `$`.
+/// A text in a field in which the kubelet would replace `$(NAME)`. Every `$` of the text is doubled, and the kubelet turns
+/// `$$` into one `$`, so the container gets the text unchanged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expanded(pub String);
 
 impl Serialize for Expanded {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0.replace('$', "$$"))
+    }
+}
+
+/// A word of a probe's command, which the kubelet expands like [`Expanded`]. Commands of health checks often contain `$` in
+/// forms that the kubelet leaves unchanged, such as `$HOME` and `$(cat FILE)`, so only words that it would change have
+/// every `$` doubled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProbeWord(pub String);
+
+impl ProbeWord {
+    /// Returns whether the text contains `$$` or `$(NAME)`.
+    fn is_expanded(&self) -> bool {
+        let is_name = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
+        let mut references = self.0.split("$(").skip(1).filter_map(|rest| rest.split_once(')'));
+        self.0.contains("$$") || references.any(|(name, _)| is_name(name))
+    }
+}
+
+impl Serialize for ProbeWord {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.is_expanded() {
+            return Expanded(self.0.clone()).serialize(serializer);
+        }
+        serializer.serialize_str(&self.0)
     }
 }
 
@@ -30,6 +55,7 @@ pub struct Object {
 }
 
 impl Object {
+    /// Returns an object whose other fields are below `spec`.
     pub fn spec(api_version: &'static str, kind: &'static str, metadata: Metadata, spec: Spec) -> Self {
         Object { api_version, kind, metadata, body: Body::Spec { spec: Box::new(spec) } }
     }
@@ -50,26 +76,18 @@ pub struct Metadata {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged, rename_all_fields = "camelCase")]
 pub enum Body {
+    /// No further fields, as in a Namespace.
     Bare {},
-    Account {
-        automount_service_account_token: bool,
-    },
-    Config {
-        immutable: bool,
-        data: BTreeMap<String, String>,
-    },
+    /// A ServiceAccount.
+    Account { automount_service_account_token: bool },
+    /// A ConfigMap.
+    Config { immutable: bool, data: BTreeMap<String, String> },
     /// A Role or ClusterRole.
-    Rules {
-        rules: Value,
-    },
+    Rules { rules: Value },
     /// A RoleBinding or ClusterRoleBinding.
-    Binding {
-        role_ref: Value,
-        subjects: Value,
-    },
-    Spec {
-        spec: Box<Spec>,
-    },
+    Binding { role_ref: Value, subjects: Value },
+    /// An object whose other fields are below `spec`.
+    Spec { spec: Box<Spec> },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -79,10 +97,14 @@ pub enum Spec {
     StatefulSet(StatefulSet),
     Job(Job),
     CronJob(CronJob),
+    /// The spec of a PersistentVolumeClaim.
     Claim(Claim),
     Service(Service),
+    /// The spec of a NetworkPolicy.
     Policy(Policy),
+    /// The spec of a HorizontalPodAutoscaler.
     Autoscaler(Autoscaler),
+    /// The spec of a PodDisruptionBudget.
     Disruption(Disruption),
     /// An object of a kind that only one function writes, such as a Gateway, an ExternalSecret or a ResourceQuota.
     Other(Value),
@@ -229,6 +251,7 @@ pub struct Seccomp {
     pub kind: &'static str,
 }
 
+/// The rule to run pods with these labels on different nodes.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Spread {
@@ -280,12 +303,12 @@ pub struct ContainerPort {
 #[serde(untagged, rename_all_fields = "camelCase")]
 pub enum Variable {
     Text { name: String, value: Expanded },
-    Secret { name: String, value_from: Source },
+    Secret { name: String, value_from: VariableSource },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Source {
+pub struct VariableSource {
     pub secret_key_ref: SecretKey,
 }
 
@@ -354,7 +377,7 @@ pub enum ProbeAction {
     HttpGet { path: String, port: u16 },
     TcpSocket { port: u16 },
     Grpc { port: u16 },
-    Exec { command: Vec<String> },
+    Exec { command: Vec<ProbeWord> },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -380,7 +403,7 @@ pub struct Capabilities {
 #[serde(untagged, rename_all_fields = "camelCase")]
 pub enum Volume {
     Claim { name: String, persistent_volume_claim: ClaimName },
-    Memory { name: String, empty_dir: Memory },
+    EmptyDir { name: String, empty_dir: EmptyDir },
     Projected { name: String, projected: Projection },
 }
 
@@ -392,7 +415,8 @@ pub struct ClaimName {
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Memory {
+pub struct EmptyDir {
+    /// `Memory`, or empty for the disk of the node.
     pub medium: &'static str,
     pub size_limit: String,
 }
@@ -407,19 +431,21 @@ pub struct Projection {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged, rename_all_fields = "camelCase")]
 pub enum ProjectionSource {
-    Secret { secret: Items },
-    Config { config_map: Items },
+    Secret { secret: ProjectedKeys },
+    Config { config_map: ProjectedKeys },
 }
 
+/// A Secret or ConfigMap by its name, and its keys that a volume contains as files.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Items {
+pub struct ProjectedKeys {
     pub name: String,
-    pub items: Vec<Item>,
+    pub items: Vec<ProjectedKey>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Item {
+pub struct ProjectedKey {
     pub key: String,
+    /// The path of the key's file, relative to the volume.
     pub path: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<u32>,

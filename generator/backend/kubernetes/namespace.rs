@@ -15,7 +15,7 @@ const POD_SECURITY_VERSION: &str = "v1.34";
 /// The size of a volume for which the stack sets none: 10 GiB.
 pub const DEFAULT_VOLUME_SIZE: Memory = Memory(10 << 30);
 /// Annotations that make Argo CD and Flux keep an object in the cluster after its file was deleted.
-const KEEP: [(&str, &str); 2] = [
+const KEEP_ANNOTATIONS: [(&str, &str); 2] = [
     ("argocd.argoproj.io/sync-options", "Prune=false,Delete=false"),
     ("kustomize.toolkit.fluxcd.io/prune", "disabled"),
 ];
@@ -43,7 +43,7 @@ pub fn objects(cluster: &Cluster) -> Vec<Object> {
     });
     let mut objects: Vec<Object> = std::iter::once(namespace).chain(claims).collect();
     for object in &mut objects {
-        object.metadata.annotations.extend(KEEP.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        object.metadata.annotations.extend(KEEP_ANNOTATIONS.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
     objects
 }

@@ -1,26 +1,24 @@
-//! Addresses of services, and network policies. Only this traffic is allowed: DNS, the connections of the plan (a pair
-//! of policies for each), requests to nginx and to published ports, and traffic to the internet for services that may
-//! reach it.
+//! The Kubernetes Services by which pods reach each other, and network policies. Only this traffic is allowed: DNS, the
+//! connections of the plan (a pair of policies for each), requests to nginx and to published ports, and traffic to the
+//! internet for services that may reach it.
+
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
 use super::cluster::{Cluster, selector};
-use super::model::{Labels, Metadata, Object, Policy, Service as Address, ServicePort, Spec};
+use super::model::{Labels, Metadata, Object, Policy, Service as KubernetesService, ServicePort, Spec};
 use crate::plan::network::{metadata_ranges, non_internet_ranges};
+use crate::plan::service_names::{metrics_service_name, peers_service_name, published_service_name};
 use crate::plan::{Connection, Service};
 use crate::stack::{ClusterEdge, ClusterRight, IpFamilies, Protocol, Published};
 use crate::values::{PortName, ServiceName};
-
-/// Returns the name of the headless Service with which a StatefulSet's pods find each other.
-pub fn peers_service_name(name: &ServiceName) -> String {
-    format!("{name}-peers")
-}
 
 /// Returns the headless Service with which Prometheus finds all pods of a service, ready or not.
 fn metrics_service(cluster: &Cluster, name: &ServiceName, service: &Service) -> Option<Object> {
     let port = service.metrics_port?;
     let (ip_family_policy, ip_families) = ip_families(cluster);
-    let address = Address {
+    let spec = KubernetesService {
         kind: "ClusterIP",
         cluster_ip: Some("None"),
         ip_family_policy,
@@ -37,8 +35,8 @@ fn metrics_service(cluster: &Cluster, name: &ServiceName, service: &Service) -> 
             node_port: None,
         }],
     };
-    let metadata = Metadata { name: format!("{name}-metrics"), ..cluster.metadata(name, service.zone) };
-    Some(Object::spec("v1", "Service", metadata, Spec::Service(address)))
+    let metadata = Metadata { name: metrics_service_name(name), ..cluster.metadata(name, service.zone) };
+    Some(Object::spec("v1", "Service", metadata, Spec::Service(spec)))
 }
 
 /// The name of the port for gRPC in nginx's Service. Like the port `http`, it forwards to nginx's port for HTTP, but a
@@ -47,15 +45,16 @@ const H2C_PORT_NAME: &str = "h2c";
 /// The number of the port `h2c`.
 pub const H2C_PORT: u16 = 8082;
 
-/// Returns the Service, with the same name and ports as in Compose, so that URLs are the same; for a StatefulSet also
-/// the headless Service of its pods.
-pub fn addresses(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec<Object> {
+/// Returns the Kubernetes Services of a service: one with the same name and ports as in Compose, so that URLs are the same,
+/// one for each alias, and, where the service has them, those for metrics, for published ports and for the pods of a
+/// StatefulSet. Empty for a service that others do not reach by its name.
+pub fn kubernetes_services(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec<Object> {
     if !service.is_reachable() {
         return Vec::new();
     }
     let on_nodes = *name == cluster.plan.ingress.service && cluster.settings.edge == ClusterEdge::NodePort;
     let (ip_family_policy, ip_families) = ip_families(cluster);
-    let address = Address {
+    let spec = KubernetesService {
         kind: if on_nodes { "NodePort" } else { "ClusterIP" },
         cluster_ip: None,
         ip_family_policy,
@@ -69,24 +68,28 @@ pub fn addresses(cluster: &Cluster, name: &ServiceName, service: &Service) -> Ve
     let mut annotated_metadata = metadata.clone();
     let annotations = cluster.settings.service_annotations.get(name).into_iter().flatten();
     annotated_metadata.annotations.extend(annotations.map(|(name, value)| (name.to_string(), value.to_string())));
-    let mut objects = vec![Object::spec("v1", "Service", annotated_metadata, Spec::Service(address.clone()))];
+    let mut objects = vec![Object::spec("v1", "Service", annotated_metadata, Spec::Service(spec.clone()))];
     objects.extend(metrics_service(cluster, name, service));
     objects.extend(service.aliases.iter().map(|alias| {
-        let ports = address.ports.iter().map(|port| ServicePort { node_port: None, ..port.clone() });
-        let address =
-            Address { kind: "ClusterIP", external_traffic_policy: None, ports: ports.collect(), ..address.clone() };
+        let ports = spec.ports.iter().map(|port| ServicePort { node_port: None, ..port.clone() });
+        let spec = KubernetesService {
+            kind: "ClusterIP",
+            external_traffic_policy: None,
+            ports: ports.collect(),
+            ..spec.clone()
+        };
         let metadata = Metadata { name: alias.to_string(), ..metadata.clone() };
-        Object::spec("v1", "Service", metadata, Spec::Service(address))
+        Object::spec("v1", "Service", metadata, Spec::Service(spec))
     }));
     objects.extend(published_service(cluster, name, service));
     if cluster.volumes_of(name).any(|(volume, _)| !cluster.is_shared(volume)) {
-        let headless = Address {
+        let headless = KubernetesService {
             kind: "ClusterIP",
             cluster_ip: Some("None"),
             publish_not_ready_addresses: true,
             external_traffic_policy: None,
             ports: service.ports.iter().map(|(name, port)| service_port(service, name, *port)).collect(),
-            ..address
+            ..spec
         };
         let metadata = Metadata { name: peers_service_name(name), ..metadata };
         objects.push(Object::spec("v1", "Service", metadata, Spec::Service(headless)));
@@ -109,7 +112,7 @@ fn published_service(cluster: &Cluster, name: &ServiceName, service: &Service) -
         node_port: on_nodes.then(|| publish.node_port.unwrap_or(publish.host_port)),
     });
     let (ip_family_policy, ip_families) = ip_families(cluster);
-    let address = Address {
+    let spec = KubernetesService {
         kind: if on_nodes { "NodePort" } else { "LoadBalancer" },
         cluster_ip: None,
         ip_family_policy,
@@ -123,11 +126,11 @@ fn published_service(cluster: &Cluster, name: &ServiceName, service: &Service) -
     let mut metadata = cluster.metadata(name, service.zone);
     let annotations = cluster.settings.service_annotations.get(name).into_iter().flatten();
     metadata.annotations.extend(annotations.map(|(name, value)| (name.to_string(), value.to_string())));
-    let metadata = Metadata { name: format!("{name}-published"), ..metadata };
-    Some(Object::spec("v1", "Service", metadata, Spec::Service(address)))
+    let metadata = Metadata { name: published_service_name(name), ..metadata };
+    Some(Object::spec("v1", "Service", metadata, Spec::Service(spec)))
 }
 
-/// Returns the name of a protocol in objects.
+/// Returns the name of a protocol in the Kubernetes API.
 pub fn protocol(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Tcp => "TCP",
@@ -167,11 +170,12 @@ fn client_ports(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
     let mut client_ports = Vec::new();
     for mut port in ports.filter(|port| port.name != "health") {
         if cluster.settings.edge == ClusterEdge::NodePort {
-            let nodes = &cluster.settings.node_ports;
-            port.node_port = [("http", nodes.http), ("https", nodes.https), ("http3", nodes.https)]
+            let node_ports = &cluster.settings.node_ports;
+            port.node_port = [("http", node_ports.http), ("https", node_ports.https), ("http3", node_ports.https)]
                 .into_iter()
                 .find_map(|(name, number)| (port.name == name).then_some(number));
         }
+        // nginx's port for HTTP becomes two ports with the same target: `http` without a protocol, and `h2c`.
         let h2c = port.app_protocol.take();
         let h2c_port =
             h2c.map(|_| ServicePort { name: H2C_PORT_NAME.into(), port: H2C_PORT, app_protocol: h2c, ..port.clone() });
@@ -181,10 +185,17 @@ fn client_ports(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
     client_ports
 }
 
+/// Returns the list of ports of a rule for one TCP port.
 fn tcp_ports(port: u16) -> Value {
-    json!([{ "port": port, "protocol": "TCP" }])
+    rule_ports(port, &BTreeSet::from([Protocol::Tcp]))
 }
 
+/// Returns the list of ports of a rule for one number with each of the protocols.
+fn rule_ports(port: u16, protocols: &BTreeSet<Protocol>) -> Value {
+    protocols.iter().map(|transport| json!({ "port": port, "protocol": protocol(*transport) })).collect()
+}
+
+/// Returns the list of peers of a rule for the pods of a service.
 fn pods_of_service(name: &ServiceName) -> Value {
     json!([{ "podSelector": { "matchLabels": selector(name) } }])
 }
@@ -207,18 +218,19 @@ fn policy(metadata: &Metadata, pods: Labels, suffix: &str, direction: &Direction
     Object::spec("networking.k8s.io/v1", "NetworkPolicy", metadata, spec)
 }
 
-/// Returns the policies of one service.
+/// Returns the policies of one service: for each of its connections, for servers outside of the stack, the API server, and
+/// clients outside of the cluster.
 pub fn policies(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec<Object> {
     let metadata = cluster.metadata(name, service.zone);
     let policy = |suffix: &str, direction, rule| policy(&metadata, selector(name), suffix, &direction, rule);
     let mut objects = Vec::new();
-    for Connection { from, to, port } in &cluster.plan.connections {
+    for Connection { from, to, port, protocols } in &cluster.plan.connections {
         if to == name {
-            let rule = json!({ "from": pods_of_service(from), "ports": tcp_ports(*port) });
+            let rule = json!({ "from": pods_of_service(from), "ports": rule_ports(*port, protocols) });
             objects.push(policy(&format!("from-{from}-{port}"), Direction::Ingress, rule));
         }
         if from == name {
-            let rule = json!({ "to": pods_of_service(to), "ports": tcp_ports(*port) });
+            let rule = json!({ "to": pods_of_service(to), "ports": rule_ports(*port, protocols) });
             objects.push(policy(&format!("to-{to}-{port}"), Direction::Egress, rule));
         }
     }
@@ -241,6 +253,8 @@ pub fn policies(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
     if !public_ports.is_empty() {
         objects.push(policy("from-outside", Direction::Ingress, json!({ "ports": public_ports })));
     }
+    // nginx has `egress` in every stack, since ports of the host need a network with access to the internet in Compose. On
+    // a cluster it opens connections only to services and to the servers of `upstreams`, so it gets no such access.
     if is_edge {
         let ports = cluster.client_ports().into_iter();
         let ports = ports.map(|(port, transport)| json!({ "port": port, "protocol": protocol(transport) }));
@@ -250,9 +264,9 @@ pub fn policies(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
         }
         objects.push(policy("from-outside", Direction::Ingress, rule));
     } else if service.egress {
-        let (private, private_v6) = non_internet_ranges();
+        let (private_v4, private_v6) = non_internet_ranges();
         let rule = json!({ "to": [
-            { "ipBlock": { "cidr": "0.0.0.0/0", "except": private } },
+            { "ipBlock": { "cidr": "0.0.0.0/0", "except": private_v4 } },
             { "ipBlock": { "cidr": "::/0", "except": private_v6 } },
         ] });
         objects.push(policy("to-internet", Direction::Egress, rule));
@@ -268,14 +282,15 @@ fn api_server_rule(service: &Service) -> Option<Value> {
     let kubelets = reads.contains(&ClusterRight::Nodes).then_some(10_250);
     let ports = [443, 6443].into_iter().chain(kubelets);
     let ports: Vec<Value> = ports.map(|port| json!({ "port": port, "protocol": "TCP" })).collect();
-    let (metadata, metadata_v6) = metadata_ranges();
+    let (metadata_v4, metadata_v6) = metadata_ranges();
     let addresses = json!([
-        { "ipBlock": { "cidr": "0.0.0.0/0", "except": metadata } },
+        { "ipBlock": { "cidr": "0.0.0.0/0", "except": metadata_v4 } },
         { "ipBlock": { "cidr": "::/0", "except": metadata_v6 } },
     ]);
     (!reads.is_empty()).then(|| json!({ "to": addresses, "ports": ports }))
 }
 
+/// Returns the list of peers of a rule for all pods of a namespace.
 fn pods_of_namespace(namespace: &str) -> Value {
     json!([{ "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": namespace } } }])
 }

@@ -8,17 +8,15 @@ use serde_json::{Value, json};
 use super::cluster::{Cluster, selector};
 use super::model::{Metadata, Object, Spec};
 use super::network;
-use crate::plan::alert_rules::{self, HEARTBEAT, Rule};
+use crate::plan::alert_rules::{self, HEARTBEAT, HEARTBEAT_RECEIVER, NO_RECEIVER, Rule, TARGET_DOWN, TARGET_RULES};
 use crate::plan::secret_list::{SECRET_KEY, secret_name};
 use crate::plan::{Monitoring, Operator, Program, ScrapeJob};
-use crate::stack::{PrometheusOperator, Receiver, SecretReference, Severity};
+use crate::stack::{PrometheusOperator, Protocol, Receiver, SecretReference, Severity};
 use crate::values::{SecretName, ServiceName};
 
 const API: &str = "monitoring.coreos.com/v1";
 /// The version with AlertmanagerConfig.
 const CONFIG_API: &str = "monitoring.coreos.com/v1alpha1";
-/// The receiver of alerts that no declared receiver accepts.
-const NO_RECEIVER: &str = "none";
 
 /// Returns the objects for the operator; none if the cluster has no operator, or monitoring is off.
 pub fn objects(cluster: &Cluster) -> Vec<Object> {
@@ -30,7 +28,7 @@ pub fn objects(cluster: &Cluster) -> Vec<Object> {
         objects.extend(pod_monitor(cluster, operator, name, job));
         objects.push(network::from_namespace(cluster, name, operator.namespace(), job.port));
     }
-    objects.push(rules(cluster, operator, "targets", alert_rules::of_targets(monitoring)));
+    objects.push(rules(cluster, operator, TARGET_RULES, alert_rules::of_targets(monitoring)));
     for (name, alerts) in &monitoring.alerts {
         objects.push(rules(cluster, operator, name.as_str(), alert_rules::of_service(name.as_str(), alerts)));
     }
@@ -43,6 +41,7 @@ pub fn objects(cluster: &Cluster) -> Vec<Object> {
     objects
 }
 
+/// Returns the metadata of an object for the operator. Many operators use only objects with the label `release`.
 fn metadata(cluster: &Cluster, operator: &PrometheusOperator, name: &str) -> Metadata {
     let mut metadata = cluster.common_metadata(name);
     metadata.labels.extend(operator.release.iter().map(|release| ("release", release.to_string())));
@@ -57,7 +56,9 @@ fn pod_monitor(
     name: &ServiceName,
     job: &ScrapeJob,
 ) -> Option<Object> {
-    let (port, _) = cluster.plan.services.get(name)?.ports.iter().find(|(_, port)| **port == job.port)?;
+    let service = cluster.plan.services.get(name)?;
+    let mut tcp_ports = service.ports.iter().filter(|(port, _)| service.protocol(port) == Protocol::Tcp);
+    let (port, _) = tcp_ports.find(|(_, number)| **number == job.port)?;
     let endpoint = || {
         json!({
             "port": port,
@@ -72,7 +73,7 @@ fn pod_monitor(
         let mut probe = endpoint();
         probe["params"] = json!({ "target": [target] });
         let instance = json!({ "sourceLabels": ["__param_target"], "targetLabel": "instance" });
-        probe["relabelings"].as_array_mut().into_iter().for_each(|steps| steps.push(instance.clone()));
+        probe["relabelings"].as_array_mut().into_iter().for_each(|rules| rules.push(instance.clone()));
         probe
     });
     let endpoints: Vec<Value> = if job.targets.is_empty() { vec![endpoint()] } else { probes.collect() };
@@ -108,17 +109,18 @@ fn receivers(cluster: &Cluster, operator: &PrometheusOperator, monitoring: &Moni
     let mut receivers = vec![json!({ "name": NO_RECEIVER })];
     if let Some(secret) = &monitoring.heartbeat {
         routes.push(json!({
-            "receiver": "heartbeat",
+            "receiver": HEARTBEAT_RECEIVER,
             "matchers": [matcher("alertname", HEARTBEAT)],
             "groupWait": "1s",
             "groupInterval": "1m",
             "repeatInterval": "50s",
         }));
         receivers.push(json!({
-            "name": "heartbeat",
+            "name": HEARTBEAT_RECEIVER,
             "webhookConfigs": [{ "urlSecret": secret_key(secret), "sendResolved": false }],
         }));
     }
+    // With `continue`, additional receivers of the same severity also get the alert.
     for severity in Severity::ALL {
         routes.extend(monitoring.receivers_of(severity).map(|(name, _)| {
             json!({
@@ -142,7 +144,7 @@ fn receivers(cluster: &Cluster, operator: &PrometheusOperator, monitoring: &Moni
         "receivers": receivers,
         // While a service is down, its warnings are not sent: they have the same cause.
         "inhibitRules": [{
-            "sourceMatch": [matcher("alertname", "TargetDown")],
+            "sourceMatch": [matcher("alertname", TARGET_DOWN)],
             "targetMatch": [matcher("severity", "warning")],
             "equal": ["service"],
         }],
@@ -151,18 +153,21 @@ fn receivers(cluster: &Cluster, operator: &PrometheusOperator, monitoring: &Moni
     Object::spec(CONFIG_API, "AlertmanagerConfig", metadata, Spec::Other(spec))
 }
 
+/// Returns a reference to the value of a secret.
 fn secret_key(secret: &SecretName) -> Value {
     json!({ "name": secret_name(secret), "key": SECRET_KEY })
 }
 
+/// Returns one receiver of the AlertmanagerConfig.
 fn receiver(cluster: &Cluster, name: &ServiceName, receiver: &Receiver) -> Value {
-    let key = |reference: &SecretReference| secret_key(&reference.secret);
+    let key_of = |reference: &SecretReference| secret_key(&reference.secret);
     let (project, environment) = (&cluster.plan.project, &cluster.plan.environment);
     let title = format!("[{project} {environment}] {{{{ .Status }}}}: {{{{ .CommonLabels.alertname }}}}");
     let text = "{{ range .Alerts }}{{ .Annotations.summary }}\n{{ .Annotations.description }}\n{{ end }}";
     let mut config = json!({ "name": name });
     if let Some(slack) = &receiver.slack {
-        let mut slack_config = json!({ "apiURL": key(&slack.url), "sendResolved": true, "title": title, "text": text });
+        let mut slack_config =
+            json!({ "apiURL": key_of(&slack.url), "sendResolved": true, "title": title, "text": text });
         if let Some(channel) = &slack.channel {
             slack_config["channel"] = json!(channel);
         }
@@ -170,10 +175,10 @@ fn receiver(cluster: &Cluster, name: &ServiceName, receiver: &Receiver) -> Value
     }
     if let Some(pagerduty) = &receiver.pagerduty {
         config["pagerdutyConfigs"] =
-            json!([{ "routingKey": key(&pagerduty.key), "sendResolved": true, "description": title }]);
+            json!([{ "routingKey": key_of(&pagerduty.key), "sendResolved": true, "description": title }]);
     }
     if let Some(webhook) = &receiver.webhook {
-        config["webhookConfigs"] = json!([{ "urlSecret": key(&webhook.url), "sendResolved": true }]);
+        config["webhookConfigs"] = json!([{ "urlSecret": key_of(&webhook.url), "sendResolved": true }]);
     }
     if let Some(email) = &receiver.email {
         config["emailConfigs"] = json!([{
@@ -181,7 +186,7 @@ fn receiver(cluster: &Cluster, name: &ServiceName, receiver: &Receiver) -> Value
             "from": email.from,
             "smarthost": format!("{}:{}", email.host, email.port.unwrap_or(587)),
             "authUsername": email.user,
-            "authPassword": key(&email.password),
+            "authPassword": key_of(&email.password),
             "requireTLS": true,
             "sendResolved": true,
         }]);

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use super::cluster::{Cluster, group_selector, quantity, selector};
-use super::container::{EPHEMERAL, image, secrets_mount, security};
-use super::lifecycle::{Probes, drain, grace_period};
+use super::container::{EPHEMERAL_LIMIT, EPHEMERAL_REQUEST, image, secrets_mount, security};
+use super::lifecycle::{Probes, grace_period, pre_stop_pause};
 use super::model::{
-    ClaimName, Container, ContainerPort, Expanded, HostAlias, Item, Items, Memory, Mount, Pod, PodSecurity, Projection,
-    ProjectionSource, Resources, Seccomp, SecretKey, Selector, Source, Spread, Variable, Volume,
+    ClaimName, Container, ContainerPort, EmptyDir, Expanded, HostAlias, Mount, Pod, PodSecurity, ProjectedKey,
+    ProjectedKeys, Projection, ProjectionSource, Resources, Seccomp, SecretKey, Selector, Spread, Variable,
+    VariableSource, Volume,
 };
 use super::network::protocol;
 use super::volumes::claim_of_first_pod;
@@ -19,7 +20,7 @@ use crate::backend::findings::Findings;
 use crate::diagnostic::Diagnostic;
 use crate::plan::secret_list::{SECRET_KEY, secret_name};
 use crate::plan::{Service, Value};
-use crate::values::{ServiceName, Text, UserId};
+use crate::values::{Cpus, Memory, ServiceName, Text, UserId};
 
 /// Returns the pod of a service.
 ///
@@ -33,14 +34,14 @@ pub fn pod(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result<P
     let raw = findings.value(super::raw_keys::checked_keys(cluster.settings, name, service));
     let (mounts, volumes) = volumes(cluster, service);
     let runs_to_completion = service.runs_to_completion();
-    let replicated = service.replicas > 1 || service.autoscale.is_some();
+    let is_replicated = service.replicas > 1 || service.autoscale.is_some();
     let spread = |match_labels| Spread {
         max_skew: 1,
         topology_key: "kubernetes.io/hostname",
         when_unsatisfiable: "ScheduleAnyway",
         label_selector: Selector { match_labels },
     };
-    let spread_pods = replicated.then(|| selector(name)).or(service.on_clusters.group.as_ref().map(group_selector));
+    let spread_pods = is_replicated.then(|| selector(name)).or(service.on_clusters.group.as_ref().map(group_selector));
     let affinity = affinity_to_owners(cluster, service).filter(|_| !raw.contains_key("affinity"));
     let pod = Pod {
         service_account_name: name.to_string(),
@@ -61,8 +62,8 @@ pub fn pod(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result<P
     findings.into_result(pod)
 }
 
-/// Returns the rule that keeps a job on the node of the services whose claims it reads: a claim that several pods do not share
-/// can be mounted on one node only.
+/// Returns the rule by which a job runs on the node of the services whose claims it mounts: a claim that is not shared can
+/// be mounted on one node only. `None` for a service that mounts no such claim.
 fn affinity_to_owners(cluster: &Cluster, service: &Service) -> Option<serde_json::Value> {
     let mounts = service.volumes.iter().filter(|mount| !cluster.is_shared(&mount.volume));
     let owners: BTreeSet<&ServiceName> = mounts.filter_map(|mount| mount.running_owner.as_ref()).collect();
@@ -73,7 +74,7 @@ fn affinity_to_owners(cluster: &Cluster, service: &Service) -> Option<serde_json
     (!terms.is_empty()).then(|| json!({ "podAffinity": { "requiredDuringSchedulingIgnoredDuringExecution": terms } }))
 }
 
-/// Returns the names with fixed addresses, one entry for each address.
+/// Returns the names with fixed addresses, grouped by address.
 fn host_aliases(service: &Service) -> Vec<HostAlias> {
     let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, address) in &service.extra_hosts {
@@ -83,21 +84,22 @@ fn host_aliases(service: &Service) -> Vec<HostAlias> {
 }
 
 fn pod_security(service: &Service) -> PodSecurity {
-    let ids = service.user.as_ref().map(UserId::ids);
+    let user_and_group = service.user.as_ref().map(UserId::ids);
     // The kubelet changes the group of a volume to the group of the pod that mounts it last, so readers use the group
     // of the owner.
     let group_of_owner = service.volumes.iter().find_map(|mount| mount.owner_group);
-    let fs_group = group_of_owner.or(ids.map(|(_, group)| group));
+    let fs_group = group_of_owner.or(user_and_group.map(|(_, group)| group));
     PodSecurity {
         run_as_non_root: true,
-        run_as_user: ids.map(|(user, _)| user),
-        run_as_group: ids.map(|(_, group)| group),
+        run_as_user: user_and_group.map(|(user, _)| user),
+        run_as_group: user_and_group.map(|(_, group)| group),
         fs_group,
         fs_group_change_policy: fs_group.map(|_| "OnRootMismatch"),
         seccomp_profile: Seccomp { kind: "RuntimeDefault" },
     }
 }
 
+/// Returns the main container of a service.
 fn container(
     cluster: &Cluster,
     (name, service): (&ServiceName, &Service),
@@ -125,7 +127,7 @@ fn container(
         startup_probe: probes.startup,
         readiness_probe: probes.readiness,
         liveness_probe: probes.liveness,
-        lifecycle: drain(cluster, service),
+        lifecycle: pre_stop_pause(cluster, service),
         security_context: security(service.read_only, service.capabilities.iter().map(ToString::to_string).collect()),
     }
 }
@@ -140,24 +142,24 @@ fn variable(name: &str, value: &Value) -> Variable {
         Value::Text(text) => Variable::Text { name, value: Expanded(text.clone()) },
         Value::Secret(secret) => {
             let key = SecretKey { name: secret_name(secret), key: SECRET_KEY };
-            Variable::Secret { name, value_from: Source { secret_key_ref: key } }
+            Variable::Secret { name, value_from: VariableSource { secret_key_ref: key } }
         }
     }
 }
 
 fn resources(service: &Service) -> Resources {
-    let amount = |memory: crate::values::Memory, cpus: crate::values::Cpus, ephemeral: &str| {
+    let amounts = |memory: Memory, cpus: Cpus, ephemeral: &str| {
         let pairs =
             [("cpu", format!("{}m", cpus.0)), ("ephemeral-storage", ephemeral.into()), ("memory", quantity(memory))];
         BTreeMap::from(pairs)
     };
     Resources {
-        requests: amount(service.memory_reservation, service.cpu_reservation, EPHEMERAL.0),
-        limits: amount(service.memory_limit, service.cpu_limit, EPHEMERAL.1),
+        requests: amounts(service.memory_reservation, service.cpu_reservation, EPHEMERAL_REQUEST),
+        limits: amounts(service.memory_limit, service.cpu_limit, EPHEMERAL_LIMIT),
     }
 }
 
-/// Returns the mounts of the container and the volumes of the pod that they refer to.
+/// Returns the mounts of the container, and the pod's volumes to which they refer.
 fn volumes(cluster: &Cluster, service: &Service) -> (Vec<Mount>, Vec<Volume>) {
     let mut mounts = Vec::new();
     let mut volumes = Vec::new();
@@ -165,7 +167,8 @@ fn volumes(cluster: &Cluster, service: &Service) -> (Vec<Mount>, Vec<Volume>) {
         let name = mount.volume.to_string();
         let path = mount.path.to_string();
         mounts.push(Mount { name: name.clone(), mount_path: path, sub_path: None, read_only: mount.read_only });
-        // The name that a StatefulSet gives the claim of its first pod.
+        // A job that uses the data of a StatefulSet mounts the claim of its first pod. A StatefulSet itself needs no entry
+        // for its volumes, since its claim templates have their names.
         let owner = mount.stopped_owner.as_ref().or(mount.running_owner.as_ref());
         let claim_of_owner = owner.map(|owner| claim_of_first_pod(name.as_str(), owner.as_str()));
         if let Some(claim_name) = cluster.is_shared(&mount.volume).then(|| name.clone()).or(claim_of_owner) {
@@ -179,37 +182,38 @@ fn volumes(cluster: &Cluster, service: &Service) -> (Vec<Mount>, Vec<Volume>) {
         let sub_path = configs.iter().find_map(|config| config.file.clone());
         mounts.push(Mount { name: name.clone(), mount_path: config.target.to_string(), sub_path, read_only: true });
         let sources = configs.iter().map(|config| {
-            let items = config.items.iter().map(|(key, file)| Item { key: key.clone(), path: file.path.clone(), mode });
-            ProjectionSource::Config { config_map: Items { name: config.name.clone(), items: items.collect() } }
+            let items =
+                config.items.iter().map(|(key, file)| ProjectedKey { key: key.clone(), path: file.path.clone(), mode });
+            ProjectionSource::Config { config_map: ProjectedKeys { name: config.name.clone(), items: items.collect() } }
         });
         volumes.push(projected_volume(name, sources.collect()));
     }
     if !service.secret_files.is_empty() {
         mounts.push(secrets_mount());
         let sources = service.secret_files.iter().map(|secret| {
-            let items = vec![Item { key: SECRET_KEY.into(), path: secret.to_string(), mode: None }];
-            ProjectionSource::Secret { secret: Items { name: secret_name(secret), items } }
+            let items = vec![ProjectedKey { key: SECRET_KEY.into(), path: secret.to_string(), mode: None }];
+            ProjectionSource::Secret { secret: ProjectedKeys { name: secret_name(secret), items } }
         });
         volumes.push(projected_volume("secrets".into(), sources.collect()));
     }
-    let memory = |name: &str, size: crate::values::Memory| Volume::Memory {
+    let memory_volume = |name: &str, size: Memory| Volume::EmptyDir {
         name: name.to_owned(),
-        empty_dir: Memory { medium: "Memory", size_limit: quantity(size) },
+        empty_dir: EmptyDir { medium: "Memory", size_limit: quantity(size) },
     };
     for (i, tmpfs) in service.tmpfs.iter().enumerate() {
         let name = format!("tmpfs-{i}");
-        volumes.push(memory(&name, tmpfs.limit()));
+        volumes.push(memory_volume(&name, tmpfs.limit()));
         mounts.push(Mount { name, mount_path: tmpfs.path.to_string(), sub_path: None, read_only: false });
     }
     if let Some(programs) = &service.programs {
         let name = programs.service.to_string();
         // Without a medium, the folder is on the disk of the node.
-        let empty_dir = Memory { medium: "", size_limit: wait::PROGRAMS_SIZE.to_owned() };
-        volumes.push(Volume::Memory { name: name.clone(), empty_dir });
+        let empty_dir = EmptyDir { medium: "", size_limit: wait::PROGRAMS_SIZE.to_owned() };
+        volumes.push(Volume::EmptyDir { name: name.clone(), empty_dir });
         mounts.push(Mount { name, mount_path: programs.folder.to_string(), sub_path: None, read_only: true });
     }
     if let Some(size) = service.shm_size {
-        volumes.push(memory("shm", size));
+        volumes.push(memory_volume("shm", size));
         mounts.push(Mount { name: "shm".into(), mount_path: "/dev/shm".into(), sub_path: None, read_only: false });
     }
     (mounts, volumes)

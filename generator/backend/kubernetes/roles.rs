@@ -17,7 +17,7 @@ pub fn objects(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec<
     let metadata = cluster.metadata(name, service.zone);
     let mut objects = Vec::new();
     for right in &service.on_clusters.reads {
-        let (metadata, role, binding, rules) = match right {
+        let (metadata, role_kind, binding_kind, rules) = match right {
             ClusterRight::Logs => (metadata.clone(), "Role", "RoleBinding", log_rules()),
             ClusterRight::Nodes => {
                 // Names of objects outside of namespaces must differ between environments.
@@ -26,15 +26,16 @@ pub fn objects(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec<
                 (metadata, "ClusterRole", "ClusterRoleBinding", node_rules())
             }
         };
-        let role_ref = json!({ "apiGroup": "rbac.authorization.k8s.io", "kind": role, "name": metadata.name });
+        let role_ref = json!({ "apiGroup": "rbac.authorization.k8s.io", "kind": role_kind, "name": metadata.name });
         let role_body = Body::Rules { rules };
         let binding_body = Body::Binding { role_ref, subjects: subjects.clone() };
-        objects.push(Object { api_version: API, kind: role, metadata: metadata.clone(), body: role_body });
-        objects.push(Object { api_version: API, kind: binding, metadata, body: binding_body });
+        objects.push(Object { api_version: API, kind: role_kind, metadata: metadata.clone(), body: role_body });
+        objects.push(Object { api_version: API, kind: binding_kind, metadata, body: binding_body });
     }
     objects
 }
 
+/// Returns rights to list pods and to read their logs.
 fn log_rules() -> Value {
     json!([
         { "apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"] },

@@ -18,10 +18,11 @@ use crate::values::SecretName;
 /// NS104 if no store is set, NS105 for a name that Kubernetes refuses, NS304 for each secret that is not sealed.
 pub fn objects(cluster: &Cluster) -> Result<Vec<Object>, Vec<Diagnostic>> {
     let secrets = cluster.plan.secrets.iter();
-    let used = secrets.filter(|(_, secret)| !secret.file_readers.is_empty() || !secret.variable_readers.is_empty());
+    let used_secrets =
+        secrets.filter(|(_, secret)| !secret.file_readers.is_empty() || !secret.variable_readers.is_empty());
     let mut findings = Findings::default();
     let mut objects = Vec::new();
-    for (secret, _) in used {
+    for (secret, _) in used_secrets {
         let name = secret_name(secret);
         if name.ends_with('-') {
             findings.extend([Diagnostic::error(Code::BadName, path!("secrets", secret))
@@ -32,14 +33,14 @@ pub fn objects(cluster: &Cluster) -> Result<Vec<Object>, Vec<Diagnostic>> {
         }
         match cluster.settings.secrets {
             SecretSource::Manual => {}
-            SecretSource::External => {
-                let object = external_secret(cluster, secret, &name).map_err(|finding| findings.extend([finding]));
-                let Ok(object) = object else {
+            SecretSource::External => match external_secret(cluster, secret, &name) {
+                Ok(object) => objects.push(object),
+                Err(finding) => {
+                    findings.extend([finding]);
                     // One finding for the missing store is enough.
                     break;
-                };
-                objects.push(object);
-            }
+                }
+            },
             SecretSource::Sealed => {
                 objects.extend(findings.value(sealed_secret(cluster, secret, &name).map(Some).map_err(Some)));
             }
@@ -48,6 +49,7 @@ pub fn objects(cluster: &Cluster) -> Result<Vec<Object>, Vec<Diagnostic>> {
     findings.into_result(objects)
 }
 
+/// Returns the ExternalSecret that copies the value from the secret store. `name` is the name of the Kubernetes Secret.
 fn external_secret(cluster: &Cluster, secret: &SecretName, name: &str) -> Result<Object, Diagnostic> {
     let store = cluster.settings.secret_store.as_ref().ok_or_else(|| {
         Diagnostic::error(Code::MissingField, path!("kubernetes", "secrets"))
@@ -65,6 +67,7 @@ fn external_secret(cluster: &Cluster, secret: &SecretName, name: &str) -> Result
     Ok(Object::spec("external-secrets.io/v1", "ExternalSecret", metadata, Spec::Other(spec)))
 }
 
+/// Returns the SealedSecret with the encrypted value. `name` is the name of the Kubernetes Secret.
 fn sealed_secret(cluster: &Cluster, secret: &SecretName, name: &str) -> Result<Object, Diagnostic> {
     let value = cluster.settings.sealed.get(secret).ok_or_else(|| {
         let namespace = cluster.namespace;

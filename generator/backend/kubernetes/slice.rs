@@ -11,7 +11,7 @@ use crate::backend::{Backend, PlanDigests};
 use crate::plan::{Connection, DatabaseSetup, IngressPlan, Migrations, Plan, Secret, Service, Volume};
 use crate::values::{SecretName, ServiceName, SqlIdent, VolumeName};
 
-/// The plan, indexed by service.
+/// The plan with indexes by service, from which the part for each service is selected.
 pub struct ServiceSlices<'a> {
     plan: &'a Plan,
     digests: &'a PlanDigests,
@@ -85,7 +85,7 @@ impl<'a> ServiceSlices<'a> {
         }
     }
 
-    /// Returns the part of a service.
+    /// Returns the part of the plan for a service.
     pub fn slice(&'a self, name: &'a ServiceName, service: &'a Arc<Service>) -> ServiceSlice<'a> {
         let mut services = BTreeMap::from([(name, service)]);
         let mut migrations = BTreeMap::new();
@@ -105,21 +105,21 @@ impl<'a> ServiceSlices<'a> {
             DatabaseSetup { waiters: BTreeMap::from([(name.clone(), urls)]), ..setup.clone() }
         });
         let waits_for = |migrations: &Migrations| service.depends_on.contains_key(&migrations.job);
-        for (database, all) in self.plan.migrations.iter().filter(|(_, migrations)| waits_for(migrations)) {
-            services.extend(self.plan.services.get_key_value(&all.job));
-            let waiter = all.waiters.get_key_value(name);
+        for (database, planned) in self.plan.migrations.iter().filter(|(_, migrations)| waits_for(migrations)) {
+            services.extend(self.plan.services.get_key_value(&planned.job));
+            let waiter = planned.waiters.get_key_value(name);
             for (url, secret) in waiter.iter().filter_map(|(_, url)| self.plan.secrets.get_key_value(*url)) {
                 secrets.insert(url, without_users(secret));
             }
             // The pods wait only for the last migration.
-            let reduced = Migrations {
-                job: all.job.clone(),
-                owner: all.owner.clone(),
+            let reduced_migrations = Migrations {
+                job: planned.job.clone(),
+                owner: planned.owner.clone(),
                 waiters: waiter.map(|(name, url)| (name.clone(), url.clone())).into_iter().collect(),
-                steps: all.steps.last().cloned().into_iter().collect(),
+                steps: planned.steps.last().cloned().into_iter().collect(),
                 seeds: Vec::new(),
             };
-            migrations.insert(database, reduced);
+            migrations.insert(database, reduced_migrations);
         }
         let volumes = self.volumes.get(name).cloned().unwrap_or_default();
         let used_volumes = service.volumes.iter().map(|mount| &mount.volume).chain(volumes.keys().copied());
@@ -146,13 +146,17 @@ impl<'a> ServiceSlices<'a> {
         Plan {
             services: slice.services.iter().map(service).collect(),
             start_order: slice.wave.map_or_else(Vec::new, |wave| {
-                let earlier = std::iter::repeat_n(Vec::new(), wave);
-                earlier.chain([vec![name.clone()]]).collect()
+                let earlier_waves = std::iter::repeat_n(Vec::new(), wave);
+                earlier_waves.chain([vec![name.clone()]]).collect()
             }),
             connections: slice.connections.iter().map(|connection| (*connection).clone()).collect(),
             volumes: slice.volumes.iter().map(|(name, volume)| ((*name).clone(), (*volume).clone())).collect(),
             setup: slice.setup.clone(),
-            migrations: slice.migrations.iter().map(|(name, steps)| ((*name).clone(), steps.clone())).collect(),
+            migrations: slice
+                .migrations
+                .iter()
+                .map(|(name, migrations)| ((*name).clone(), migrations.clone()))
+                .collect(),
             secrets: slice.secrets.iter().map(|(name, secret)| ((*name).clone(), secret.clone())).collect(),
             ..self.shared_plan.clone()
         }
@@ -160,10 +164,12 @@ impl<'a> ServiceSlices<'a> {
 }
 
 impl<'a> ServiceSlice<'a> {
+    /// Returns the input of the step that writes the service's folder.
     pub fn step_input(&self) -> StepInput {
         StepInput::of(Backend::Kubernetes.generator(), self)
     }
 
+    /// Returns the volumes of the service that have a separate claim.
     pub fn shared_volumes(&self) -> BTreeSet<&'a VolumeName> {
         self.shared.clone()
     }

@@ -43,12 +43,14 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> 
     let mut findings = lost_claims(&cluster.namespace, &old, &new);
     findings.extend((old["version"] == 1).then(|| unlisted_objects(plan, &cluster.namespace, &old)));
     for (name, service) in &plan.services {
-        let (before, after) = (&old["claims"][name.as_str()], &new["claims"][name.as_str()]);
-        if before.is_null() || before == after {
+        let (old_claims, new_claims) = (&old["claims"][name.as_str()], &new["claims"][name.as_str()]);
+        // A service without a record is new, so the cluster has no claims of it.
+        if old_claims.is_null() || old_claims == new_claims {
             continue;
         }
-        let volumes = before.as_object().into_iter().flatten().map(|(volume, _)| volume.as_str());
-        let changed_volumes = volumes.filter(|volume| before[volume] != after[volume]).collect::<Vec<_>>().join(", ");
+        let volumes = old_claims.as_object().into_iter().flatten().map(|(volume, _)| volume.as_str());
+        let changed_volumes =
+            volumes.filter(|volume| old_claims[volume] != new_claims[volume]).collect::<Vec<_>>().join(", ");
         let namespace = &cluster.namespace;
         findings.push(
             Diagnostic::warning(Code::Immutable, service.origin.key("volumes"))
@@ -67,7 +69,7 @@ pub fn claim_of_first_pod(volume: &str, service: &str) -> String {
     format!("{volume}-{service}-0")
 }
 
-/// Returns the name of a claim of a record.
+/// Returns the name of the claim that a record has for a volume of a service.
 fn claim_name(record: &Value, service: &str, volume: &str) -> String {
     let is_shared = record["claims"][service][volume]["shared"] == true;
     if is_shared { volume.to_owned() } else { claim_of_first_pod(volume, service) }
@@ -76,6 +78,7 @@ fn claim_name(record: &Value, service: &str, volume: &str) -> String {
 /// Returns a warning for each claim of the old record that no pod mounts any more. Its data stays in the cluster. If a
 /// volume or its service was renamed, the pods get an empty claim.
 fn lost_claims(namespace: &str, old: &Value, new: &Value) -> Vec<Diagnostic> {
+    // The volumes of a record, each as the service and the volume's name.
     let volumes = |record: &Value| -> Vec<(String, String)> {
         let services = record["claims"].as_object().cloned().unwrap_or_default();
         let volumes = services.into_iter().flat_map(|(service, volumes)| {
@@ -85,29 +88,31 @@ fn lost_claims(namespace: &str, old: &Value, new: &Value) -> Vec<Diagnostic> {
         });
         volumes.collect()
     };
-    let declared = volumes(new);
-    let claims: Vec<String> = declared.iter().map(|(service, volume)| claim_name(new, service, volume)).collect();
+    let new_volumes = volumes(new);
+    let new_claims: Vec<String> =
+        new_volumes.iter().map(|(service, volume)| claim_name(new, service, volume)).collect();
     // If only `shared` of a volume changed, `upgrade_warnings` itself warns about it.
     let lost_volumes = volumes(old).into_iter().filter(|(service, volume)| {
-        !declared.contains(&(service.clone(), volume.clone())) && !claims.contains(&claim_name(old, service, volume))
+        !new_volumes.contains(&(service.clone(), volume.clone()))
+            && !new_claims.contains(&claim_name(old, service, volume))
     });
     let findings = lost_volumes.map(|(service, volume)| {
-        let pvc = claim_name(old, &service, &volume);
-        let owner = declared.iter().find(|(_, other)| *other == volume).map(|(owner, _)| owner);
-        let change = match owner {
+        let claim = claim_name(old, &service, &volume);
+        let new_owner = new_volumes.iter().find(|(_, name)| *name == volume).map(|(owner, _)| owner);
+        let change = match new_owner {
             Some(owner) => format!("now belongs to `{owner}`, which has an empty claim"),
             None => "is no longer declared".to_owned(),
         };
-        let keep = match owner {
-            Some(owner) => format!("copy it with a pod that mounts `{pvc}` and `{}`", claim_name(new, owner, &volume)),
+        let way_to_keep = match new_owner {
+            Some(owner) => format!("copy it with a pod that mounts `{claim}` and `{}`", claim_name(new, owner, &volume)),
             None => "declare the volume again with this name".to_owned(),
         };
         Diagnostic::warning(Code::LostVolume, path!("services", service))
             .message(format!(
-                "the volume `{volume}` of `{service}` {change}; its data stays in the cluster in `{pvc}`, unused"
+                "the volume `{volume}` of `{service}` {change}; its data stays in the cluster in `{claim}`, unused"
             ))
             .hint(format!(
-                "to delete the data, run `kubectl delete pvc {pvc} --namespace {namespace}`; to use the data again, {keep}"
+                "to delete the data, run `kubectl delete pvc {claim} --namespace {namespace}`; to use the data again, {way_to_keep}"
             ))
     });
     findings.collect()

@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use super::cluster::Cluster;
-use super::container::{EPHEMERAL, NOBODY, image, secrets_mount, security};
-use super::model::{Container, Expanded, Mount, Resources, SecretKey, Source, Variable};
+use super::container::{EPHEMERAL_LIMIT, EPHEMERAL_REQUEST, NOBODY, image, secrets_mount, security};
+use super::model::{Container, Expanded, Mount, Resources, SecretKey, Variable, VariableSource};
 use crate::backend::findings::Findings;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::secret_list::{SECRET_KEY, secret_name};
 use crate::plan::{DatabaseSetup, Migrations, Programs, Service, Value, encryption};
-use crate::stack::Condition;
+use crate::stack::{Condition, Protocol};
 use crate::values::{ExtensionName, ServiceName, UserId};
 
 /// The waiver of a stack that accepts that a pod does not wait for a job.
@@ -22,8 +22,8 @@ const WAIT: &str = r#"for peer in "$@"; do until nc -w 2 "${peer%:*}" "${peer#*:
 /// Waits until the ledger contains the last migration of this generation.
 const WAIT_FOR_MIGRATION: &str = r#"until [ "$(psql -X -t -A -c "SELECT 1 FROM nself.ledger WHERE chain = '$1' AND state = 'done'" "$DATABASE_URL")" = 1 ]; do sleep 1; done"#;
 
-/// Waits until each database answers and has its extensions. Each argument is `NAME:one,two`: the variable with the
-/// database's URL, and the extensions. Without arguments, the script connects with the variables of libpq.
+/// Waits until each database answers and has its extensions. Each argument is `URL_1:citext,hstore`: the variable with
+/// the database's URL, and the extensions. Without arguments, the script connects with the variables of libpq.
 const WAIT_FOR_SETUP: &str = r#"ready() { [ "$(psql -X -t -A -c "SELECT NOT EXISTS (SELECT unnest(string_to_array('$1', ',')) EXCEPT SELECT extname::text FROM pg_catalog.pg_extension)" "$2")" = t ]; }
 if [ $# = 0 ]; then PGPASSWORD=$(cat "$PGPASSWORD_FILE"); export PGPASSWORD; until ready '' "dbname=$PGDATABASE"; do sleep 1; done; fi
 for one in "$@"; do until ready "${one#*:}" "$(printenv "${one%%:*}")"; do sleep 1; done; done"#;
@@ -34,12 +34,16 @@ for one in "$@"; do until ready "${one#*:}" "$(printenv "${one%%:*}")"; do sleep
 /// NS701 for each dependency that a pod cannot wait for.
 pub fn containers(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result<Vec<Container>, Vec<Diagnostic>> {
     let mut findings = Findings::default();
+    // The addresses of the services for which the container `wait` waits.
     let mut peers = Vec::new();
     let mut migration_containers = Vec::new();
     let mut container_for_setup = None;
     for (to, condition) in &service.depends_on {
-        let connection =
-            cluster.plan.connections.iter().find(|connection| connection.from == *name && connection.to == *to);
+        let connections = cluster.plan.connections.iter();
+        let connections: Vec<_> =
+            connections.filter(|connection| connection.from == *name && connection.to == *to).collect();
+        // The container `wait` opens a TCP connection to the port.
+        let connection = connections.iter().find(|connection| connection.protocols.contains(&Protocol::Tcp));
         let migrations = cluster.plan.migrations.values().find(|migrations| migrations.job == *to);
         if let Some(setup) = cluster.plan.setup.as_ref().filter(|setup| setup.job == *to) {
             container_for_setup = findings.value(setup_container(cluster, (name, service), setup).map_err(Some));
@@ -65,9 +69,7 @@ pub fn containers(cluster: &Cluster, name: &ServiceName, service: &Service) -> R
                      `{}.\"{WAITING_WAIVER}\" = \"…\"`",
                     service.waive_path()
                 ))]),
-            _ => findings.extend([Diagnostic::error(Code::Unsupported, path)
-                .message(format!("a pod can wait only for a port, but `{to}` has no port"))
-                .hint("declare the port of its health check, or depend on it with `'started`")]),
+            _ => findings.extend([no_port_to_open(to, !connections.is_empty(), path)]),
         }
     }
     let mut containers = Vec::new();
@@ -81,6 +83,19 @@ pub fn containers(cluster: &Cluster, name: &ServiceName, service: &Service) -> R
     findings.into_result(containers)
 }
 
+/// Returns the finding for a dependency on a healthy service that has no TCP port.
+fn no_port_to_open(to: &ServiceName, has_udp_port: bool, path: FieldPath) -> Diagnostic {
+    let finding = Diagnostic::error(Code::Unsupported, path);
+    if has_udp_port {
+        return finding
+            .message(format!("a pod can wait only for a TCP port, but the connection to `{to}` uses UDP"))
+            .hint(format!("start after it without waiting until it is healthy: `depends_on.{to} = 'started`"));
+    }
+    finding
+        .message(format!("a pod can wait only for a port, but `{to}` has no port"))
+        .hint("declare the port of its health check, or depend on it with `'started`")
+}
+
 /// Returns the container that waits until the setup job has prepared the server. It connects with the URLs of the
 /// service and, for a job, with its variables of libpq. `None` for a service that has neither, such as the pooler.
 fn setup_container(
@@ -88,23 +103,27 @@ fn setup_container(
     (name, service): (&ServiceName, &Service),
     setup: &DatabaseSetup,
 ) -> Result<Option<Container>, Diagnostic> {
-    let urls = setup.waiters.get(name).into_iter().flatten();
-    let urls: Vec<_> = urls.filter(|(url, _)| cluster.plan.secrets.contains_key(*url)).collect();
+    let url_secrets = setup.waiters.get(name).into_iter().flatten();
+    let url_secrets: Vec<_> = url_secrets.filter(|(url, _)| cluster.plan.secrets.contains_key(*url)).collect();
+    // Such a job connects with the variables of libpq, so it waits without a URL.
     let is_job = service.one_shot && service.env.contains_key("PGPASSWORD_FILE");
-    let Some(job) = cluster.plan.services.get(&setup.job).filter(|_| is_job || !urls.is_empty()) else {
+    let Some(job) = cluster.plan.services.get(&setup.job).filter(|_| is_job || !url_secrets.is_empty()) else {
         return Ok(None);
     };
     let mut arguments = Vec::new();
     let mut variables = Vec::new();
-    for (number, (url, extensions)) in (1..).zip(urls) {
+    for (number, (url, extensions)) in (1..).zip(url_secrets) {
         let names: Vec<&str> = extensions.iter().map(ExtensionName::as_str).collect();
         arguments.push(Expanded(format!("URL_{number}:{}", names.join(","))));
         let key = SecretKey { name: secret_name(url), key: SECRET_KEY };
-        variables.push(Variable::Secret { name: format!("URL_{number}"), value_from: Source { secret_key_ref: key } });
+        variables.push(Variable::Secret {
+            name: format!("URL_{number}"),
+            value_from: VariableSource { secret_key_ref: key },
+        });
     }
     if is_job {
-        let libpq = service.env.iter().filter(|(variable, _)| variable.as_str().starts_with("PG"));
-        variables.extend(libpq.filter_map(|(variable, value)| match value {
+        let libpq_variables = service.env.iter().filter(|(variable, _)| variable.as_str().starts_with("PG"));
+        variables.extend(libpq_variables.filter_map(|(variable, value)| match value {
             Value::Text(text) => Some(Variable::Text { name: variable.to_string(), value: Expanded(text.clone()) }),
             Value::Secret(_) => None,
         }));
@@ -133,7 +152,7 @@ fn migration_container(
     migrations: &Migrations,
     path: FieldPath,
 ) -> Result<Option<Container>, Diagnostic> {
-    let Some(last) = migrations.steps.last() else { return Ok(None) };
+    let Some(last_migration) = migrations.steps.last() else { return Ok(None) };
     let url = migrations.waiters.get(name).filter(|url| cluster.plan.secrets.contains_key(*url));
     let job = cluster.plan.services.get(&migrations.job);
     let (Some(url), Some(job)) = (url, job) else {
@@ -145,10 +164,12 @@ fn migration_container(
     };
     let key = SecretKey { name: secret_name(url), key: SECRET_KEY };
     let command = ["sh", "-c", WAIT_FOR_MIGRATION, "migrated"].map(|word| Expanded(word.to_owned())).to_vec();
-    let argument = vec![Expanded(last.chain.to_string())];
+    let argument = vec![Expanded(last_migration.chain.to_string())];
     let image = image(cluster, &migrations.job, job)?;
     let mut container = container(migrations.job.to_string(), image, command, argument, job.user.as_ref());
-    container.env.push(Variable::Secret { name: "DATABASE_URL".into(), value_from: Source { secret_key_ref: key } });
+    container
+        .env
+        .push(Variable::Secret { name: "DATABASE_URL".into(), value_from: VariableSource { secret_key_ref: key } });
     if reads_authority(service) {
         container.volume_mounts.push(secrets_mount());
     }
@@ -181,11 +202,11 @@ fn container(
     args: Vec<Expanded>,
     user: Option<&UserId>,
 ) -> Container {
-    let amount = |cpu: &str, ephemeral: &str, memory: &str| {
-        let pairs = [("cpu", cpu), ("ephemeral-storage", ephemeral), ("memory", memory)];
-        pairs.map(|(resource, amount)| (resource, amount.to_owned())).into()
+    let amounts = |cpu: &str, ephemeral: &str, memory: &str| {
+        let amounts = [("cpu", cpu), ("ephemeral-storage", ephemeral), ("memory", memory)];
+        amounts.map(|(resource, amount)| (resource, amount.to_owned())).into()
     };
-    let requests: BTreeMap<_, _> = amount("10m", EPHEMERAL.0, "16Mi");
+    let requests: BTreeMap<_, _> = amounts("10m", EPHEMERAL_REQUEST, "16Mi");
     let (user, group) = user.map_or((NOBODY, NOBODY), UserId::ids);
     let (read_only, added_capabilities) = (true, Vec::new());
     let mut security_context = security(read_only, added_capabilities);
@@ -200,7 +221,7 @@ fn container(
         working_dir: None,
         ports: Vec::new(),
         env: Vec::new(),
-        resources: Resources { requests, limits: amount("100m", EPHEMERAL.1, "64Mi") },
+        resources: Resources { requests, limits: amounts("100m", EPHEMERAL_LIMIT, "64Mi") },
         volume_mounts: Vec::new(),
         startup_probe: None,
         readiness_probe: None,

@@ -12,7 +12,8 @@ use super::model::{
 };
 use super::namespace::claim;
 use crate::artifact::{Digest, json as json_writer};
-use crate::plan::Service;
+use crate::plan::service_names::peers_service_name;
+use crate::plan::{Service, group_budget_name};
 use crate::stack::Autoscale;
 use crate::values::{Duration, ServiceName};
 
@@ -41,16 +42,18 @@ pub fn objects(cluster: &Cluster, name: &ServiceName, service: &Service, pod: Po
     let volumes = || cluster.volumes_of(name);
     let unshared_volumes = volumes().filter(|(volume, _)| !cluster.is_shared(volume));
     let templates: Vec<ClaimTemplate> = unshared_volumes
-        .map(|(volume, planned)| ClaimTemplate {
+        .map(|(name, volume)| ClaimTemplate {
             api_version: "v1",
             kind: "PersistentVolumeClaim",
-            metadata: Metadata { name: volume.to_string(), ..Metadata::default() },
-            spec: claim(cluster, planned.size, "ReadWriteOnce"),
+            metadata: Metadata { name: name.to_string(), ..Metadata::default() },
+            spec: claim(cluster, volume.size, "ReadWriteOnce"),
         })
         .collect();
+    // Used only for a Deployment, all of whose volumes have a separate claim.
+    let has_shared_claim = volumes().next().is_some();
     let pod_selector = Selector { match_labels: selector(name) };
     let (kind, spec) = if templates.is_empty() {
-        ("Deployment", deployment(service, pod_selector.clone(), template, volumes().next().is_some()))
+        ("Deployment", deployment(service, pod_selector.clone(), template, has_shared_claim))
     } else {
         ("StatefulSet", stateful_set(name, service, pod_selector.clone(), template, templates))
     };
@@ -72,7 +75,7 @@ pub fn group_budgets(cluster: &Cluster) -> Vec<Object> {
     let groups: BTreeSet<&ServiceName> = services.filter_map(|service| service.on_clusters.group.as_ref()).collect();
     let budgets = groups.into_iter().map(|group| {
         let selector = Selector { match_labels: group_selector(group) };
-        disruption_budget(cluster.common_metadata(&format!("group-{group}")), selector)
+        disruption_budget(cluster.common_metadata(&group_budget_name(group)), selector)
     });
     budgets.collect()
 }
@@ -102,7 +105,7 @@ fn stateful_set(
     volume_claim_templates: Vec<ClaimTemplate>,
 ) -> Spec {
     Spec::StatefulSet(StatefulSet {
-        service_name: super::network::peers_service_name(name),
+        service_name: peers_service_name(name),
         replicas: service.replicas,
         revision_history_limit: REVISION_HISTORY,
         selector,
@@ -136,7 +139,7 @@ fn autoscaler(autoscale: &Autoscale, kind: &str, name: &ServiceName) -> Autoscal
 fn job(cluster: &Cluster, name: &ServiceName, service: &Service, template: Template) -> Object {
     let digest = Digest::of(&json_writer::to_canonical(&template));
     let metadata = cluster.metadata(name, service.zone);
-    // By default without a deadline: a migration, a backup or a restore takes as long as its data needs.
+    // A job has a deadline only if the stack sets one: a migration, a backup or a restore takes as long as its data needs.
     let deadline = service.deadline.map(Duration::seconds);
     let job = Job { active_deadline_seconds: deadline, backoff_limit: 3, template };
     let schedule = service.schedule.as_ref().map(ToString::to_string);

@@ -39,11 +39,11 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     for (name, migrations) in &plan.migrations {
         let mut add = |file: &str, text: String| files.add(format!("migrations/{name}/{file}"), text);
         add("run.sh", RUN_SCRIPT.to_owned())?;
-        add("run.sql", run_script(migrations)?)?;
+        add("run.sql", run_sql(migrations)?)?;
         for (number, step) in (1..).zip(&migrations.steps) {
             add(&format!("{}.sql", step.name), step.up.clone())?;
             if needs_superuser(step) {
-                add(&format!("extensions-{number:04}.sql"), extensions(step)?)?;
+                add(&format!("extensions-{number:04}.sql"), superuser_statements(step)?)?;
             }
         }
         if !migrations.seeds.is_empty() {
@@ -54,12 +54,13 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     Ok(files)
 }
 
+/// Returns whether a migration needs or removes extensions.
 fn needs_superuser(step: &Step) -> bool {
     !(step.requires.is_empty() && step.removes.is_empty())
 }
 
 /// Returns the statements of a migration that need a superuser.
-fn extensions(step: &Step) -> Result<String, Diagnostic> {
+fn superuser_statements(step: &Step) -> Result<String, Diagnostic> {
     let view = context! {
         requires => step.requires.iter().map(psql_argument).collect::<Vec<_>>(),
         removes => step.removes.iter().map(sql_name).collect::<Vec<_>>(),
@@ -85,10 +86,11 @@ struct MigrationView {
 }
 
 /// Returns `run.sql`. `ledger::replace_placeholders` adds the statements that it shares with `db baseline`.
-fn run_script(migrations: &Migrations) -> Result<String, Diagnostic> {
+fn run_sql(migrations: &Migrations) -> Result<String, Diagnostic> {
     let views: Vec<MigrationView> =
         (1..).zip(&migrations.steps).map(|(number, step)| migration_view(number, step)).collect();
     let view = context! {
+        // The migrations before which a superuser changes extensions.
         points => views.iter().filter(|view| !view.names.is_empty()).collect::<Vec<_>>(),
         migrations => views,
         seeded => !migrations.seeds.is_empty(),

@@ -5,16 +5,10 @@ use serde_json::{Value, json};
 
 use super::files::Files;
 use crate::diagnostic::Diagnostic;
-use crate::plan::alert_rules::HEARTBEAT;
+use crate::plan::alert_rules::{HEARTBEAT, HEARTBEAT_RECEIVER, NO_RECEIVER, TARGET_DOWN};
 use crate::plan::{Monitoring, Plan, Program};
 use crate::stack::{Receiver, SecretReference, Severity};
 use crate::values::SecretName;
-
-/// The receiver of alerts that no declared receiver accepts.
-const NO_RECEIVER: &str = "none";
-/// The receiver of the heartbeat, an alert that always fires. A monitor outside of the stack reports when its
-/// notifications stop, since no alerts can be delivered then.
-const HEARTBEAT_RECEIVER: &str = "heartbeat";
 
 #[derive(Serialize)]
 struct Config {
@@ -67,13 +61,13 @@ pub fn emit(plan: &Plan, monitoring: &Monitoring, files: &mut Files) -> Result<(
         }),
         // While a service is down, its warnings are not sent: they have the same cause.
         inhibit_rules: vec![json!({
-            "source_matchers": ["alertname=\"TargetDown\""],
+            "source_matchers": [format!("alertname=\"{TARGET_DOWN}\"")],
             "target_matchers": ["severity=\"warning\""],
             "equal": ["service"],
         })],
         receivers: [no_receiver, heartbeat_receiver(monitoring)].into_iter().chain(receivers).collect(),
     };
-    files.yaml(Program::Alertmanager, "alertmanager.yml", &config)
+    files.add_yaml(Program::Alertmanager, "alertmanager.yml", &config)
 }
 
 /// Returns the route of the heartbeat. Its notifications are sent at a constant interval, separately from all others.
@@ -87,6 +81,7 @@ fn heartbeat_route() -> Value {
     })
 }
 
+/// Returns the receiver of the heartbeat. Without a declared URL it has no webhook, so that it sends nothing.
 fn heartbeat_receiver(monitoring: &Monitoring) -> ReceiverConfig {
     let urls = monitoring.heartbeat.iter();
     let webhooks = urls.map(|secret| json!({ "url_file": secret_path(secret), "send_resolved": false }));
@@ -97,16 +92,18 @@ fn heartbeat_receiver(monitoring: &Monitoring) -> ReceiverConfig {
     }
 }
 
+/// Returns the path of a secret's file in the container.
 fn secret_path(secret: &SecretName) -> String {
     format!("/run/secrets/{secret}")
 }
 
+/// Returns a declared receiver in the format of Alertmanager.
 fn receiver_config(plan: &Plan, name: &str, receiver: &Receiver) -> ReceiverConfig {
-    let file = |reference: &SecretReference| secret_path(&reference.secret);
+    let secret_file = |reference: &SecretReference| secret_path(&reference.secret);
     let title = format!("[{} {}] {{{{ .Status }}}}: {{{{ .CommonLabels.alertname }}}}", plan.project, plan.environment);
     let slack = receiver.slack.iter().map(|slack| {
         let mut config = json!({
-            "api_url_file": file(&slack.url),
+            "api_url_file": secret_file(&slack.url),
             "send_resolved": true,
             "title": title,
             "text": "{{ range .Alerts }}{{ .Annotations.summary }}\n{{ .Annotations.description }}\n{{ end }}",
@@ -117,17 +114,17 @@ fn receiver_config(plan: &Plan, name: &str, receiver: &Receiver) -> ReceiverConf
         config
     });
     let pagerduty = receiver.pagerduty.iter().map(
-        |pagerduty| json!({ "routing_key_file": file(&pagerduty.key), "send_resolved": true, "description": title }),
+        |pagerduty| json!({ "routing_key_file": secret_file(&pagerduty.key), "send_resolved": true, "description": title }),
     );
     let webhook =
-        receiver.webhook.iter().map(|webhook| json!({ "url_file": file(&webhook.url), "send_resolved": true }));
+        receiver.webhook.iter().map(|webhook| json!({ "url_file": secret_file(&webhook.url), "send_resolved": true }));
     let email = receiver.email.iter().map(|email| {
         json!({
             "to": email.to,
             "from": email.from,
             "smarthost": format!("{}:{}", email.host, email.port.unwrap_or(587)),
             "auth_username": email.user,
-            "auth_password_file": file(&email.password),
+            "auth_password_file": secret_file(&email.password),
             "require_tls": true,
             "send_resolved": true,
         })

@@ -18,17 +18,17 @@ const HEIGHT: usize = 8;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Sources {
+struct DataSources {
     api_version: u8,
     /// Grafana removes these sources before it reads the list, because it does not change the identifier of an existing
     /// source.
     delete_datasources: Vec<Value>,
-    datasources: Vec<Source>,
+    datasources: Vec<DataSource>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Source {
+struct DataSource {
     name: &'static str,
     uid: &'static str,
     #[serde(rename = "type")]
@@ -42,10 +42,10 @@ struct Source {
 
 /// Writes the data sources, the provider of dashboards, and the dashboards.
 pub fn emit(monitoring: &Monitoring, files: &mut Files) -> Result<(), Diagnostic> {
-    let sources = sources(monitoring);
+    let sources = data_sources(monitoring);
     let delete_datasources = sources.iter().map(|source| json!({ "name": source.name, "orgId": 1 })).collect();
-    let sources = Sources { api_version: 1, delete_datasources, datasources: sources };
-    files.yaml(Program::Grafana, "datasources/nself.yaml", &sources)?;
+    let sources = DataSources { api_version: 1, delete_datasources, datasources: sources };
+    files.add_yaml(Program::Grafana, "datasources/nself.yaml", &sources)?;
     let provider = json!({
         "apiVersion": 1,
         "providers": [{
@@ -56,7 +56,7 @@ pub fn emit(monitoring: &Monitoring, files: &mut Files) -> Result<(), Diagnostic
             "options": { "path": format!("{}/dashboards", Program::Grafana.folder()) },
         }],
     });
-    files.yaml(Program::Grafana, "dashboards/nself.yaml", &provider)?;
+    files.add_yaml(Program::Grafana, "dashboards/nself.yaml", &provider)?;
     for (service, dashboards) in &monitoring.dashboards {
         for (name, dashboard) in dashboards {
             let uid = dashboard.uid(service, name);
@@ -66,19 +66,20 @@ pub fn emit(monitoring: &Monitoring, files: &mut Files) -> Result<(), Diagnostic
                 }
                 Dashboard::File(file) => json_writer::to_pretty(file),
             };
-            files.text(Program::Grafana, &format!("dashboards/{service}.{name}.json"), text)?;
+            files.add_text(Program::Grafana, &format!("dashboards/{service}.{name}.json"), text)?;
         }
     }
     Ok(())
 }
 
-/// Returns the sources of the programs that run. A line of a log links to the trace whose identifier it contains; a
+/// Returns the data sources of the programs that run. A line of a log links to the trace whose identifier it contains; a
 /// trace links to the logs of its service.
-fn sources(monitoring: &Monitoring) -> Vec<Source> {
+fn data_sources(monitoring: &Monitoring) -> Vec<DataSource> {
     let runs = |program| monitoring.programs.contains_key(&program);
+    // `None` for a program that does not run.
     let source = |program: Program, kind, json_data| {
         let name = program.name();
-        monitoring.url(program).map(|url| Source {
+        monitoring.url(program).map(|url| DataSource {
             name,
             uid: name,
             kind,
@@ -97,11 +98,11 @@ fn sources(monitoring: &Monitoring) -> Vec<Source> {
         "url": "$${__value.raw}",
     }]);
     let tags = json!([{ "key": "service.name", "value": "service" }]);
-    let to_logs =
+    let log_links =
         json!({ "datasourceUid": "loki", "tags": tags, "spanStartTimeShift": "-5m", "spanEndTimeShift": "5m" });
     let mut traces = json!({ "nodeGraph": { "enabled": true } });
     if runs(Program::Loki) {
-        traces["tracesToLogsV2"] = to_logs;
+        traces["tracesToLogsV2"] = log_links;
     }
     let logs = if runs(Program::Tempo) { json!({ "derivedFields": trace_links }) } else { json!({}) };
     let sources = [
@@ -113,6 +114,7 @@ fn sources(monitoring: &Monitoring) -> Vec<Source> {
     sources.into_iter().flatten().collect()
 }
 
+/// Returns a dashboard of typed panels.
 fn dashboard(uid: &str, service: &str, title: &Text, panels: &[Panel]) -> Value {
     let panels: Vec<Value> = panels.iter().enumerate().map(|(i, panel)| self::panel(i, panel)).collect();
     json!({
@@ -127,6 +129,7 @@ fn dashboard(uid: &str, service: &str, title: &Text, panels: &[Panel]) -> Value 
     })
 }
 
+/// Returns the panel with this index, at its place in the grid.
 fn panel(index: usize, panel: &Panel) -> Value {
     let (kind, source) = match panel.kind {
         PanelKind::Timeseries => ("timeseries", "prometheus"),
@@ -136,13 +139,14 @@ fn panel(index: usize, panel: &Panel) -> Value {
         PanelKind::Logs => ("logs", "loki"),
     };
     let source = json!({ "type": source, "uid": source });
-    let instant = panel.kind == PanelKind::Table;
+    // A table shows only the last value of each series.
+    let is_instant = panel.kind == PanelKind::Table;
     let mut target =
-        json!({ "refId": "A", "datasource": source, "expr": panel.expr, "instant": instant, "range": !instant });
+        json!({ "refId": "A", "datasource": source, "expr": panel.expr, "instant": is_instant, "range": !is_instant });
     if let Some(legend) = &panel.legend {
         target["legendFormat"] = json!(legend);
     }
-    if instant {
+    if is_instant {
         target["format"] = json!("table");
     }
     let per_row = COLUMNS / WIDTH;

@@ -9,8 +9,8 @@ use super::files::Files;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Monitoring, Plan, Platform, Program, ProgramService};
 
-/// The first day for which Loki uses this schema of its index. Later releases of nself must not change this day: Loki
-/// could not read logs that it stored under a different schema.
+/// The first day for which Loki uses this schema of its index. It must stay the same in later releases of nself, because
+/// Loki reads logs with the schema of their day.
 const FIRST_DAY: &str = "2026-01-01";
 
 /// The configuration of Loki 3 as one process.
@@ -72,7 +72,7 @@ fn retention_days(service: &ProgramService) -> u64 {
 }
 
 /// Writes `loki.yaml`.
-pub fn loki(service: &ProgramService, files: &mut Files) -> Result<(), Diagnostic> {
+pub fn emit_loki(service: &ProgramService, files: &mut Files) -> Result<(), Diagnostic> {
     let config = Loki {
         auth_enabled: false,
         server: json!({ "http_listen_port": service.port, "log_level": "warn" }),
@@ -106,7 +106,7 @@ pub fn loki(service: &ProgramService, files: &mut Files) -> Result<(), Diagnosti
         },
         analytics: json!({ "reporting_enabled": false }),
     };
-    files.yaml(Program::Loki, "loki.yaml", &config)
+    files.add_yaml(Program::Loki, "loki.yaml", &config)
 }
 
 /// Returns the stages that read the engine's log files. They parse each line as JSON and take the names of the project and
@@ -163,7 +163,7 @@ loki.process "containers" {{
 }
 
 /// Writes `config.alloy`.
-pub fn alloy(plan: &Plan, monitoring: &Monitoring, files: &mut Files) -> Result<(), Diagnostic> {
+pub fn emit_alloy(plan: &Plan, monitoring: &Monitoring, files: &mut Files) -> Result<(), Diagnostic> {
     let mut text = String::from("logging {\n  level = \"warn\"\n}\n");
     match &monitoring.platform {
         Platform::Engine => text.push_str(&engine_stages(&plan.compose_project())),
@@ -174,7 +174,7 @@ pub fn alloy(plan: &Plan, monitoring: &Monitoring, files: &mut Files) -> Result<
         let push_url = format!("{url}/loki/api/v1/push");
         let _ = write!(text, "\nloki.write \"loki\" {{\n  endpoint {{\n    url = \"{push_url}\"\n  }}\n}}\n");
     }
-    files.text(Program::Alloy, "config.alloy", text)
+    files.add_text(Program::Alloy, "config.alloy", text)
 }
 
 /// Returns the stages that read logs of the namespace's pods from the API of the cluster.

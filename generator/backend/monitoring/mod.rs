@@ -37,6 +37,7 @@ pub const DESCRIPTION: Description = Description {
 /// Returns the fields from which the file is generated: first the service with the alerts or dashboard, then the
 /// service and settings of the program.
 fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
+    // The path is such as `monitoring/prometheus/rules/orders.yml`.
     let mut parts = path.split(['/', '.']);
     let program = parts.nth(1).unwrap_or_default();
     let mut fields: Vec<FieldPath> = parts.flat_map(|part| field_of_service(plan, part)).collect();
@@ -75,7 +76,7 @@ fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
 fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let mut files = Files::default();
     let Some(monitoring) = &plan.monitoring else { return Ok(files.into_artifacts()) };
-    for (program, endpoint) in &monitoring.programs {
+    for (program, service) in &monitoring.programs {
         match program {
             Program::Prometheus => {
                 prometheus::emit(plan, monitoring, &mut files)?;
@@ -83,9 +84,9 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
             }
             Program::Alertmanager => alertmanager::emit(plan, monitoring, &mut files)?,
             Program::Grafana => dashboards::emit(monitoring, &mut files)?,
-            Program::Loki => logs::loki(endpoint, &mut files)?,
-            Program::Alloy => logs::alloy(plan, monitoring, &mut files)?,
-            Program::Tempo => traces::emit(endpoint, &mut files)?,
+            Program::Loki => logs::emit_loki(service, &mut files)?,
+            Program::Alloy => logs::emit_alloy(plan, monitoring, &mut files)?,
+            Program::Tempo => traces::emit(service, &mut files)?,
         }
     }
     Ok(files.into_artifacts())

@@ -17,7 +17,7 @@ struct Config<'a> {
     rule_files: [&'static str; 1],
     #[serde(skip_serializing_if = "Option::is_none")]
     alerting: Option<Value>,
-    scrape_configs: Vec<Job>,
+    scrape_configs: Vec<JobConfig>,
 }
 
 #[derive(Serialize)]
@@ -28,7 +28,7 @@ struct Global<'a> {
 }
 
 #[derive(Serialize)]
-struct Job {
+struct JobConfig {
     job_name: String,
     scrape_interval: String,
     scrape_timeout: String,
@@ -63,7 +63,7 @@ struct DnsDiscovery {
 /// Writes `prometheus.yml`.
 pub fn emit(plan: &Plan, monitoring: &Monitoring, files: &mut Files) -> Result<(), Diagnostic> {
     let alertmanager = monitoring.programs.get(&Program::Alertmanager);
-    let jobs = monitoring.jobs.iter().map(|(name, scrape_job)| job(monitoring, name, scrape_job));
+    let jobs = monitoring.jobs.iter().map(|(name, scrape_job)| job_config(monitoring, name, scrape_job));
     let config = Config {
         global: Global {
             scrape_interval: "30s",
@@ -80,12 +80,12 @@ pub fn emit(plan: &Plan, monitoring: &Monitoring, files: &mut Files) -> Result<(
         }),
         scrape_configs: jobs.chain(kubelet_job(monitoring)).collect(),
     };
-    files.yaml(Program::Prometheus, "prometheus.yml", &config)
+    files.add_yaml(Program::Prometheus, "prometheus.yml", &config)
 }
 
 /// Returns the job of one service. The engine's name server has an address record for each container of the service,
 /// the cluster's name server one for each pod of the headless Service.
-fn job(monitoring: &Monitoring, name: &ServiceName, scrape_job: &ScrapeJob) -> Job {
+fn job_config(monitoring: &Monitoring, name: &ServiceName, scrape_job: &ScrapeJob) -> JobConfig {
     let (host, only_ipv6) = match &monitoring.platform {
         Platform::Engine => (name.to_string(), false),
         Platform::Cluster { service_domain, only_ipv6, .. } => (format!("{name}-metrics.{service_domain}"), *only_ipv6),
@@ -102,7 +102,7 @@ fn job(monitoring: &Monitoring, name: &ServiceName, scrape_job: &ScrapeJob) -> J
         port: scrape_job.port,
         refresh_interval: "15s",
     };
-    Job {
+    JobConfig {
         job_name: name.to_string(),
         scrape_interval: scrape_job.interval.to_string(),
         scrape_timeout: scrape_job.timeout(),
@@ -128,11 +128,11 @@ fn probe_relabelling(exporter: &str) -> Vec<Value> {
     ]
 }
 
-/// Returns the job that reads metrics of containers from the kubelet of each node.
-fn kubelet_job(monitoring: &Monitoring) -> Option<Job> {
+/// Returns the job that reads metrics of containers from the kubelet of each node; `None` if the plan has no such job.
+fn kubelet_job(monitoring: &Monitoring) -> Option<JobConfig> {
     let Platform::Cluster { scrapes_kubelets: true, .. } = &monitoring.platform else { return None };
     let account = "/var/run/secrets/kubernetes.io/serviceaccount";
-    Some(Job {
+    Some(JobConfig {
         job_name: KUBELET.to_owned(),
         scrape_interval: "30s".to_owned(),
         scrape_timeout: "10s".to_owned(),

@@ -5,15 +5,15 @@ use serde::Serialize;
 
 use super::files::Files;
 use crate::diagnostic::Diagnostic;
-use crate::plan::alert_rules::{self, HEARTBEAT, Rule};
+use crate::plan::alert_rules::{self, HEARTBEAT, Rule, TARGET_DOWN};
 use crate::plan::{Monitoring, Program};
 use crate::stack::Alert;
 
-/// The name of the file with the rules about targets. No service has this name, since names of services start with a
-/// letter.
+/// The name of the files with the rules about targets and their tests. No service has this name, since names of services
+/// start with a letter.
 const TARGETS: &str = "_targets";
 
-/// Whether a test expects that the alert fires.
+/// The values of `fires`: whether a test expects that the alert fires.
 const FIRES: bool = true;
 const DOES_NOT_FIRE: bool = false;
 
@@ -72,14 +72,15 @@ pub fn emit(monitoring: &Monitoring, files: &mut Files) -> Result<(), Diagnostic
     Ok(())
 }
 
+/// Writes a file of rules and, if there are tests, the file that tests it.
 fn write_rules(files: &mut Files, name: &str, rules: Vec<Rule>, tests: Vec<Test>) -> Result<(), Diagnostic> {
     let groups = [Group { name: name.to_owned(), rules }];
-    files.yaml(Program::Prometheus, &format!("rules/{name}.yml"), &RuleFile { groups })?;
+    files.add_yaml(Program::Prometheus, &format!("rules/{name}.yml"), &RuleFile { groups })?;
     if tests.is_empty() {
         return Ok(());
     }
     let rule_files = [format!("../rules/{name}.yml")];
-    files.yaml(
+    files.add_yaml(
         Program::Prometheus,
         &format!("tests/{name}.yml"),
         &TestFile { rule_files, evaluation_interval: "30s", tests },
@@ -92,10 +93,10 @@ fn target_tests(monitoring: &Monitoring) -> Vec<Test> {
     for job in alert_rules::jobs(monitoring) {
         // `0+0x20` is the value 0, then 20 more values with the increment 0.
         let series = |value: &str| (format!("up{{job=\"{job}\", instance=\"10.0.0.1:80\"}}"), format!("{value}x20"));
-        let alert = format!("alertname=\"TargetDown\",service=\"{job}\"");
-        tests.push(test(format!("{job} is down"), &alert, [series("0+0")], "10m", FIRES));
-        tests.push(test(format!("{job} is gone"), &alert, [], "10m", FIRES));
-        tests.push(test(format!("{job} is up"), &alert, [series("1+0")], "10m", DOES_NOT_FIRE));
+        let alert_matchers = format!("alertname=\"{TARGET_DOWN}\",service=\"{job}\"");
+        tests.push(test(format!("{job} is down"), &alert_matchers, [series("0+0")], "10m", FIRES));
+        tests.push(test(format!("{job} is gone"), &alert_matchers, [], "10m", FIRES));
+        tests.push(test(format!("{job} is up"), &alert_matchers, [series("1+0")], "10m", DOES_NOT_FIRE));
     }
     tests.push(test("the heartbeat never stops".to_owned(), &format!("alertname=\"{HEARTBEAT}\""), [], "10m", FIRES));
     tests
@@ -103,9 +104,9 @@ fn target_tests(monitoring: &Monitoring) -> Vec<Test> {
 
 /// Returns the tests of an alert: it fires with the declared series `fires`, and does not fire with the series `quiet`.
 fn alert_tests(name: &str, alert: &Alert) -> Vec<Test> {
-    let Some(declared) = &alert.test else { return Vec::new() };
-    let after = declared.after.map_or_else(|| "30m".to_owned(), |after| after.to_string());
-    let inputs = [(&declared.fires, "fires", FIRES), (&declared.quiet, "does not fire", DOES_NOT_FIRE)];
+    let Some(alert_test) = &alert.test else { return Vec::new() };
+    let after = alert_test.after.map_or_else(|| "30m".to_owned(), |after| after.to_string());
+    let inputs = [(&alert_test.fires, "fires", FIRES), (&alert_test.quiet, "does not fire", DOES_NOT_FIRE)];
     let tests = inputs.map(|(series, title, fires)| {
         let series = series.iter().map(|(series, values)| (series.to_string(), values.to_string()));
         test(format!("{name} {title}"), &format!("alertname=\"{name}\""), series, &after, fires)
@@ -113,11 +114,12 @@ fn alert_tests(name: &str, alert: &Alert) -> Vec<Test> {
     tests.into()
 }
 
-/// Returns a test of whether an alert fires. It reads the series `ALERTS`, so it does not depend on the texts of the
+/// Returns a test of whether an alert fires at the time `after`. `alert_matchers` select the alert, such as
+/// `alertname="TargetDown",service="orders"`. The test reads the series `ALERTS`, so it does not depend on the texts of the
 /// alert's annotations.
 fn test(
     name: String,
-    alert: &str,
+    alert_matchers: &str,
     series: impl IntoIterator<Item = (String, String)>,
     after: &str,
     fires: bool,
@@ -129,7 +131,7 @@ fn test(
         interval: "1m",
         input_series: input_series.collect(),
         promql_expr_test: [Expectation {
-            expr: format!("max(ALERTS{{{alert},alertstate=\"firing\"}})"),
+            expr: format!("max(ALERTS{{{alert_matchers},alertstate=\"firing\"}})"),
             eval_time: after.to_owned(),
             exp_samples,
         }],

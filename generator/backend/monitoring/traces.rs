@@ -37,10 +37,11 @@ pub fn emit(service: &ProgramService, files: &mut Files) -> Result<(), Diagnosti
         backend_worker: json!({ "compaction": { "block_retention": retention(service) } }),
         usage_report: json!({ "reporting_enabled": false }),
     };
-    files.yaml(Program::Tempo, "tempo.yaml", &config)
+    files.add_yaml(Program::Tempo, "tempo.yaml", &config)
 }
 
-/// Returns the time that traces are retained: a day for each GiB of the volume, at most 14 days.
+/// Returns the time that traces are retained: a day for each GiB of the volume, at least 1 and at most 14 days; 2 days if
+/// the volume has no size.
 fn retention(service: &ProgramService) -> String {
     format!("{}h", service.volume.map_or(2, |size| size.0 >> 30).clamp(1, 14) * 24)
 }

@@ -82,18 +82,18 @@ struct CorsView {
 
 /// Returns the headers that the location sets in requests; a header with the value `None` is removed.
 pub fn request_headers(location: &Location) -> Vec<(HeaderName, Option<HeaderValue>)> {
-    let declared = location.request_headers.iter().map(|(name, value)| (name.clone(), Some(value.clone())));
-    // The service does not receive the password, which is for the edge.
-    let password = location.basic_auth.iter().map(|_| (HeaderName::wrap("Authorization".to_owned()), None));
-    let prefix = location.strip_prefix.then(|| {
+    let declared_headers = location.request_headers.iter().map(|(name, value)| (name.clone(), Some(value.clone())));
+    // The password is for the edge, so the service does not receive its header.
+    let password_header = location.basic_auth.iter().map(|_| (HeaderName::wrap("Authorization".to_owned()), None));
+    let prefix_header = location.strip_prefix.then(|| {
         let prefix = location.path.as_str().trim_end_matches('/').to_owned();
         (HeaderName::wrap("X-Forwarded-Prefix".to_owned()), Some(HeaderValue::wrap(prefix)))
     });
-    declared.chain(password).chain(prefix).collect()
+    declared_headers.chain(password_header).chain(prefix_header).collect()
 }
 
 /// Returns the settings of the location with this index in its site.
-pub fn settings(edge: &IngressPlan, site: &Site, index: usize, location: &Location) -> SettingsView {
+pub fn settings(ingress: &IngressPlan, site: &Site, index: usize, location: &Location) -> SettingsView {
     let host = site.hosts.first().map_or("", String::as_str);
     let cors_variable = nginx_variable("cors", host, index);
     let request_headers = request_headers(location).into_iter().map(|(name, value)| HeaderView {
@@ -114,7 +114,7 @@ pub fn settings(edge: &IngressPlan, site: &Site, index: usize, location: &Locati
         users: location.basic_auth.as_ref().map(nginx),
         request_headers: request_headers.collect(),
         hidden_headers: hidden_headers(location),
-        answer_headers: answer_headers(edge, location, &cors_variable),
+        answer_headers: answer_headers(ingress, location, &cors_variable),
         cors: location.cors.as_ref().map(|cors| CorsView {
             variable: cors_variable.clone(),
             origins: cors.origins.iter().map(nginx_origin).collect(),
@@ -122,36 +122,42 @@ pub fn settings(edge: &IngressPlan, site: &Site, index: usize, location: &Locati
     }
 }
 
+/// Returns the headers of the service's answers that the edge replaces or removes.
 fn hidden_headers(location: &Location) -> Vec<Value> {
-    let replaced = location.response_headers.keys().map(nginx);
-    let cors = location.cors.iter().flat_map(|_| CORS_HEADERS.map(nginx_word));
-    replaced.chain(cors).collect()
+    let replaced_headers = location.response_headers.keys().map(nginx);
+    let cors_headers = location.cors.iter().flat_map(|_| CORS_HEADERS.map(nginx_word));
+    replaced_headers.chain(cors_headers).collect()
 }
 
-fn answer_headers(edge: &IngressPlan, location: &Location, cors_variable: &Value) -> Vec<HeaderView> {
+/// Returns the headers that the edge adds to answers of the location; empty if it has only the headers of every answer.
+fn answer_headers(ingress: &IngressPlan, location: &Location, cors_variable: &Value) -> Vec<HeaderView> {
     if location.response_headers.is_empty() && location.cors.is_none() {
         return Vec::new();
     }
     let declared_names = || location.response_headers.keys().map(HeaderName::as_str);
     let is_replaced = |name: &str| declared_names().any(|declared| declared.eq_ignore_ascii_case(name));
-    let http3 = edge.http3_port.map(|_| HTTP3_HEADER);
-    let common = ANSWER_HEADERS.into_iter().chain(http3).filter(|(name, _)| !is_replaced(name));
-    let common = common.map(|(name, value)| HeaderView { name: nginx_word(name), value: nginx_word(value) });
-    let declared = location.response_headers.iter();
-    let declared = declared.map(|(name, value)| HeaderView { name: nginx(name), value: nginx_quoted(value) });
-    let mut headers: Vec<HeaderView> = common.chain(declared).collect();
+    let http3 = ingress.http3_port.map(|_| HTTP3_HEADER);
+    let common_headers = ANSWER_HEADERS.into_iter().chain(http3).filter(|(name, _)| !is_replaced(name));
+    let common_headers =
+        common_headers.map(|(name, value)| HeaderView { name: nginx_word(name), value: nginx_word(value) });
+    let declared_headers = location.response_headers.iter();
+    let declared_headers =
+        declared_headers.map(|(name, value)| HeaderView { name: nginx(name), value: nginx_quoted(value) });
+    let mut headers: Vec<HeaderView> = common_headers.chain(declared_headers).collect();
     let Some(cors) = &location.cors else { return headers };
-    let mut add = |name, value| headers.push(HeaderView { name: nginx_word(name), value });
+    let mut add_header = |name, value| headers.push(HeaderView { name: nginx_word(name), value });
     let methods = SIMPLE_METHODS.into_iter().chain(cors.methods.iter().map(HeaderName::as_str));
     let methods: BTreeSet<String> = methods.map(str::to_ascii_uppercase).collect();
     let methods: Vec<HeaderName> = methods.into_iter().map(HeaderName::wrap).collect();
-    add("Access-Control-Allow-Origin", cors_variable.clone());
-    nginx_quoted_lists(&methods).into_iter().for_each(|list| add("Access-Control-Allow-Methods", list));
-    add("Vary", nginx_word("Origin"));
-    nginx_quoted_lists(&cors.headers).into_iter().for_each(|list| add("Access-Control-Allow-Headers", list));
-    nginx_quoted_lists(&cors.exposed_headers).into_iter().for_each(|list| add("Access-Control-Expose-Headers", list));
+    add_header("Access-Control-Allow-Origin", cors_variable.clone());
+    nginx_quoted_lists(&methods).into_iter().for_each(|list| add_header("Access-Control-Allow-Methods", list));
+    add_header("Vary", nginx_word("Origin"));
+    nginx_quoted_lists(&cors.headers).into_iter().for_each(|list| add_header("Access-Control-Allow-Headers", list));
+    nginx_quoted_lists(&cors.exposed_headers)
+        .into_iter()
+        .for_each(|list| add_header("Access-Control-Expose-Headers", list));
     if cors.credentials {
-        add("Access-Control-Allow-Credentials", nginx_word("true"));
+        add_header("Access-Control-Allow-Credentials", nginx_word("true"));
     }
     headers
 }

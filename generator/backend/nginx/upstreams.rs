@@ -39,6 +39,7 @@ pub fn render_all(ingress: &IngressPlan) -> Result<String, Diagnostic> {
     let upstreams: BTreeSet<(&Upstream, Option<&ServerList>)> =
         locations.map(|location| (&location.upstream, location.balanced.as_ref())).collect();
     let view = |(upstream, balanced): (&Upstream, Option<&ServerList>)| {
+        // The list of servers of an upstream without load balancing.
         let only_server = |host, port, resolve| vec![ServerView { host, port, resolve, weight: 1, backup: false }];
         let servers = match (upstream, balanced) {
             (_, Some(balanced)) => {
@@ -48,7 +49,7 @@ pub fn render_all(ingress: &IngressPlan) -> Result<String, Diagnostic> {
             (Upstream::HostMachine { port }, None) => only_server(nginx_word("host.docker.internal"), *port, false),
         };
         let host_machine = balanced.is_none() && matches!(upstream, Upstream::HostMachine { .. });
-        Ok(UpstreamView { name: name(upstream, balanced), host_machine, servers })
+        Ok(UpstreamView { name: upstream_name(upstream, balanced), host_machine, servers })
     };
     let upstreams: Result<Vec<UpstreamView>, Diagnostic> = upstreams.into_iter().map(view).collect();
     render(Language::Nginx, TEMPLATE, context! { upstreams => upstreams? })
@@ -73,7 +74,7 @@ fn server_view(ingress: &IngressPlan, server: &BalancedServer) -> Result<ServerV
 
 /// Returns the name of an upstream. Its parts are joined with underscores, which names of services do not contain, so
 /// two upstreams never share a name.
-pub fn name(upstream: &Upstream, balanced: Option<&ServerList>) -> Value {
+pub fn upstream_name(upstream: &Upstream, balanced: Option<&ServerList>) -> Value {
     let number = balanced.map(|balanced| balanced.number);
     match upstream {
         Upstream::Service { service, port } => nginx_upstream(service, *port, number),

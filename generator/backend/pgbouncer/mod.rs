@@ -17,7 +17,7 @@ pub const DESCRIPTION: Description = Description {
     line_fields: |_, _| Vec::new(),
 };
 
-const SETTINGS: &str = include_str!("pgbouncer.ini.j2");
+const SETTINGS_TEMPLATE: &str = include_str!("pgbouncer.ini.j2");
 
 /// Writes `pgbouncer/pgbouncer.ini` if the plan has a pooler; passwords are in a secret.
 ///
@@ -28,7 +28,15 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let Some(pooler) = &plan.pooler else { return Ok(files) };
     let databases: Vec<Value> = pooler.databases.iter().map(ini).collect();
     let (server, server_port) = &pooler.server;
-    let view = context! { databases, server => ini(server), server_port, tls => pooler.tls, port => pooler.port, pool_size => pooler.pool_size, users => ini(&pooler.users) };
-    files.add("pgbouncer/pgbouncer.ini", render(Language::Ini, SETTINGS, view)?)?;
+    let view = context! {
+        databases,
+        server => ini(server),
+        server_port,
+        tls => pooler.tls,
+        port => pooler.port,
+        pool_size => pooler.pool_size,
+        users => ini(&pooler.users),
+    };
+    files.add("pgbouncer/pgbouncer.ini", render(Language::Ini, SETTINGS_TEMPLATE, view)?)?;
     Ok(files)
 }

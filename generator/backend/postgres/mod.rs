@@ -29,6 +29,7 @@ pub const DESCRIPTION: Description = Description {
         parts: &[PlanField::Databases, PlanField::Roles, PlanField::Replication, PlanField::Access, PlanField::Setup],
         emit,
     },
+    // An external server is not a service of the plan: the field `database_server.external` declares it.
     file_fields: |plan, _| match field_of_service(plan, "postgres") {
         fields if fields.is_empty() => vec![path!("database_server", "external")],
         fields => fields,
@@ -36,7 +37,7 @@ pub const DESCRIPTION: Description = Description {
     line_fields: |_, _| Vec::new(),
 };
 
-/// The path of the statements of the setup job.
+/// The path of the file with the statements of the setup job.
 pub const SETUP: &str = "postgres/setup/setup.sql";
 const SETUP_TEMPLATE: &str = include_str!("setup.sql.j2");
 const SETUP_SCRIPT: &str = include_str!("setup.sh");
@@ -45,10 +46,10 @@ const SETUP_SCRIPT: &str = include_str!("setup.sh");
 const ROLES_PREFIX: &str = "-- Roles:";
 const DATABASES_PREFIX: &str = "-- Databases:";
 
-const PG_HBA: &str = include_str!("pg_hba.conf.j2");
-const PRIVATE_KEY: &str = include_str!("private-key.sh");
-const START: &str = include_str!("start.sh");
-const STANDBY: &str = include_str!("standby.sh");
+const PG_HBA_TEMPLATE: &str = include_str!("pg_hba.conf.j2");
+const PRIVATE_KEY_SCRIPT: &str = include_str!("private-key.sh");
+const START_SCRIPT: &str = include_str!("start.sh");
+const STANDBY_SCRIPT: &str = include_str!("standby.sh");
 
 /// Writes `postgres/setup/` and `postgres/server/`; with a replica also `postgres/standby/`.
 ///
@@ -61,23 +62,24 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
         files.add(SETUP, statements(plan, setup)?)?;
     }
     let Some(access) = &plan.access else { return Ok(files) };
-    files.add("postgres/server/start.sh", START)?;
-    // Each container has a separate folder, so that a changed file restarts only that container.
+    files.add("postgres/server/start.sh", START_SCRIPT)?;
+    // The server and the standby have separate folders, so that a changed file restarts only the container that uses
+    // it.
     let folders: &[&str] = if plan.replication.is_some() { &["server", "standby"] } else { &["server"] };
     for folder in folders {
         files.add(format!("postgres/{folder}/pg_hba.conf"), pg_hba_conf(plan, access)?)?;
         if access.tls {
-            files.add(format!("postgres/{folder}/private-key.sh"), PRIVATE_KEY)?;
+            files.add(format!("postgres/{folder}/private-key.sh"), PRIVATE_KEY_SCRIPT)?;
         }
     }
     if plan.replication.is_some() {
-        files.add("postgres/standby/start.sh", STANDBY)?;
+        files.add("postgres/standby/start.sh", STANDBY_SCRIPT)?;
         files.add("postgres/standby/primary", format!("{}\n", access.primary_host()))?;
     }
     Ok(files)
 }
 
-/// Returns the statements of the job.
+/// Returns the SQL statements of the setup job: the content of the file [`SETUP`].
 fn statements(plan: &Plan, setup: &DatabaseSetup) -> Result<String, Diagnostic> {
     let roles: Vec<RoleView> = plan
         .roles
@@ -86,7 +88,7 @@ fn statements(plan: &Plan, setup: &DatabaseSetup) -> Result<String, Diagnostic> 
             name: sql_name(name),
             literal: sql_literal(name),
             psql_argument: psql_argument(name),
-            // The name of the secret, which is also the name of the mounted file.
+            // The name of a secret is also the name of its mounted file.
             secret: psql_argument(&role.password),
             replication: role.replication,
         })
@@ -97,7 +99,7 @@ fn statements(plan: &Plan, setup: &DatabaseSetup) -> Result<String, Diagnostic> 
     Ok(superuser::replace_placeholders(&render(Language::Sql, SETUP_TEMPLATE, view)?))
 }
 
-/// Returns the `pg_hba.conf` of a server.
+/// Returns the `pg_hba.conf` of the primary and of the standby, which have the same rules.
 fn pg_hba_conf(plan: &Plan, access: &ServerAccess) -> Result<String, Diagnostic> {
     let databases: Vec<Value> = plan
         .databases
@@ -116,28 +118,33 @@ fn pg_hba_conf(plan: &Plan, access: &ServerAccess) -> Result<String, Diagnostic>
         replication_roles => replication_roles.collect::<Vec<_>>(),
         replication_from => hba_addresses(&access.replication_from),
     };
-    render(Language::AccessRules, PG_HBA, view)
+    render(Language::AccessRules, PG_HBA_TEMPLATE, view)
 }
 
-/// Returns the roles that may connect to a database.
+/// Returns the roles that may connect to a database: its owner, and the roles with a grant in it.
 fn connecting_roles(database: &Database) -> BTreeSet<&SqlIdent> {
     database.owner.iter().chain(database.grants.iter().map(|grant| &grant.role)).collect()
 }
 
+/// A role for the template: its name as an SQL identifier, as an SQL literal and as an argument of psql.
 #[derive(Serialize)]
 struct RoleView {
     name: Value,
     literal: Value,
     psql_argument: Value,
+    /// The name of the file from which psql reads the password.
     secret: Value,
+    /// Whether the standby connects with this role.
     replication: bool,
 }
 
+/// A database for the template, with its name in the same three forms as in [`RoleView`].
 #[derive(Serialize)]
 struct DatabaseView {
     name: Value,
     literal: Value,
     psql_argument: Value,
+    /// Whether the database has an owner; without one, `owner` and `owner_literal` are undefined.
     owned: bool,
     owner: Value,
     owner_literal: Value,
@@ -160,6 +167,7 @@ struct GrantView {
     role: Value,
     role_literal: Value,
     schema: Value,
+    /// The privileges of the role, as a word that the template compares.
     level: &'static str,
 }
 
@@ -168,9 +176,8 @@ fn database_view(name: &SqlIdent, database: &Database) -> DatabaseView {
         database.owner.iter().map(|role| CrossSchemaRole { role: sql_name(role), may_reference: true });
     // Roles with `access = 'owner` use all schemas. They cannot create foreign keys to the tables of other roles, or triggers
     // on these tables.
-    let schema_owners = database.grants.iter().filter(|grant| grant.access == Access::Owner);
-    let schema_owners =
-        schema_owners.map(|grant| CrossSchemaRole { role: sql_name(&grant.role), may_reference: false });
+    let owner_grants = database.grants.iter().filter(|grant| grant.access == Access::Owner);
+    let schema_owners = owner_grants.map(|grant| CrossSchemaRole { role: sql_name(&grant.role), may_reference: false });
     DatabaseView {
         cross_schema_roles: database_owner.chain(schema_owners).collect(),
         name: sql_name(name),

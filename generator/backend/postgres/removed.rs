@@ -11,8 +11,10 @@ use crate::plan::{Plan, Value};
 /// the setup job in the last run and in this run. The statements remove nothing from the server.
 pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> {
     let (old, new) = (String::from_utf8_lossy(old), String::from_utf8_lossy(new));
-    let removed_names =
-        |prefix| names(&old, prefix).difference(&names(&new, prefix)).map(ToString::to_string).collect();
+    let removed_names = |prefix| {
+        let (old_names, new_names) = (names_after_prefix(&old, prefix), names_after_prefix(&new, prefix));
+        old_names.difference(&new_names).map(ToString::to_string).collect()
+    };
     let (databases, roles): (Vec<String>, Vec<String>) = (removed_names(DATABASES_PREFIX), removed_names(ROLES_PREFIX));
     let psql = psql_command(plan);
     let databases = databases.iter().map(|name| {
@@ -25,17 +27,24 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> 
             .message(format!("the stack no longer uses the role `{name}`; it can still log in to the server"))
             .hint(format!(
                 "{}to lock it: `{psql} -c 'ALTER ROLE \"{name}\" NOLOGIN'`; `DROP ROLE` works once the role owns nothing",
-                hand_over(&psql, name, &owners(&old), &owners(&new))
+                reassignment_hint(&psql, name, &owners(&old), &owners(&new))
             ))
     });
     databases.chain(roles).collect()
 }
 
-/// Returns the commands that give the objects of a role to the new owners of its databases, as the start of a hint.
-fn hand_over(psql: &str, role: &str, old: &BTreeMap<&str, &str>, new: &BTreeMap<&str, &str>) -> String {
-    let databases =
-        old.iter().filter(|(_, owner)| **owner == role).filter_map(|(database, _)| new.get_key_value(database));
-    let commands = databases
+/// Returns the commands that give the objects of a removed role to the new owners of its databases, as the start of a
+/// hint. It is empty if the role owned no database that the stack still has. The maps contain the owner of each
+/// database.
+fn reassignment_hint(
+    psql: &str,
+    role: &str,
+    old_owners: &BTreeMap<&str, &str>,
+    new_owners: &BTreeMap<&str, &str>,
+) -> String {
+    let databases_of_role = old_owners.iter().filter(|(_, owner)| **owner == role).map(|(database, _)| database);
+    let new_database_owners = databases_of_role.filter_map(|database| new_owners.get_key_value(database));
+    let commands = new_database_owners
         .map(|(database, owner)| format!("`{psql} -d {database} -c 'REASSIGN OWNED BY \"{role}\" TO \"{owner}\"'`"));
     let commands = commands.collect::<Vec<_>>().join(", then ");
     if commands.is_empty() {
@@ -45,38 +54,42 @@ fn hand_over(psql: &str, role: &str, old: &BTreeMap<&str, &str>, new: &BTreeMap<
     }
 }
 
-/// Returns the owner of each database in the statements of the setup job.
-fn owners(text: &str) -> BTreeMap<&str, &str> {
-    let names = text.lines().filter_map(|line| line.strip_prefix("ALTER DATABASE \"")?.strip_suffix("\";"));
+/// Returns the owner of each database, from the setup job's statements such as
+/// `ALTER DATABASE "shop" OWNER TO "orders";`.
+fn owners(statements: &str) -> BTreeMap<&str, &str> {
+    let lines = statements.lines();
+    let names = lines.filter_map(|line| line.strip_prefix("ALTER DATABASE \"")?.strip_suffix("\";"));
     names.filter_map(|names| names.split_once("\" OWNER TO \"")).collect()
 }
 
+/// Returns a warning without a message, at the field that declares the server.
 fn warning(plan: &Plan) -> Diagnostic {
     let is_external = plan.setup.as_ref().is_some_and(|setup| !setup.is_own_server);
     let path = if is_external { path!("database_server", "external") } else { path!("services", "postgres") };
     Diagnostic::warning(Code::LostDatabase, path)
 }
 
-/// Returns the names in the line that starts with a prefix.
-fn names<'a>(text: &'a str, prefix: &str) -> BTreeSet<&'a str> {
-    text.lines().find_map(|line| line.strip_prefix(prefix)).unwrap_or_default().split_whitespace().collect()
+/// Returns the names in the first line that starts with a prefix: `a` and `b` of `-- Roles: a b`. The set is empty if
+/// there is no such line.
+fn names_after_prefix<'a>(statements: &'a str, prefix: &str) -> BTreeSet<&'a str> {
+    statements.lines().find_map(|line| line.strip_prefix(prefix)).unwrap_or_default().split_whitespace().collect()
 }
 
 /// Returns the command that opens a session of the superuser, or of the administrator of an external server.
 fn psql_command(plan: &Plan) -> String {
-    let variable = |name: &str| {
+    let job_variable = |name: &str| {
         let job = plan.setup.as_ref().and_then(|setup| plan.services.get(&setup.job))?;
         match job.env.get(name) {
             Some(Value::Text(text)) => Some(text.clone()),
             _ => None,
         }
     };
-    let user = variable("PGUSER").unwrap_or_else(|| "postgres".to_owned());
+    let user = job_variable("PGUSER").unwrap_or_else(|| "postgres".to_owned());
     let is_own_server = plan.setup.as_ref().is_none_or(|setup| setup.is_own_server);
     if is_own_server {
         return format!("docker compose exec postgres psql -U {user}");
     }
-    let host = variable("PGHOST").unwrap_or_default();
+    let host = job_variable("PGHOST").unwrap_or_default();
     format!("psql -h {host} -U {user}")
 }
 
@@ -90,18 +103,18 @@ mod tests {
         for prefix in [DATABASES_PREFIX, ROLES_PREFIX] {
             assert!(template.lines().any(|line| line.starts_with(prefix)), "{prefix}");
         }
-        assert_eq!(names("-- Roles: a b\n\n-- Databases: c\n", ROLES_PREFIX), BTreeSet::from(["a", "b"]));
-        assert_eq!(names("-- Roles:\n", ROLES_PREFIX), BTreeSet::new());
-        assert_eq!(names("", DATABASES_PREFIX), BTreeSet::new());
+        assert_eq!(names_after_prefix("-- Roles: a b\n\n-- Databases: c\n", ROLES_PREFIX), BTreeSet::from(["a", "b"]));
+        assert_eq!(names_after_prefix("-- Roles:\n", ROLES_PREFIX), BTreeSet::new());
+        assert_eq!(names_after_prefix("", DATABASES_PREFIX), BTreeSet::new());
     }
 
     #[test]
     fn objects_are_handed_over_to_the_new_owner_of_a_database() {
         let (old, new) =
             ("ALTER DATABASE \"shop\" OWNER TO \"orders\";\n", "ALTER DATABASE \"shop\" OWNER TO \"sales\";\n");
-        let hint = hand_over("psql", "orders", &owners(old), &owners(new));
+        let hint = reassignment_hint("psql", "orders", &owners(old), &owners(new));
         assert!(hint.contains("`psql -d shop -c 'REASSIGN OWNED BY \"orders\" TO \"sales\"'`"), "{hint}");
-        assert_eq!(hand_over("psql", "other", &owners(old), &owners(new)), "");
-        assert_eq!(hand_over("psql", "orders", &owners(old), &owners("")), "");
+        assert_eq!(reassignment_hint("psql", "other", &owners(old), &owners(new)), "");
+        assert_eq!(reassignment_hint("psql", "orders", &owners(old), &owners("")), "");
     }
 }

@@ -21,6 +21,7 @@ pub const DESCRIPTION: Description = Description {
     line_fields,
 };
 
+/// Returns the fields from which a line of `secrets.json` or `health.json` may come.
 fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
     match line.keys().as_slice() {
         ["secrets", secret, ..] => fields_of_secret(plan, secret),
@@ -36,6 +37,7 @@ struct HealthList<'a> {
     services: BTreeMap<&'a ServiceName, HealthEntry<'a>>,
 }
 
+/// The health check of a service, and the services for which its start waits.
 #[derive(Debug, Serialize)]
 struct HealthEntry<'a> {
     check: &'a Check,
@@ -49,6 +51,7 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     Ok(files.derived_from(&StepInput::from_digest(Backend::Summary.generator(), input.digests.digest())))
 }
 
+/// Returns the files that [`emit`] writes.
 fn files(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let entries = plan.secrets.iter().map(|(name, secret)| {
         let variable = (!secret.variable_readers.is_empty()).then(|| variable(name));

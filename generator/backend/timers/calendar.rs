@@ -7,45 +7,50 @@ use crate::values::{Schedule, schedule_values};
 /// Names of weekdays by their number in cron.
 const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 
-/// One field of a schedule.
-struct Field {
+/// One field of a schedule, such as the hours, and the values that it matches.
+struct ScheduleField {
     values: BTreeSet<u8>,
     /// Whether every value matches. Cron ignores such a field if it is the day of the month or of the week.
     is_every: bool,
 }
 
-impl Field {
+impl ScheduleField {
+    /// Parses a field, such as `*/20` or `1,15`, whose values are between `min` and `max`.
     fn parse(field: &str, min: u8, max: u8) -> Self {
         let is_every = field.split(',').any(|item| ["*", "*/1"].contains(&item));
-        Field { values: schedule_values(field, min, max), is_every }
+        ScheduleField { values: schedule_values(field, min, max), is_every }
     }
 
-    /// Returns the values as a list, each as `text` writes it; `*` for every value.
-    fn join(&self, text: impl Fn(u8) -> String) -> String {
+    /// Returns the values with commas between them, each as the text that `value_text` returns; `*` for every value.
+    fn join(&self, value_text: impl Fn(u8) -> String) -> String {
         if self.is_every {
             return "*".to_owned();
         }
-        self.values.iter().map(|value| text(*value)).collect::<Vec<_>>().join(",")
+        self.values.iter().map(|value| value_text(*value)).collect::<Vec<_>>().join(",")
     }
 
-    /// Returns the values as a list of numbers with two digits.
+    /// Returns the values as numbers with two digits, such as `00,20,40`.
     fn two_digit_list(&self) -> String {
         self.join(|number| format!("{number:02}"))
     }
 }
 
-/// Returns the calendar events of a schedule, in UTC. There are two if the schedule restricts the day of the month and
-/// the day of the week: cron starts on days that match one of them, systemd only on days that match both.
+/// Returns the calendar events of a schedule, in UTC, such as `*-*-* 03:15:00 UTC` for `15 3 * * *`. There are two if
+/// the schedule restricts the day of the month and the day of the week: cron starts on days that match one of them,
+/// systemd only on days that match both.
 pub fn events(schedule: &Schedule) -> Vec<String> {
+    // The smallest and the largest value of each field: minutes, hours, days of the month, months, days of the week.
     let ranges = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 6)];
-    let fields = schedule.as_str().split(' ').zip(ranges).map(|(field, (min, max))| Field::parse(field, min, max));
-    let fields: Vec<Field> = fields.collect();
+    let fields =
+        schedule.as_str().split(' ').zip(ranges).map(|(field, (min, max))| ScheduleField::parse(field, min, max));
+    let fields: Vec<ScheduleField> = fields.collect();
+    // A checked schedule always has five fields.
     let [minutes, hours, days, months, weekdays] = fields.as_slice() else { return Vec::new() };
     let time = format!("{}:{}:00 UTC", hours.two_digit_list(), minutes.two_digit_list());
     let months = months.two_digit_list();
     let on_days = format!("*-{months}-{} {time}", days.two_digit_list());
-    let names = weekdays.join(|day| WEEKDAYS[usize::from(day % 7)].to_owned());
-    let on_weekdays = format!("{names} *-{months}-* {time}");
+    let weekday_names = weekdays.join(|day| WEEKDAYS[usize::from(day % 7)].to_owned());
+    let on_weekdays = format!("{weekday_names} *-{months}-* {time}");
     match (days.is_every, weekdays.is_every) {
         (_, true) => vec![on_days],
         (true, false) => vec![on_weekdays],

@@ -31,7 +31,7 @@ struct Timers<'a> {
     environment: &'a EnvironmentName,
     compat: Option<Compat>,
     schedules: BTreeMap<&'a ServiceName, &'a Schedule>,
-    /// The times after which containers are ended.
+    /// The time after which the container of a service is stopped.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     deadlines: BTreeMap<&'a ServiceName, Duration>,
 }
@@ -56,12 +56,14 @@ impl Timers<'_> {
         if self.compat == Some(Compat::Podman) { "podman" } else { "docker" }
     }
 
+    /// Returns the systemd unit that runs the container of a service once.
     fn service_unit(&self, service: &ServiceName) -> String {
         let (project, environment) = (self.project, self.environment);
-        // `--no-deps`, since Compose would run the jobs on which the service depends again, such as migrations.
-        // A client of the engine that is killed can leave the container running, so the unit removes the container.
+        // `--no-deps`, since Compose would run the jobs on which the service depends again, such as migrations. After
+        // the deadline, systemd kills the client of the engine. The container can then still run, so the unit removes
+        // it by its name.
         let (container, engine) = (format!("{}-run", self.unit_name(service)), self.engine());
-        let (name, end) = match self.deadlines.get(service) {
+        let (name_option, deadline_settings) = match self.deadlines.get(service) {
             None => (String::new(), String::new()),
             Some(deadline) => (
                 format!("--name {container} "),
@@ -77,11 +79,12 @@ impl Timers<'_> {
              [Service]\n\
              Type=oneshot\n\
              WorkingDirectory=%f\n\
-             ExecStart={} run --rm --no-deps -T {name}{service}\n{end}",
+             ExecStart={} run --rm --no-deps -T {name_option}{service}\n{deadline_settings}",
             self.program()
         )
     }
 
+    /// Returns the systemd unit that starts the service's unit at the times of its schedule.
     fn timer_unit(&self, service: &ServiceName, schedule: &Schedule) -> String {
         let (project, environment, unit) = (self.project, self.environment, self.unit_name(service));
         let events: String = calendar::events(schedule).iter().map(|event| format!("OnCalendar={event}\n")).collect();
@@ -126,11 +129,12 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     Ok(files.derived_from(&StepInput::of(Backend::Timers.generator(), &timers)))
 }
 
-/// Returns the field with the schedule of the service for which the file is a unit.
+/// Returns the fields from which a unit is generated: the schedule and the deadline of its service, which is `orders`
+/// for `timers/shop-prod-orders@.timer`.
 fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
     let prefix = format!("timers/{}-{}-", plan.project, plan.environment);
-    let service = path.strip_prefix(&prefix).and_then(|name| name.split_once('@'));
-    service
+    let service_and_suffix = path.strip_prefix(&prefix).and_then(|name| name.split_once('@'));
+    service_and_suffix
         .map(|(service, _)| fields_of_service_keys(plan, service, &["schedule", "deadline"], &[]))
         .unwrap_or_default()
 }

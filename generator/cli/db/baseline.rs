@@ -1,4 +1,4 @@
-//! `nself db baseline`.
+//! `nself db baseline`: writes the ledger of an existing server without running migrations.
 
 use clap::Args;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! `nself db diff`.
+//! `nself db diff`: prints the SQL that turns one schema into a different one, or the SQL that `db new` would write.
 
 use clap::{Args, ValueEnum};
 
@@ -31,6 +31,7 @@ enum DiffFormat {
 }
 
 impl Arguments {
+    /// Returns the format of the findings that end the command: text, unless the result is JSON.
     pub fn findings_format(&self) -> Format {
         if self.format == DiffFormat::Json { Format::Json } else { Format::Text }
     }
@@ -38,8 +39,8 @@ impl Arguments {
 
 pub fn run(arguments: &Arguments) -> Outcome {
     let selection = arguments.selection.selection();
-    let side = |text: &Option<String>| text.as_ref().map(|text| Side::parse(text, &selection));
-    let diff = match (side(&arguments.from), side(&arguments.to)) {
+    let parse_side = |argument: &Option<String>| argument.as_ref().map(|text| Side::parse(text, &selection));
+    let diff = match (parse_side(&arguments.from), parse_side(&arguments.to)) {
         (None, None) => migrations::pending(&selection)?,
         (from, to) => {
             let from = from.unwrap_or_else(|| Side::Migrations(selection.clone()));

@@ -1,4 +1,4 @@
-//! `nself db down`.
+//! `nself db down`: prints a script for psql that reverts migrations.
 
 use clap::Args;
 

@@ -1,4 +1,4 @@
-//! `nself db export`.
+//! `nself db export`: writes the migrations as files for a different migration tool.
 
 use std::path::PathBuf;
 
@@ -21,6 +21,7 @@ pub struct Arguments {
     selection: SelectionArguments,
 }
 
+/// Returns the parser of `--format`. It lists the names of all tools in the help.
 fn runner_parser() -> impl TypedValueParser<Value = Runner> {
     PossibleValuesParser::new(Runner::ALL.map(Runner::name)).try_map(|name| name.parse::<Runner>())
 }

@@ -1,4 +1,4 @@
-//! `nself db import`.
+//! `nself db import`: converts a DBML file, SQL or a running server to a definition in Nickel.
 
 use std::path::PathBuf;
 
@@ -26,7 +26,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         (Some(file), ..) => ImportSource::Dbml(file),
         (None, Some(file), _) => ImportSource::Sql(file),
         (None, None, Some(url)) => ImportSource::Server(url),
-        // clap requires one of them.
+        // clap requires one of the three, so this case does not occur.
         (None, None, None) => return Ok(SUCCESS),
     };
     let imported = migrations::import(source)?;

@@ -1,4 +1,4 @@
-//! `nself db lint`.
+//! `nself db lint`: parses all migrations and lists their hazards.
 
 use clap::Args;
 use serde_json::json;

@@ -48,7 +48,7 @@ enum Action {
     Rebase(new::RebaseArguments),
 }
 
-/// Runs a command and returns its exit code.
+/// Runs a command of `nself db` and returns its exit code.
 pub fn run(arguments: &Arguments) -> u8 {
     let (outcome, format) = match &arguments.action {
         Action::Diff(arguments) => (diff::run(arguments), arguments.findings_format()),

@@ -40,15 +40,16 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let created = migrations::create(&selection, arguments.name.as_deref(), arguments.by_hand)?;
     output::findings(&created.warnings);
     for database in &created.databases {
-        let name = &database.database;
+        let database_name = &database.database;
         if database.migrations().is_empty() {
-            output::remark(&format!("{name}: no changes"));
+            output::remark(&format!("{database_name}: no changes"));
         }
         for migration in database.migrations() {
-            output::line(&format!("{}/migrations/{}", database_folder(name), migration.name));
+            output::line(&format!("{}/migrations/{}", database_folder(database_name), migration.name));
             for step in &migration.plan.steps {
-                let hazards: Vec<&str> = step.hazards.iter().map(|hazard| hazard.id()).collect();
-                let hazards = if hazards.is_empty() { String::new() } else { format!("  [{}]", hazards.join(", ")) };
+                let hazard_ids: Vec<&str> = step.hazards.iter().map(|hazard| hazard.id()).collect();
+                let hazards =
+                    if hazard_ids.is_empty() { String::new() } else { format!("  [{}]", hazard_ids.join(", ")) };
                 output::line(&format!("  {}{hazards}", step.why));
             }
             if migration.down.is_none() && !migration.is_handwritten() {
@@ -71,12 +72,12 @@ pub fn rebase(arguments: &RebaseArguments) -> Outcome {
     let created = migrations::rebase(&arguments.selection.selection(), &arguments.base)?;
     output::findings(&created.warnings);
     for database in &created.databases {
-        let name = &database.database;
+        let database_name = &database.database;
         for migration in database.migrations() {
-            output::line(&format!("{}/migrations/{}", database_folder(name), migration.name));
+            output::line(&format!("{}/migrations/{}", database_folder(database_name), migration.name));
         }
         let count = words::count(database.migrations().len(), "migration");
-        output::remark(&format!("{name}: {count} after {} of {}", database.existing, arguments.base));
+        output::remark(&format!("{database_name}: {count} after {} of {}", database.existing, arguments.base));
     }
     Ok(SUCCESS)
 }

@@ -1,4 +1,4 @@
-//! `nself db status`.
+//! `nself db status`: shows the written and missing migrations of each database.
 
 use clap::Args;
 use serde_json::json;
@@ -29,6 +29,8 @@ pub fn run(arguments: &Arguments) -> Outcome {
     Ok(if statuses.iter().all(DatabaseStatus::is_up_to_date) { SUCCESS } else { DIFFERENCES })
 }
 
+/// Returns the line of a database, such as
+/// `shop: 3 migrations, last 0003_orders; server: 2 applied, 1 waiting`.
 fn status_line(status: &DatabaseStatus) -> String {
     let count = words::count(status.migrations, "migration");
     let mut line = format!("{}: {count}, last {}", status.database, status.last.as_deref().unwrap_or("none"));

@@ -1,4 +1,4 @@
-//! `nself db verify`.
+//! `nself db verify`: checks that written migrations are unchanged and produce the definitions of the stack.
 
 use clap::Args;
 use serde_json::json;

@@ -59,10 +59,11 @@ pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
 
 /// Returns the files of a folder, the source that is recorded, and the default name of the plugin.
 fn read_folder(folder: &Path) -> Result<(PluginFiles, String, String), Vec<Diagnostic>> {
-    let missing = || vec![error(Code::PluginFolder, format!("{} does not exist", folder.display()))];
-    let files = plugins::read(&Root::named(folder))?.ok_or_else(missing)?;
-    let name = crate::files::real_path(folder).ok();
-    let name = name.and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned())).unwrap_or_default();
+    let missing_folder = || vec![error(Code::PluginFolder, format!("{} does not exist", folder.display()))];
+    let files = plugins::read(&Root::named(folder))?.ok_or_else(missing_folder)?;
+    // The real path has a name also for a folder such as `.`.
+    let real_path = crate::files::real_path(folder).ok();
+    let name = real_path.and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned())).unwrap_or_default();
     // The path of the folder differs between machines, so the lock does not record it.
     Ok((files, "folder".to_owned(), name))
 }
@@ -71,16 +72,16 @@ fn read_folder(folder: &Path) -> Result<(PluginFiles, String, String), Vec<Diagn
 #[cfg(feature = "registry")]
 fn fetch(arguments: &Arguments) -> Result<(PluginFiles, String, String), Vec<Diagnostic>> {
     use crate::release::{address, pull};
-    let refusal = |message: String| vec![error(Code::PluginFolder, format!("{}: {message}", arguments.from))];
-    let address = address::parse(&arguments.from).map_err(refusal)?;
+    let address_error = |message: String| vec![error(Code::PluginFolder, format!("{}: {message}", arguments.from))];
+    let address = address::parse(&arguments.from).map_err(address_error)?;
     if address.digest.is_none() {
         let finding = error(Code::PluginFolder, format!("{} has no digest", arguments.from));
         let hint = "use the address with the digest, which `nself plugin publish` prints: a tag can name different files tomorrow";
         return Err(vec![finding.expected(format!("{OCI_SCHEME}{}@sha256:…", address.name())).hint(hint)]);
     }
-    let fetched = pull::fetch(&arguments.registry.registry(), &address)?;
+    let release = pull::fetch(&arguments.registry.registry(), &address)?;
     let name = address.repository.rsplit('/').next().unwrap_or_default().to_owned();
-    Ok((fetched.files, format!("{OCI_SCHEME}{}@{}", address.name(), fetched.digest), name))
+    Ok((release.files, format!("{OCI_SCHEME}{}@{}", address.name(), release.digest), name))
 }
 
 #[cfg(not(feature = "registry"))]

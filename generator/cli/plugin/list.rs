@@ -1,4 +1,4 @@
-//! `nself plugin list`.
+//! `nself plugin list`: lists the plugins of the project, and compares their files with nself.lock.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,21 +47,23 @@ pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     Ok(if arguments.check && differs { DIFFERENCES } else { SUCCESS })
 }
 
-/// Returns the plugins that the stack declares, by name.
+/// Returns the plugins that the stack declares, by name. A plugin that is disabled in an environment is not included
+/// there.
 fn declared_plugins(stack: &StackArguments) -> Result<BTreeMap<String, DeclaredPlugin>, Vec<Diagnostic>> {
     let mut plugins = BTreeMap::<String, DeclaredPlugin>::new();
     for environment in source::load(&stack.evaluation_request())?.environments {
         for (name, plugin) in environment.stack.plugins {
-            let (declared, environments) = plugins.entry(name.to_string()).or_default();
+            let (declaration, environments) = plugins.entry(name.to_string()).or_default();
             if plugin.enabled.unwrap_or(true) {
                 environments.insert(environment.name.to_string());
-                *declared = plugin;
+                *declaration = plugin;
             }
         }
     }
     Ok(plugins)
 }
 
+/// Returns the entry of a plugin for `--format json`.
 fn json_entry(name: &str, state: &PluginState, declared: Option<&DeclaredPlugin>) -> Value {
     let plugin = declared.map(|(plugin, _)| plugin);
     json!({
@@ -74,6 +76,7 @@ fn json_entry(name: &str, state: &PluginState, declared: Option<&DeclaredPlugin>
     })
 }
 
+/// Returns the line of a plugin, such as `link  1.2.0  local, prod  pinned  folder`. Parts that are empty are left out.
 fn text_line(name: &str, state: &PluginState, declared: Option<&DeclaredPlugin>) -> String {
     let status = match state.status {
         Status::Pinned => "pinned",

@@ -1,11 +1,11 @@
-//! `nself plugin new`.
+//! `nself plugin new`: creates the files of a new plugin from a template.
 
 use std::path::Path;
 
 use clap::Args;
 
 use super::super::free_port::free_port;
-use super::super::init::{template, write_files};
+use super::super::init::{parse_template, write_files};
 use super::super::{SUCCESS, StackArguments, output};
 use crate::diagnostic::Diagnostic;
 use crate::plan::PLUGIN_PORTS;
@@ -16,8 +16,8 @@ use crate::values::plugin_names;
 /// The definition of a new plugin, with markers in place of its name, its prefix and its template.
 const DEFINITION: &str = include_str!("../../../stdlib/init/plugin.ncl");
 const MARKERS: [&str; 3] = ["my-plugin", "np_my_plugin", "my-template"];
-/// The line with the port of the service.
-const PORT: &str = "port = 3820,";
+/// The line of the definition with the port of the service, which is replaced by a free port.
+const PORT_LINE: &str = "port = 3820,";
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -26,7 +26,7 @@ pub struct Arguments {
     #[command(flatten)]
     stack: StackArguments,
     /// The template of the plugin's service.
-    #[arg(long, value_name = "NAME", value_parser = template, default_value = "go-http")]
+    #[arg(long, value_name = "NAME", value_parser = parse_template, default_value = "go-http")]
     template: String,
 }
 
@@ -41,7 +41,7 @@ pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
         .rev()
         .fold(DEFINITION.to_owned(), |text, (marker, value)| text.replace(marker, value));
     let port = free_port(&arguments.stack.evaluation_request(), PLUGIN_PORTS);
-    let definition = definition.replace(PORT, &format!("port = {port},"));
+    let definition = definition.replace(PORT_LINE, &format!("port = {port},"));
     let mut files = vec![(FILE, definition.into_bytes())];
     files.extend(templates::files(template).map(|(path, bytes)| (path, bytes.to_vec())));
     let folder = plugin_names::folder(name);

@@ -1,4 +1,4 @@
-//! `nself plugin publish`.
+//! `nself plugin publish`: publishes a plugin of the project in a registry.
 
 use clap::Args;
 use serde_json::json;
@@ -30,7 +30,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let folder = plugin_names::folder(&arguments.name);
-    let missing = || {
+    let missing_folder = || {
         let message = format!("{folder} does not exist in the folder of the stack");
         vec![
             plugins::error(Code::PluginFolder, message)
@@ -38,16 +38,16 @@ pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
         ]
     };
     let root = Root::project(&arguments.stack.project()).below(&folder);
-    let files = plugins::read(&root)?.ok_or_else(missing)?;
+    let files = plugins::read(&root)?.ok_or_else(missing_folder)?;
     let publish::PublishedRelease { digest, tag, .. } =
         publish::publish(&arguments.registry.registry(), &arguments.to, &files)?;
-    let name = format!("oci://{}@{digest}", arguments.to.name());
+    let artifact_address = format!("oci://{}@{digest}", arguments.to.name());
     match arguments.format {
         Format::Json => output::json(&json!({
-            "version": 1, "status": "published", "artifact": name, "tag": tag, "digest": digest, "files": files.len(),
+            "version": 1, "status": "published", "artifact": artifact_address, "tag": tag, "digest": digest, "files": files.len(),
         })),
         Format::Text => {
-            output::line(&name);
+            output::line(&artifact_address);
             output::remark(&format!("{} files published as {tag}", files.len()));
         }
     }

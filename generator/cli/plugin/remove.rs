@@ -1,4 +1,4 @@
-//! `nself plugin remove`.
+//! `nself plugin remove`: deletes the folder of a plugin that the stack no longer declares.
 
 use clap::Args;
 
@@ -51,9 +51,9 @@ pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
             ));
         return Err(vec![finding]);
     }
-    let files = plugins::remove(&project, name)?;
+    let deleted_count = plugins::remove(&project, name)?;
     output::line(&plugin_names::folder(name));
-    output::remark(&format!("{files} files deleted"));
+    output::remark(&format!("{deleted_count} files deleted"));
     if has_migrations {
         output::remark(&format!("servers keep the database {database} until you drop it"));
     }

@@ -31,6 +31,47 @@ const TIMES: [&str; 7] = [
 /// Functions that return a UUID.
 const UUIDS: [&str; 3] = ["gen_random_uuid()", "uuid_generate_v4()", "uuidv7()"];
 
+/// Types that the server does not read from an empty text, besides ranges and the types of numbers, booleans and JSON.
+const TYPES_WITHOUT_EMPTY_TEXT: [&str; 15] = [
+    "box",
+    "cidr",
+    "date",
+    "inet",
+    "interval",
+    "jsonpath",
+    "macaddr",
+    "macaddr8",
+    "oid",
+    "pg_lsn",
+    "point",
+    "time",
+    "timestamp",
+    "timestamptz",
+    "timetz",
+];
+
+/// Returns whether the server reads an empty text as a value of a type. Unknown types accept every text.
+fn can_be_empty(kind: &TypeName) -> bool {
+    let is_range = kind.is_built_in() && kind.base().ends_with("range");
+    !is_range && !TYPES_WITHOUT_EMPTY_TEXT.contains(&kind.base())
+}
+
+/// Returns whether the server reads a text as a UUID: 32 hexadecimal digits, in braces or not, with or without a hyphen
+/// after each group of four.
+fn is_uuid(text: &str) -> bool {
+    let in_braces = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    let mut digit_count = 0_u32;
+    let mut may_have_hyphen = false;
+    let has_right_characters = in_braces.unwrap_or(text).chars().all(|c| {
+        let is_digit = c.is_ascii_hexdigit();
+        let is_right = is_digit || (c == '-' && may_have_hyphen);
+        digit_count += u32::from(is_digit);
+        may_have_hyphen = is_digit && digit_count.is_multiple_of(4) && digit_count < 32;
+        is_right
+    });
+    has_right_characters && digit_count == 32
+}
+
 impl DefaultValue {
     /// Returns the value of an expression; `None` if its type is not obvious.
     fn of(expression: &str) -> Option<DefaultValue> {
@@ -101,10 +142,9 @@ impl DefaultValue {
             }
             ("boolean", DefaultValue::Text(text)) => is_postgres_boolean(text),
             ("boolean", value) => *value == DefaultValue::Boolean,
-            ("uuid", DefaultValue::Text(text)) => {
-                text.trim().chars().all(|c| c.is_ascii_hexdigit() || ['-', '{', '}'].contains(&c))
-            }
+            ("uuid", DefaultValue::Text(text)) => is_uuid(text),
             ("uuid", value) => *value == DefaultValue::Uuid,
+            (_, DefaultValue::Text(text)) if text.trim().is_empty() && !can_be_empty(kind) => false,
             ("date" | "timestamp" | "timestamptz", value) => {
                 matches!(value, DefaultValue::Text(_) | DefaultValue::Time)
             }
@@ -192,6 +232,9 @@ mod tests {
             ("gen_random_uuid()", "uuid"),
             ("gen_random_uuid()", "text"),
             ("'00000000-0000-0000-0000-000000000000'", "uuid"),
+            ("'{0000000000000000-0000-00000000000a}'", "uuid"),
+            ("''", "bytea"),
+            ("' '", "tsvector"),
             ("'{}'", "jsonb"),
             ("'{}'", "integer[]"),
             ("' [0:0]={1}'", "integer[]"),
@@ -213,6 +256,17 @@ mod tests {
             ("1", "boolean"),
             ("'x'", "numeric"),
             ("'none'", "uuid"),
+            ("''", "uuid"),
+            ("'0'", "uuid"),
+            ("'{00000000-0000-0000-0000-000000000000'", "uuid"),
+            ("'00000000--0000-0000-0000-000000000000'", "uuid"),
+            ("'00000000-0000-0000-0000-000000000000-'", "uuid"),
+            ("''", "date"),
+            ("' '", "timestamptz(3)"),
+            ("''", "inet"),
+            ("''", "interval"),
+            ("''", "int4range"),
+            ("''", "point"),
             ("now()", "uuid"),
             ("0", "timestamptz"),
             ("'x'", "jsonb"),

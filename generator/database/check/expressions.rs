@@ -173,8 +173,11 @@ fn unbracketed_field(expression: &str) -> Option<String> {
 
 /// Returns whether the definition has a function or an aggregate of this name.
 pub(super) fn is_declared(schema: &Schema, name: &str) -> bool {
-    let is_aggregate =
-        |key: &ObjectKey| key.as_str().strip_prefix("aggregate ").is_some_and(|signature| signature.contains(name));
+    let is_aggregate = |key: &ObjectKey| {
+        let signature = key.as_str().strip_prefix("aggregate ");
+        let path = signature.and_then(|signature| path_parts(signature.split('(').next().unwrap_or_default()));
+        path.is_some_and(|path| path.last().is_some_and(|last| last == name))
+    };
     schema.functions_in_any_schema(name).next().is_some() || schema.objects.keys().any(is_aggregate)
 }
 
@@ -340,6 +343,15 @@ impl Check<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_aggregate_is_declared_by_its_whole_name() {
+        let create = "CREATE AGGREGATE public.sum_all(integer) (SFUNC = int4pl, STYPE = integer)";
+        let objects = serde_json::json!({ "objects": { "aggregate sum_all(integer)": { "create": create } } });
+        let schema: Schema = serde_json::from_value(objects).unwrap();
+        assert!(is_declared(&schema, "sum_all"));
+        assert!(!is_declared(&schema, "sum") && !is_declared(&schema, "all") && !is_declared(&schema, "integer"));
+    }
 
     #[test]
     fn words_tell_what_an_expression_does() {

@@ -120,12 +120,15 @@ impl Check<'_> {
     /// Returns whether a type does not exist: neither PostgreSQL nor the definition has it, and no extension can have
     /// it.
     fn is_unknown_type(&self, kind: &TypeName) -> bool {
+        kind.object().is_some_and(|object| !self.declares_type(&object) && self.schema.extensions.is_empty())
+    }
+
+    /// Returns whether the definition has a type of this name, such as the row type of a table.
+    fn declares_type(&self, name: &ObjectName) -> bool {
         let schema = self.schema;
-        kind.object().is_some_and(|object| {
-            let is_row_type =
-                schema.tables.contains_key(&object) || schema.views.contains_key(&object) || self.is_partition(&object);
-            !schema.has_type(&object) && !is_row_type && schema.extensions.is_empty()
-        })
+        let has_row_type =
+            schema.tables.contains_key(name) || schema.views.contains_key(name) || self.is_partition(name);
+        has_row_type || schema.has_type(name)
     }
 
     /// Reports a type that does not exist, that only arguments of functions can have, or that takes no modifiers.
@@ -145,8 +148,8 @@ impl Check<'_> {
             return;
         }
         let schema = self.schema;
-        if schema.types.contains_key(&object) && !kind.modifiers().is_empty() {
-            let message = format!("`{object}` takes no number in brackets");
+        if self.declares_type(&object) && kind.has_modifiers() {
+            let message = format!("`{object}` takes no modifier in brackets");
             self.report(path.clone(), message, format!("write `{}`", kind.without_modifiers()));
         }
         if !self.is_unknown_type(kind) {

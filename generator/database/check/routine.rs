@@ -270,17 +270,17 @@ pub fn unsafe_search_path(schema: &Schema, function: &Function) -> Option<String
     let Some(path) = function.settings.get("search_path") else {
         return Some("it sets no search path, so its caller chooses the objects that it uses".into());
     };
-    let names: Vec<&str> = path.as_str().split(',').map(str::trim).collect();
-    if names.last() != Some(&"pg_temp") {
+    let names: Vec<_> = path.as_str().split(',').map(|name| name_in_search_path(name.trim())).collect();
+    if names.last().is_none_or(|name| name != "pg_temp") {
         return Some("pg_temp is not the last schema of its search path, so the server searches it first".into());
     }
     names[..names.len() - 1].iter().enumerate().find_map(|(i, name)| {
-        let declaration = schema.schemas.iter().find(|(declared_name, _)| declared_name.as_str() == *name);
+        let declaration = schema.schemas.iter().find(|(declared_name, _)| declared_name.as_str() == name);
         let creator = declaration.and_then(|(_, namespace)| {
             let may_create = |privileges: &BTreeSet<SchemaPrivilege>| privileges.contains(&SchemaPrivilege::Create);
             namespace.grants.iter().find(|(_, privileges)| may_create(privileges)).map(|(role, _)| role)
         });
-        match (*name, creator) {
+        match (&**name, creator) {
             (_, Some(role)) => Some(format!("`{role}` may create objects in `{name}` of its search path")),
             ("pg_catalog", None) => (i > 0).then(|| "pg_catalog is not the first schema of its search path".into()),
             // Since PostgreSQL 15, only the owner of the database may create objects in `public`.
@@ -297,15 +297,45 @@ pub fn unsafe_search_path(schema: &Schema, function: &Function) -> Option<String
 pub fn mend_of_search_path(function: &Function) -> String {
     let path = function.settings.get("search_path").map_or(PUBLIC_SCHEMA, |path| path.as_str());
     // The schema `"$user"` may belong to the caller.
-    let is_safe = |name: &&str| !["", "pg_temp", "\"$user\"", "\"\""].contains(name);
+    let is_safe = |name: &&str| !["", "pg_temp", "$user"].contains(&&*name_in_search_path(name));
     let mut names: Vec<&str> = path.split(',').map(str::trim).filter(is_safe).collect();
     // `false` comes before `true`, and the other names keep their order.
-    names.sort_by_key(|name| *name != "pg_catalog");
+    names.sort_by_key(|name| name_in_search_path(name) != "pg_catalog");
     names.push("pg_temp");
     let safe_path = names.join(", ");
     if safe_path == path {
         "let only the owner create objects in these schemas".to_owned()
     } else {
-        format!("set `settings.search_path = \"{safe_path}\"`")
+        format!("set `settings.search_path = \"{}\"`", escaped_for_nickel(&safe_path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::ddl;
+
+    #[test]
+    fn a_schema_of_a_search_path_may_have_double_quotes() {
+        let schema = serde_json::json!({ "schemas": { "Audit": {} } });
+        let schema: Schema = serde_json::from_value(schema).unwrap();
+        let function = |path: &str| -> Function {
+            serde_json::from_value(serde_json::json!({
+                "returns": "integer", "language": "sql", "body": "SELECT 1", "security_definer": true,
+                "settings": { "search_path": path },
+            }))
+            .unwrap()
+        };
+        for path in ["\"Audit\", pg_temp", "Audit, \"pg_temp\"", "\"pg_catalog\", \"Audit\", public, pg_temp"] {
+            assert_eq!(unsafe_search_path(&schema, &function(path)), None, "{path}");
+        }
+        for path in ["\"audit\", pg_temp", "\"$user\", pg_temp", "Audit, \"pg_catalog\", pg_temp"] {
+            assert!(unsafe_search_path(&schema, &function(path)).is_some(), "{path}");
+        }
+        let name = ObjectName::new("f").unwrap();
+        let sql = ddl::function_definition(&name, &function("\"Audit\", pg_temp"), "CREATE");
+        assert!(sql.contains("SET search_path = 'Audit', 'pg_temp'"), "{sql}");
+        let mended = mend_of_search_path(&function("\"$user\", public, \"pg_catalog\""));
+        assert_eq!(mended, "set `settings.search_path = \"\\\"pg_catalog\\\", public, pg_temp\"`");
     }
 }

@@ -47,7 +47,7 @@ impl Check<'_> {
         self.check_primary_key(table, &path.key("primary_key"));
         self.check_repeated_columns(table, &path);
         self.check_types_in_indexes(table, &path);
-        self.check_constraint_names(table, &path);
+        self.check_constraint_names(name, table, &path);
         self.check_equal_constraints(table, &path);
         self.check_constraint_comments(name, table, &path.key("constraint_comments"));
         self.check_constraint_columns(table, &path);
@@ -111,12 +111,16 @@ impl Check<'_> {
         }
     }
 
-    /// Reports names that two constraints of the table share.
-    fn check_constraint_names(&mut self, table: &Table, path: &FieldPath) {
-        let constraints = table.uniques.keys().chain(table.checks.keys()).chain(table.excludes.keys());
+    /// Reports names that two constraints or constraint triggers of the table share.
+    fn check_constraint_names(&mut self, name: &ObjectName, table: &Table, path: &FieldPath) {
+        let keys = table.uniques.keys().chain(table.excludes.keys());
+        let others = table.checks.keys().chain(table.foreign_keys.keys()).chain(table.constraint_triggers());
+        // Keys have indexes, so `check_shared_names` reports a key with the name of the primary key.
+        let primary_key = (!table.primary_key.is_empty()).then(|| ddl::primary_key_name(name, table));
         let mut names: BTreeSet<&SqlName> = BTreeSet::new();
-        for name in constraints.chain(table.foreign_keys.keys()) {
-            if !names.insert(name) {
+        for (name, is_key) in keys.map(|name| (name, true)).chain(others.map(|name| (name, false))) {
+            let is_primary_key = !is_key && primary_key.as_ref() == Some(name);
+            if !names.insert(name) || is_primary_key {
                 self.report(path.clone(), format!("two constraints have the name `{name}`"), "rename one of the two");
             }
         }

@@ -7,7 +7,10 @@ use crate::diagnostic::FieldPath;
 impl Check<'_> {
     /// Checks a trigger. `table` is the table to which the trigger belongs; `None` for a trigger of a view.
     pub(super) fn check_trigger(&mut self, table: Option<&Table>, trigger: &Trigger, path: &FieldPath) {
-        let function = self.schema.functions.get(&trigger.function);
+        // The function of a trigger has no arguments. Functions that share its name have other keys than names.
+        let schema = self.schema;
+        let mut functions = schema.functions_named(&trigger.function).map(|(_, function)| function);
+        let function = functions.find(|function| function.input_types().next().is_none());
         let returns = function.and_then(|function| function.returns.as_ref());
         let is_of_server = is_trigger_function_of_server(&trigger.function);
         let is_of_extension = extension_of_trigger_function(&trigger.function)
@@ -15,7 +18,12 @@ impl Check<'_> {
         let is_declared = returns.is_some_and(|returns| returns.as_str() == "trigger");
         if !is_declared && !is_of_server && !is_of_extension {
             let message = format!("there is no function `{}` that returns trigger", trigger.function);
-            self.report(path.key("function"), message, "declare the function with `returns = \"trigger\"`");
+            let name = schema.functions.get(&trigger.function).and_then(|function| function.name.as_ref());
+            let hint = match name {
+                Some(name) => format!("write the name of the function instead of its key: `{name}`"),
+                None => "declare the function with `returns = \"trigger\"`".to_owned(),
+            };
+            self.report(path.key("function"), message, hint);
         }
         if let Some(table) = table {
             self.require_columns(table, &trigger.update_of, &path.key("update_of"));

@@ -133,7 +133,7 @@ pub fn function_definition(name: &ObjectName, function: &Function, create: &str)
         // A search path is a list of names. In one pair of quotes it would be a single name.
         let names = value.as_str().split(',').map(str::trim);
         let values: Vec<String> = if setting.as_str() == "search_path" {
-            names.map(literal).collect()
+            names.map(|name| literal(&name_in_search_path(name))).collect()
         } else {
             vec![literal(value.as_str())]
         };

@@ -7,6 +7,7 @@ use super::planner::Planner;
 use super::step::{MigrationStep, Phase};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
+use crate::database::identifiers::mentioned_names;
 use crate::database::model::*;
 use crate::diagnostic::Code;
 
@@ -65,13 +66,13 @@ fn rebuild(planner: &mut Planner, diff: &Diff, change: &TypeChange<Enumeration>)
     );
 }
 
-/// Returns the name of an object that depends on the enumeration and would keep the old type: a domain, composite type or
-/// range, or a function that a column, check, index or domain uses. All other functions are created again.
+/// Returns the name of an object that depends on the enumeration and would keep the old type: a domain of the type or
+/// with SQL that mentions it, a composite type or range, or a function that a column, check, index or domain uses. All other functions are created again.
 fn dependent_object<'a>(diff: &Diff<'a>, name: &ObjectName) -> Option<&'a ObjectName> {
     let old = diff.old;
     let is_of_type = |kind: &TypeName| kind.object().as_ref() == Some(name);
-    let types = old.types.iter().filter(|(_, definition)| match definition {
-        UserType::Domain(domain) => is_of_type(&domain.base),
+    let types = old.types.iter().filter(|(key, definition)| match definition {
+        UserType::Domain(domain) => is_of_type(&domain.base) || keeps_mention(diff, (*key, domain), name),
         UserType::Composite(composite) => composite.attributes.iter().any(|attribute| is_of_type(&attribute.kind)),
         UserType::Range(range) => is_of_type(&range.subtype),
         UserType::Enum(_) => false,
@@ -81,6 +82,20 @@ fn dependent_object<'a>(diff: &Diff<'a>, name: &ObjectName) -> Option<&'a Object
             && function.arguments.iter().any(|argument| is_of_type(&argument.kind))
     });
     types.map(|(dependent, _)| dependent).chain(functions.map(|(dependent, _)| dependent)).next()
+}
+
+/// Returns whether a domain has SQL that mentions an enumeration while the enumeration is recreated. A check that is
+/// removed or changes is dropped before.
+fn keeps_mention(diff: &Diff, (key, domain): (&ObjectName, &Domain), enumeration: &ObjectName) -> bool {
+    let new = match diff.new.types.get(key) {
+        Some(UserType::Domain(new)) => Some(new),
+        _ => None,
+    };
+    let checks = domain.checks.iter();
+    let kept_checks =
+        checks.filter(|(check, expression)| new.is_none_or(|new| new.checks.get(*check) == Some(*expression)));
+    let mut texts = kept_checks.map(|(_, expression)| expression).chain(&domain.default);
+    texts.any(|text| mentioned_names(text.as_str()).any(|word| word == enumeration.name()))
 }
 
 /// Returns the statements that convert all columns of the old type to the new one, with their defaults. The conversion of

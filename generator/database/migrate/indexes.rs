@@ -23,6 +23,13 @@ pub fn build_concurrently(step: MigrationStep, table: &ObjectName, name: &SqlNam
         .index(object)
 }
 
+/// Returns the statements that create a dropped index again, with all of its properties.
+pub fn restore_sql(table: &ObjectName, name: &SqlName, index: &Index) -> String {
+    let mut sql = vec![ddl::create_index(table, name, index, false)];
+    sql.extend(ddl::index_settings(table, name, index));
+    sql.join("\n")
+}
+
 /// Plans changes of those properties of indexes that PostgreSQL can change in place. `old` contains the old indexes
 /// that are not dropped.
 pub fn change_settings(
@@ -85,7 +92,7 @@ pub fn plan(
         planner.push(
             step(Phase::DropConstraints, key, path.clone(), "is gone")
                 .up(format!("DROP INDEX {};", name.in_same_schema(key).sql()))
-                .down(ddl::create_index(name, key, index, false)),
+                .down(restore_sql(name, key, index)),
         );
     }
     for (key, index) in new.iter().filter(|(key, index)| !has_same_index(old, key, index)) {

@@ -100,12 +100,10 @@ fn with_comment(change: &TableChange, key: &SqlName, add: String) -> String {
 fn drop_index(change: &TableChange, key: &SqlName) -> MigrationStep {
     let TableChange { name, old, new, .. } = *change;
     let index = &old.indexes[key];
-    let mut down = vec![ddl::create_index(name, key, index, false)];
-    down.extend(ddl::index_settings(name, key, index));
     let is_gone = !new.indexes.contains_key(key);
     drop_step(change, key, is_gone)
         .up(format!("DROP INDEX {};", name.in_same_schema(key).sql()))
-        .down(down.join("\n"))
+        .down(indexes::restore_sql(name, key, index))
         .hazards((is_gone && index.unique).then_some(Hazard::DropsConstraint))
 }
 

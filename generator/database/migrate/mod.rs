@@ -38,6 +38,7 @@ mod sequences;
 mod step;
 mod table;
 mod triggers;
+mod type_use;
 mod types;
 
 use std::collections::BTreeMap;

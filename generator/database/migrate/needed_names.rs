@@ -82,7 +82,6 @@ fn report_table(table: &Table, report: &mut impl FnMut(&str, bool)) {
         report(&user_type_name(&column.kind), true);
         column.default.iter().chain(&column.generated).for_each(|text| report_names(text.as_str(), true, report));
     }
-    let elements = table.excludes.values().flat_map(|exclude| &exclude.elements);
     let columns_of_indexes = table.indexes.values().flat_map(|index| &index.columns);
     let collations = table.columns.values().map(|column| &column.collation);
     let partition_keys = || table.partition_by.iter().flat_map(|by| &by.columns);
@@ -90,9 +89,11 @@ fn report_table(table: &Table, report: &mut impl FnMut(&str, bool)) {
     let collations = collations.chain(partition_keys().map(|key| &key.collation)).flatten();
     collations.filter_map(Collation::object).for_each(|name| report(name.name(), true));
     let checks = table.checks.values().map(|check| &check.expression);
-    let texts = checks.chain(elements.map(|element| &element.expression));
+    let texts = checks.chain(table.excludes.values().flat_map(texts_of_exclude));
     let texts = texts.chain(partition_keys().filter_map(|key| key.expression.as_ref()));
     texts.for_each(|text| report_names(text.as_str(), true, report));
+    let elements = table.excludes.values().flat_map(|exclude| &exclude.elements);
+    elements.for_each(|element| report(element.with.as_str(), true));
 }
 
 /// Returns the expressions and the predicate of an index.
@@ -113,4 +114,25 @@ fn report_names(text: &str, always: bool, report: &mut impl FnMut(&str, bool)) {
 /// Returns the name of a user-defined type; an empty name for a type of the server, which has no node.
 fn user_type_name(kind: &TypeName) -> String {
     kind.object().map(|object| object.name().to_owned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::Checked;
+
+    #[test]
+    fn a_table_needs_the_names_in_its_exclusion_constraints() {
+        let elements = serde_json::json!([{ "expression": "lower(x)", "with": "&&&" }]);
+        let exclude = serde_json::json!({ "using": "gist", "elements": elements, "where": "big(x)" });
+        let table = serde_json::json!({ "columns": { "x": { "type": "text" } }, "excludes": { "e": exclude } });
+        let schema: Schema = serde_json::from_value(serde_json::json!({ "tables": { "t": table } })).unwrap();
+        let name = ObjectName::new("t").unwrap();
+        let mut names = Vec::new();
+        let mut report = |word: &str, always: bool| names.extend(always.then(|| word.to_owned()));
+        for_each_needed_name(&schema, &ObjectNode(ObjectKind::Table, &name), &mut report);
+        for needed in ["lower", "big", "&&&"] {
+            assert!(names.iter().any(|name| name == needed), "{needed}: {names:?}");
+        }
+    }
 }

@@ -105,8 +105,10 @@ impl<'a> TriggerOwner<'a> {
             !affected.retyped_columns(self.name).is_empty() || !affected.regenerated_columns(self.name).is_empty();
         let mentions_columns = old.condition.is_some() || !old.update_of.is_empty();
         // Functions of the server and of extensions are not in the old schema, but they do not change.
-        let is_declared = diff.old.functions.contains_key(&old.function);
-        let loses_function = is_declared && affected.drops_function(diff.new, &old.function);
+        let mut functions = diff.old.functions_named(&old.function);
+        let loses_function = functions.any(|(function_key, function)| {
+            function.input_types().next().is_none() && affected.drops_function(diff.new, function_key)
+        });
         let depends_on_change = loses_function || (columns_change && mentions_columns);
         let depends_on_change =
             depends_on_change || old.condition.iter().any(|text| mentions_recreated(diff, text.as_str()));

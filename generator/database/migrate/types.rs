@@ -1,13 +1,12 @@
 //! Plans changes of user-defined types. Changes of enumerations are planned in `enumeration`.
 
-use std::collections::BTreeSet;
-
 use super::comments_and_grants::AnnotatedObject;
 use super::diff::{Diff, TypeChange};
 use super::enumeration;
 use super::graph::ObjectKind;
 use super::planner::Planner;
 use super::step::{DATA_LOST, MigrationStep, OTHER_OBJECT_HAS_NAME, Phase};
+use super::type_use::{column_with_inner_values, column_with_values};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
@@ -136,49 +135,6 @@ fn change_domain(planner: &mut Planner, diff: &Diff, change: &TypeChange<Domain>
     }
 }
 
-/// Returns the name of a column whose values contain values of a domain, such as the elements of an array or the attributes
-/// of a composite type. `None` if there is no such column.
-fn column_with_inner_values(schema: &Schema, domain: &ObjectName) -> Option<String> {
-    // `equal_types` are the domain and the domains over it. The values of `outer_types` contain values of the domain.
-    let mut equal_types = BTreeSet::from([domain.clone()]);
-    let mut outer_types = BTreeSet::new();
-    let contains = |equal: &BTreeSet<ObjectName>, outer: &BTreeSet<ObjectName>, kind: &TypeName| {
-        kind.object().is_some_and(|object| outer.contains(&object) || (kind.is_array() && equal.contains(&object)))
-    };
-    // A type may use a type that comes later in the loop, so repeat until no type is added.
-    loop {
-        let count = equal_types.len() + outer_types.len();
-        for (name, kind) in &schema.types {
-            let mentions = |kind: &TypeName| {
-                kind.object().is_some_and(|object| equal_types.contains(&object) || outer_types.contains(&object))
-            };
-            let (is_equal, is_outer) = match kind {
-                UserType::Domain(domain) if contains(&equal_types, &outer_types, &domain.base) => (false, true),
-                UserType::Domain(domain) => (mentions(&domain.base), false),
-                UserType::Composite(composite) => {
-                    (false, composite.attributes.iter().any(|attribute| mentions(&attribute.kind)))
-                }
-                UserType::Range(range) => (false, mentions(&range.subtype)),
-                UserType::Enum(_) => (false, false),
-            };
-            if is_equal {
-                equal_types.insert(name.clone());
-            }
-            if is_outer {
-                outer_types.insert(name.clone());
-            }
-        }
-        if equal_types.len() + outer_types.len() == count {
-            break;
-        }
-    }
-    schema.tables.iter().find_map(|(name, table)| {
-        let mut columns = table.columns.iter();
-        let column = columns.find(|(_, column)| contains(&equal_types, &outer_types, &column.kind));
-        column.map(|(column, _)| format!("{name}.{column}"))
-    })
-}
-
 /// Plans changes of the checks of a domain. Stored values are checked in a later migration.
 fn change_domain_checks(planner: &mut Planner, change: &TypeChange<Domain>) {
     let TypeChange { name, old, new, order_in_phase, path } = *change;
@@ -231,19 +187,18 @@ fn change_composite(planner: &mut Planner, diff: &Diff, change: &TypeChange<Comp
         let why = format!("{name}.{}{what}", attribute.name);
         MigrationStep::new(Phase::Create, name.as_str(), path.clone(), why).order_in_phase(order_in_phase)
     };
-    let mut columns = diff.old.tables.values().flat_map(|table| table.columns.values());
-    let has_columns = columns.any(|column| column.kind.object().as_ref() == Some(name));
+    let column_with_values = column_with_values(diff.old, name);
     for (new, old) in new
         .attributes
         .iter()
         .zip(&remaining)
         .filter(|(new, old)| new.kind != old.kind || new.collation != old.collation)
     {
-        if has_columns {
+        if let Some(column) = &column_with_values {
             planner.refuse(
                 Code::ChangeRefused,
                 path.clone(),
-                format!("the type of {name}.{} cannot change while columns have the type {name}", new.name),
+                format!("the type of {name}.{} cannot change while {column} has values of the type {name}", new.name),
                 "add an attribute with a different name",
             );
             continue;

@@ -206,7 +206,7 @@ impl<'a> Cursor<'a> {
             ["pg_catalog.", "public."].iter().find_map(|schema| text.strip_prefix(schema)).unwrap_or(text);
         let lower_case = without_schema.to_ascii_lowercase();
         // Pseudo-types cannot be types of columns, so `types` does not contain them.
-        let is_pseudo_type = lower_case.starts_with("any")
+        let is_pseudo_type = stands_for_several_types(&lower_case)
             || ["\"any\"", "record", "internal", "cstring"].contains(&lower_case.as_str());
         if is_pseudo_type && !lower_case.contains(' ') {
             return Some((lower_case.clone(), lower_case));

@@ -4,7 +4,10 @@
 use squawk_syntax::ast::AstNode;
 use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode};
 
-use super::{OBJECT_CLASSES, ObjectClass, ObjectIdentity, ObjectName, leading_name, option_of_statement};
+use super::{
+    OBJECT_CLASSES, ObjectClass, ObjectIdentity, ObjectName, leading_name, option_of_statement,
+    stands_for_several_types,
+};
 use crate::codes::Code;
 use crate::database::completeness::{self, TextForm};
 use crate::database::{grammar, lexer, parse};
@@ -94,12 +97,13 @@ fn class_refusal(class: &ObjectClass, statement: &SyntaxNode, text: &str) -> Opt
 
 /// Returns whether a type, such as `anyelement`, means several types.
 fn is_polymorphic(kind: &str) -> bool {
-    bare_name(kind).starts_with("any")
+    stands_for_several_types(&bare_name(kind))
 }
 
-/// Returns the name of a type in lower case, without its schema and quotes: `internal` for `pg_catalog."internal"`.
+/// Returns the name of a type as the server stores it, without its schema: `internal` for `pg_catalog."internal"`.
 fn bare_name(kind: &str) -> String {
-    kind.rsplit('.').next().unwrap_or(kind).trim().trim_matches('"').to_ascii_lowercase()
+    let name = kind.rsplit('.').next().unwrap_or(kind).trim();
+    if name.starts_with('"') { lexer::unquoted_name(name).into_owned() } else { name.to_ascii_lowercase() }
 }
 
 /// Options and clauses that name a function.
@@ -183,6 +187,9 @@ mod tests {
             "CREATE AGGREGATE m(integer) (SFUNC = int4pl, STYPE = integer, INITCOND = '0')",
             "CREATE OPERATOR <~> (FUNCTION = f, LEFTARG = integer, RIGHTARG = integer, COMMUTATOR = OPERATOR(public.<~>))",
             "CREATE CAST (text AS mood) WITH INOUT AS ASSIGNMENT",
+            "CREATE CAST (text AS anyway) WITH FUNCTION public.conv(text)",
+            "CREATE CAST (text AS public.anyway) WITH FUNCTION public.conv(text)",
+            "CREATE OPERATOR <~> (FUNCTION = f, LEFTARG = public.anyway, RIGHTARG = \"AnyElement\")",
             "CREATE RULE r AS ON DELETE TO t WHERE old.id > 1 DO ALSO INSERT INTO log (id) VALUES (old.id)",
             "CREATE PUBLICATION p FOR TABLE ONLY t (id, v) WHERE (id > 1), TABLE u WITH (publish = 'insert')",
             "CREATE TEXT SEARCH DICTIONARY d (TEMPLATE = simple, STOPWORDS = english)",
@@ -218,6 +225,7 @@ mod tests {
             "CREATE CAST (integer AS text) WITH INOUT",
             "CREATE CAST (integer[] AS pg_catalog.varchar(10)) WITH FUNCTION f(integer[])",
             "CREATE OPERATOR ~~ (FUNCTION = f, LEFTARG = anynonarray, RIGHTARG = text)",
+            "CREATE OPERATOR ~~ (FUNCTION = f, LEFTARG = text, RIGHTARG = pg_catalog.\"any\")",
             "CREATE AGGREGATE m (BASETYPE = integer, SFUNC = f, STYPE = integer)",
             "CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION f()",
             "CREATE OPERATOR CLASS c FOR TYPE integer USING btree AS OPERATOR 1 <",

@@ -1,11 +1,13 @@
 //! Objects that contain SQL of the user: views, functions, procedures.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::*;
+use crate::database::lexer;
 use crate::values::Checked;
 
 /// A view.
@@ -212,6 +214,13 @@ impl Function {
     pub fn is_callable_by_everyone(&self) -> bool {
         self.grants.is_empty() && !self.security_definer && !self.private
     }
+}
+
+/// Returns the name of a schema in a search path as the server stores it. There, a name needs no double quotes, and may
+/// have them.
+pub fn name_in_search_path(name: &str) -> Cow<'_, str> {
+    let is_quoted = name.starts_with('"') && lexer::end_of_quoted(name) == Some(name.len());
+    if is_quoted { lexer::unquoted_name(name) } else { name.into() }
 }
 
 impl Schema {

@@ -86,6 +86,11 @@ pub struct Table {
 }
 
 impl Table {
+    /// Returns the constraint triggers. They share their names with the constraints of the table.
+    pub fn constraint_triggers(&self) -> impl Iterator<Item = &SqlName> {
+        self.triggers.iter().filter(|(_, trigger)| trigger.constraint).map(|(name, _)| name)
+    }
+
     /// Returns whether a constraint other than the primary key has this name.
     pub fn has_constraint(&self, name: &SqlName) -> bool {
         self.uniques.contains_key(name)

@@ -164,6 +164,12 @@ const POLYMORPHIC_TYPES: &[&str] = &[
     "record",
 ];
 
+/// Returns whether a name in lower case is that of a type of the server, such as `anyelement`, that an argument can have
+/// and that stands for several types.
+pub fn stands_for_several_types(name: &str) -> bool {
+    name == "any" || (name.starts_with("any") && POLYMORPHIC_TYPES.binary_search(&name).is_ok())
+}
+
 /// Splits a type into its name in lower case, its modifiers with brackets, and its number of dimensions:
 /// `Varchar (20)[]` gives `varchar`, `(20)` and 1.
 fn split_type(text: &str) -> Result<(String, String, usize), String> {
@@ -304,6 +310,11 @@ impl TypeName {
         TypeName::wrap(format!("{base}{}", if self.is_array() { "[]" } else { "" }))
     }
 
+    /// Returns whether the type has brackets with modifiers, such as `(20)`.
+    pub fn has_modifiers(&self) -> bool {
+        self.as_str()[self.base().len()..].starts_with('(')
+    }
+
     /// Returns the numbers in brackets, such as 12 and 2 for `numeric(12,2)`.
     pub fn modifiers(&self) -> Vec<i64> {
         let suffix = &self.as_str()[self.base().len()..];
@@ -392,6 +403,19 @@ impl TypeName {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_types_of_the_server_stand_for_several_types() {
+        assert!(["any", "anyelement", "anycompatiblerange"].into_iter().all(stands_for_several_types));
+        assert!(!["anyway", "any_kind", "anyelements", "record", "text"].into_iter().any(stands_for_several_types));
+    }
+
+    #[test]
+    fn any_text_in_brackets_is_a_modifier() {
+        let has_modifiers = |text: &str| TypeName::new(text).unwrap().has_modifiers();
+        assert!(has_modifiers("geometry(Point)") && has_modifiers("varchar(20)[]"));
+        assert!(!has_modifiers("mood[]") && !has_modifiers("\"a(b)\"") && !has_modifiers("integer"));
+    }
 
     #[test]
     fn types_have_one_spelling() {

@@ -256,7 +256,7 @@ fn check_own_store(stack: &Stack, roster: &Roster, addresses: &Addresses) -> Opt
     let is_host_of = |store: &ServiceName, member: &PlannedService| {
         host == store.as_str()
             || member.service.aliases.iter().any(|alias| alias.as_str() == host)
-            || addresses.public_host(store) == Some(host)
+            || addresses.serves_host(store, host)
     };
     let mut stores = OBJECT_STORES.iter().map(|store| service_name(store.service));
     stores.any(|store| roster.get(&store).is_some_and(|member| is_host_of(&store, member))).then(|| {

@@ -113,8 +113,24 @@ fn dashboard_of_file(text: &str, file: &ProjectPath, path: &FieldPath) -> Result
             .hint("add a field such as `\"uid\": \"orders-sales\"`; it is a part of the dashboard's address"),
         );
     }
+    check_annotations_and_variables(&value, file, path, &mut findings);
     check_panels(&value, file, path, &mut findings);
     if findings.is_empty() { Ok(value) } else { Err(findings) }
+}
+
+/// Checks the data sources of annotations and of the variables of a dashboard.
+fn check_annotations_and_variables(
+    value: &Value,
+    file: &ProjectPath,
+    path: &FieldPath,
+    findings: &mut Vec<Diagnostic>,
+) {
+    for (field, kind) in [("annotations", "annotation"), ("templating", "variable")] {
+        for item in items_of(&value[field], "list") {
+            let name = item["name"].as_str().unwrap_or("without a name");
+            findings.extend(unknown_source(item, &format!("the {kind} {name:?}"), file, path));
+        }
+    }
 }
 
 /// Checks the data sources and queries of panels, including panels in collapsed rows.
@@ -122,19 +138,8 @@ fn check_panels(value: &Value, file: &ProjectPath, path: &FieldPath, findings: &
     for panel in items_of(value, "panels") {
         let title = panel["title"].as_str().unwrap_or("without a title");
         let targets = items_of(panel, "targets");
-        for source in std::iter::once(panel).chain(targets.clone()).filter_map(|part| part.get("datasource")) {
-            if let Some(uid) = source_uid(source).filter(|uid| !is_known_source(uid)) {
-                findings.push(
-                    refused(
-                        path,
-                        format!("the panel {title:?} of `{file}` uses the data source `{uid}`, which does not exist"),
-                    )
-                    .expected("`prometheus`, `loki`, `tempo` or `alertmanager` as the uid of a data source")
-                    .hint(
-                        "correct `datasource.uid`, or choose the data source in Grafana and export the dashboard again",
-                    ),
-                );
-            }
+        for part in std::iter::once(panel).chain(targets.clone()) {
+            findings.extend(unknown_source(part, &format!("the panel {title:?}"), file, path));
         }
         for target in targets {
             let is_prometheus =
@@ -147,6 +152,16 @@ fn check_panels(value: &Value, file: &ProjectPath, path: &FieldPath, findings: &
         }
         check_panels(panel, file, path, findings);
     }
+}
+
+/// Returns the finding for a part of a dashboard whose data source does not exist. `user` names the part in the message.
+fn unknown_source(part: &Value, user: &str, file: &ProjectPath, path: &FieldPath) -> Option<Diagnostic> {
+    let uid = part.get("datasource").and_then(source_uid).filter(|uid| !is_known_source(uid))?;
+    Some(
+        refused(path, format!("{user} of `{file}` uses the data source `{uid}`, which does not exist"))
+            .expected("`prometheus`, `loki`, `tempo` or `alertmanager` as the uid of a data source")
+            .hint("correct `datasource.uid`, or choose the data source in Grafana and export the dashboard again"),
+    )
 }
 
 /// Returns the items of a list in a field; none if the field is missing or not a list.
@@ -195,4 +210,38 @@ pub fn check_uids(monitoring: &Monitoring, roster: &Roster) -> Vec<Diagnostic> {
         }
     }
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::path;
+    use serde_json::json;
+
+    /// Returns the messages about a dashboard with these fields.
+    fn messages(fields: Value) -> Vec<String> {
+        let mut dashboard = json!({ "title": "Sales", "uid": "sales" });
+        for (name, value) in fields.as_object().unwrap() {
+            dashboard[name] = value.clone();
+        }
+        let file = ProjectPath::new("sales.json").unwrap();
+        let findings = dashboard_of_file(&dashboard.to_string(), &file, &path!("file")).err().unwrap_or_default();
+        findings.into_iter().map(|finding| finding.message).collect()
+    }
+
+    #[test]
+    fn each_data_source_of_a_dashboard_exists() {
+        let unknown = json!({ "uid": "nope" });
+        let message = |user: &str| format!("{user} of `sales.json` uses the data source `nope`, which does not exist");
+        let panel = json!({ "title": "Orders", "targets": [{ "datasource": unknown, "expr": "up" }] });
+        assert_eq!(messages(json!({ "panels": [panel] })), [message("the panel \"Orders\"")]);
+        let annotations = json!({ "list": [{ "name": "Releases", "datasource": unknown }] });
+        assert_eq!(messages(json!({ "annotations": annotations })), [message("the annotation \"Releases\"")]);
+        let templating = json!({ "list": [{ "name": "branch", "datasource": unknown }] });
+        assert_eq!(messages(json!({ "templating": templating })), [message("the variable \"branch\"")]);
+        let built_in = json!({ "uid": "-- Grafana --" });
+        let list = json!([{ "datasource": built_in }, { "datasource": { "uid": "loki" } }, { "datasource": null }]);
+        let known = json!({ "annotations": { "list": list }, "templating": { "list": list } });
+        assert_eq!(messages(known), [""; 0]);
+    }
 }

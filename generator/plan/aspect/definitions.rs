@@ -88,9 +88,10 @@ fn named_roles<'a>(schema: &'a Schema, path: &FieldPath) -> Vec<(FieldPath, &'a 
         let path = path.key("tables").key(name.as_str());
         table.grants.keys().for_each(|role| add(path.key("grants").key(role.as_str()), role));
         for (column, definition) in &table.columns {
-            let path = path.key("columns").key(column.as_str()).key("grants");
-            let roles = definition.grants.keys().chain(definition.identity_grants.keys());
-            roles.for_each(|role| add(path.key(role.as_str()), role));
+            let path = path.key("columns").key(column.as_str());
+            definition.grants.keys().for_each(|role| add(path.key("grants").key(role.as_str()), role));
+            let path = path.key("identity_grants");
+            definition.identity_grants.keys().for_each(|role| add(path.key(role.as_str()), role));
         }
         for (policy, definition) in &table.policies {
             let path = path.key("policies").key(policy.as_str()).key("roles");
@@ -98,9 +99,12 @@ fn named_roles<'a>(schema: &'a Schema, path: &FieldPath) -> Vec<(FieldPath, &'a 
         }
     }
     for (name, view) in &schema.views {
-        let path = path.key("views").key(name.as_str()).key("grants");
-        let roles_of_columns = view.column_grants.values().flat_map(|grants| grants.keys());
-        view.grants.keys().chain(roles_of_columns).for_each(|role| add(path.key(role.as_str()), role));
+        let path = path.key("views").key(name.as_str());
+        view.grants.keys().for_each(|role| add(path.key("grants").key(role.as_str()), role));
+        for (column, grants) in &view.column_grants {
+            let path = path.key("column_grants").key(column.as_str());
+            grants.keys().for_each(|role| add(path.key(role.as_str()), role));
+        }
     }
     for (name, sequence) in &schema.sequences {
         let path = path.key("sequences").key(name.as_str()).key("grants");

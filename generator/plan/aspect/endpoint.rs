@@ -7,7 +7,7 @@ use crate::path;
 use crate::plan::addresses::excluded_service;
 use crate::plan::roster::{Category, PlannedService, Roster};
 use crate::plan::service_names::{DATABASE, POOLER, REPLICA, service_name};
-use crate::stack::{EnvReference, EnvValue, Profile, Stack};
+use crate::stack::{EnvReference, Profile, Stack};
 use crate::values::{Checked, SecretName, ServiceName, SqlIdent, VariableName};
 
 /// The role with which the replica connects to the server.
@@ -94,37 +94,16 @@ pub fn database_owner<'a>(roster: &'a Roster, service: &'a ServiceName, entry: &
     }
 }
 
-/// Returns the endpoints that the variables and files of a service refer to; the server itself when none does.
+/// Returns the endpoints that the variables and files of a service refer to in a profile; the server itself when none does.
 pub fn endpoints(member: &PlannedService, profile: Profile) -> BTreeSet<DatabaseEndpoint> {
     let mut endpoints = BTreeSet::new();
-    for value in member.service.env.values().chain(member.service.extra_env.values()) {
-        collect_endpoints(value, profile, &mut endpoints);
-    }
-    for file in member.service.files.values() {
-        file.for_each_reference(&mut |reference| {
-            endpoints.extend(DatabaseEndpoint::of_reference(reference).map(|(endpoint, _)| endpoint));
-        });
-    }
+    member.service.for_each_reference(profile, &mut |reference| {
+        endpoints.extend(DatabaseEndpoint::of_reference(reference).map(|(endpoint, _)| endpoint));
+    });
     if endpoints.is_empty() {
         endpoints.insert(DatabaseEndpoint::Server);
     }
     endpoints
-}
-
-/// Adds the endpoints to which a value refers in a profile.
-fn collect_endpoints(value: &EnvValue, profile: Profile, endpoints: &mut BTreeSet<DatabaseEndpoint>) {
-    match value {
-        EnvValue::EnvReference(EnvReference::ByProfile(values)) => {
-            collect_endpoints(values.of(profile), profile, endpoints);
-        }
-        EnvValue::EnvReference(EnvReference::Join(parts)) => {
-            parts.iter().for_each(|part| collect_endpoints(part, profile, endpoints));
-        }
-        EnvValue::EnvReference(reference) => {
-            endpoints.extend(DatabaseEndpoint::of_reference(reference).map(|(endpoint, _)| endpoint))
-        }
-        EnvValue::Text(_) => {}
-    }
 }
 
 /// Variables whose URL must be the URL of the server itself, because the image needs sessions or writes, whatever access the

@@ -36,7 +36,7 @@ pub fn plan(
     for (name, member) in roster {
         let owner = member.main_service(name);
         if owner == name {
-            planned.findings.extend(check_nested_files(member));
+            planned.findings.extend(check_nested_files(name, member));
         }
         for (target, declared) in &member.service.files {
             let path = roster[owner].path.key("files").key(target.as_str());
@@ -59,9 +59,7 @@ pub fn plan(
                     {
                         let message = format!("`{target}` and `{other_target}` would both be written to `{source}`");
                         planned.findings.push(
-                            refused_file(&path, message)
-                                .hint("rename one of the two: `.` at the start of a name is written as `dot-`, and `~` as `-`")
-                                .counterpart(other_path, "the other file"),
+                            refused_file(&path, message).hint(HINT_TO_RENAME).counterpart(other_path, "the other file"),
                         );
                     }
                     planned.value.insert(source, file);
@@ -89,22 +87,44 @@ fn source(service: &ServiceName, target: &ContainerPath, mode: Option<&FileMode>
     format!("files/{service}/{folder}{}", parts.collect::<Vec<_>>().join("/").replace('~', "-"))
 }
 
-/// Returns a finding for each file of a service that is below another file of it, as `/etc/app/key` is below `/etc/app`.
-fn check_nested_files(member: &PlannedService) -> Vec<Diagnostic> {
+/// The hint for two files of a service whose paths are different in the container, but not in the environment's folder.
+const HINT_TO_RENAME: &str = "rename one of the two: `.` at the start of a name is written as `dot-`, and `~` as `-`";
+
+/// Returns a finding for each file of a service that is below another file of it: in the container, as `/etc/app/key` is
+/// below `/etc/app`, or only in the environment's folder, as `/dot-a/b` is below `/.a`.
+fn check_nested_files(service: &ServiceName, member: &PlannedService) -> Vec<Diagnostic> {
     let files = &member.service.files;
     let path_of = |target: &ContainerPath| member.path.key("files").key(target.as_str());
+    // `check_path_and_size` reports a target that names a folder.
+    let named_files = files.iter().filter(|(target, _)| !target.as_str().ends_with('/'));
+    let targets_by_source: BTreeMap<String, &ContainerPath> =
+        named_files.map(|(target, declared)| (source(service, target, declared.mode.as_ref()), target)).collect();
     let mut findings = Vec::new();
-    for target in files.keys() {
-        let folders = target.as_str().match_indices('/').map(|(i, _)| &target.as_str()[..i]);
-        if let Some((outer, _)) = folders.filter_map(|folder| files.get_key_value(folder)).next() {
-            findings.push(
-                refused_file(&path_of(target), format!("`{target}` is inside `{outer}`, which is a file itself"))
-                    .hint("change the path of one of the two, so that neither is a folder of the other")
-                    .counterpart(path_of(outer), "the other file"),
-            );
-        }
+    for (target, declared) in files {
+        let source = source(service, target, declared.mode.as_ref());
+        let outer_target = folders(target.as_str()).find_map(|folder| files.get_key_value(folder));
+        let outer_source = folders(&source).find_map(|folder| targets_by_source.get_key_value(folder));
+        let (outer, message, hint) = match (outer_target, outer_source) {
+            (Some((outer, _)), _) => (
+                outer,
+                format!("`{target}` is inside `{outer}`, which is a file itself"),
+                "change the path of one of the two, so that neither is a folder of the other",
+            ),
+            (None, Some((outer_source, outer))) => (
+                *outer,
+                format!("`{target}` would be written to `{source}`, but `{outer}` to the file `{outer_source}`"),
+                HINT_TO_RENAME,
+            ),
+            (None, None) => continue,
+        };
+        findings.push(refused_file(&path_of(target), message).hint(hint).counterpart(path_of(outer), "the other file"));
     }
     findings
+}
+
+/// Returns every folder that contains the file at this path, the outermost first.
+fn folders(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').map(move |(i, _)| &path[..i])
 }
 
 /// Returns a finding about a file.
@@ -260,7 +280,7 @@ impl ContentResolver<'_> {
     /// Returns the text of a value, with its references resolved.
     fn resolve_text(&self, value: &EnvValue, path: &FieldPath) -> Result<String, Diagnostic> {
         let mut holds_secret = false;
-        value.for_each_reference(&mut |reference| {
+        value.for_each_reference(&[self.scope.inputs.profile], &mut |reference| {
             holds_secret |= matches!(
                 reference,
                 EnvReference::Secret(_)

@@ -27,7 +27,7 @@ pub fn port(inputs: Inputs, roster: &Roster) -> Option<u16> {
 pub fn wiring(roster: &Roster, ingress: &IngressPlan) -> Option<Wiring> {
     ingress.http3_port?;
     let https = https_container_port(&roster[&ingress.service].service);
-    let port = Addition::UdpPort { name: PortName::wrap(PORT.into()), of: https };
+    let port = Addition::UdpPort { name: PortName::wrap(PORT.into()), tcp_port: https };
     Some(Wiring::new(&ingress.service, port, &path!("edge", "http3")))
 }
 

@@ -10,7 +10,7 @@ use super::secrets::{DeclaredSecrets, NeededValue};
 use super::upstreams;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
-use crate::plan::addresses::{Address, Addresses, https_container_port, https_port, port};
+use crate::plan::addresses::{Address, Addresses, https_container_port, https_port, port, tcp_port};
 use crate::plan::inputs::Inputs;
 use crate::plan::model::{ConfigMount, EdgeCapacity, IngressPlan, Location, Resolver, Site, Upstream};
 use crate::plan::roster::{PlannedService, Roster, tls_mode};
@@ -19,9 +19,7 @@ use crate::plan::secret_list::{Recipe, Recipes};
 use crate::plan::service_names::{ACME, PROXY_SERVICE, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{RateLimit, Route, RouteAccess, RouteKind, Stack, TlsMode};
-use crate::values::{
-    Checked, ContainerPath, Duration, Host, Memory, SecretName, Subdomain, Text, UrlPath, is_private_host,
-};
+use crate::values::{Checked, ContainerPath, Duration, Memory, SecretName, Text, UrlPath, is_private_host};
 
 /// Default rate limits of an application's API and its sign-in: name, requests per second and burst.
 const RATE_LIMITS: [(&str, u32, u32); 2] = [("api", 50, 100), ("auth", 5, 20)];
@@ -133,7 +131,7 @@ fn sites(
                 findings.push(
                     Diagnostic::error(Code::RouteTaken, address.path.clone())
                         .message(format!(
-                            "`{}{}` is the address of two routes, of `{}` and of `{}`",
+                            "{} with the path `{}` is the address of two routes, of `{}` and of `{}`",
                             declared_host(address),
                             location.path,
                             first_address.owner,
@@ -327,7 +325,7 @@ fn location(stack: &Stack, roster: &Roster, address: &Address, shared: &Location
     let route = &address.route;
     let upstream = match (roster.get(&address.owner), stack.frontends.get(&address.owner)) {
         (None, Some(frontend)) => Upstream::HostMachine { port: frontend.port },
-        (Some(member), _) => match port(&member.service, &route.port, &address.path.key("port")) {
+        (Some(member), _) => match tcp_port(&member.service, &route.port, &address.path.key("port")) {
             Ok(port) => Upstream::Service { service: address.owner.clone(), port },
             Err(finding) => {
                 return Planned::without_wirings(None, vec![finding]);
@@ -381,11 +379,13 @@ fn location(stack: &Stack, roster: &Roster, address: &Address, shared: &Location
     Planned::without_wirings(Some(location), findings)
 }
 
-/// Returns the host of a route as the stack declares it, which is the same in all environments.
-fn declared_host(address: &Address) -> &str {
-    let Address { route, hosts, .. } = address;
-    let subdomain = route.subdomain.as_ref().map(Subdomain::as_str);
-    subdomain.or(route.host.as_ref().map(Host::as_str)).unwrap_or(&hosts[0])
+/// Returns the host of a route as the stack declares it, which is the same in all environments, for a message.
+fn declared_host(address: &Address) -> String {
+    match (&address.route.subdomain, &address.route.host) {
+        (Some(subdomain), _) => format!("the subdomain `{subdomain}`"),
+        (None, Some(host)) => format!("the host `{host}`"),
+        (None, None) => format!("the host `{}`", address.hosts[0]),
+    }
 }
 
 /// Returns findings for host names that cannot get a certificate: with the HTTP challenge, a certificate authority

@@ -78,13 +78,16 @@ pub fn plan(inputs: Inputs, roster: &Roster, secrets: &DeclaredSecrets) -> Plann
         let (number, findings) = match smtp_port {
             Ok(number) => (number, Vec::new()),
             // A catcher without the port matters only if a variable refers to the mail server.
-            Err(finding) if first_mail_variable(roster).is_some() => (DEFAULT_CATCHER_PORT, vec![finding]),
+            Err(finding) if first_mail_variable(inputs.profile, roster).is_some() => {
+                (DEFAULT_CATCHER_PORT, vec![finding])
+            }
             Err(_) => (DEFAULT_CATCHER_PORT, Vec::new()),
         };
         return Planned::without_wirings(MailServer::local(host, number, Some(catcher)), findings);
     }
     let no_server = MailServer::local(NO_SERVER.into(), DEFAULT_CATCHER_PORT, None);
-    let Some(first_mail_variable) = first_mail_variable(roster).filter(|_| inputs.profile != Profile::Local) else {
+    let first_mail_variable = first_mail_variable(inputs.profile, roster);
+    let Some(first_mail_variable) = first_mail_variable.filter(|_| inputs.profile != Profile::Local) else {
         return Planned::without_wirings(no_server, Vec::new());
     };
     let Some(relay) = &inputs.stack.mail.relay else {
@@ -107,12 +110,12 @@ pub fn plan(inputs: Inputs, roster: &Roster, secrets: &DeclaredSecrets) -> Plann
     Planned::without_wirings(server, findings.collect())
 }
 
-/// Returns the path of the first variable that refers to the mail server.
-fn first_mail_variable(roster: &Roster) -> Option<FieldPath> {
+/// Returns the path of the first variable that refers to the mail server in a profile.
+fn first_mail_variable(profile: Profile, roster: &Roster) -> Option<FieldPath> {
     roster.values().find_map(|member| {
         let fields = [("env", &member.service.env), ("extra_env", &member.service.extra_env)];
         fields.into_iter().find_map(|(field, variables)| {
-            let (name, _) = variables.iter().find(|(_, value)| value.refers_to_mail())?;
+            let (name, _) = variables.iter().find(|(_, value)| value.refers_to_mail(profile))?;
             Some(member.path.key(field).key(name.as_str()))
         })
     })

@@ -70,15 +70,16 @@ pub fn plan(stack: &Stack, roster: &Roster, server: &Server) -> Planned<Declared
         member.service.secrets.iter().map(move |(name, secret)| (name, secret, path.key(name.as_str())))
     });
     for (name, secret, path) in secrets_of_stack.chain(secrets_of_services) {
-        if let Some(first) = declared_at.insert(name.clone(), path.clone()) {
+        if let Some(first) = declared_at.get(name) {
             findings.push(
                 Diagnostic::error(Code::NameTaken, path)
                     .message(format!("the secret `{name}` is declared twice"))
                     .hint("rename one of them, or remove one and refer to the other with `nself.secret`")
-                    .counterpart(first, "the other declaration"),
+                    .counterpart(first.clone(), "the other declaration"),
             );
             continue;
         }
+        declared_at.insert(name.clone(), path.clone());
         let recipe = recipe(secret, &path, &mut findings);
         declared.add(name.clone(), recipe, secret.min_length.unwrap_or_default());
     }

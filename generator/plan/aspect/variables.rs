@@ -13,7 +13,7 @@ use crate::plan::roster::{PlannedService, Roster};
 use crate::plan::rules;
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::env::{ConnectionPart, DatabasePart, Scheme, ServiceAddress, StackValue};
-use crate::stack::{EnvReference, EnvValue};
+use crate::stack::{EnvReference, EnvValue, Profile};
 use crate::values::{Checked, ServiceName, SqlIdent, Text, VariableName};
 use crate::words;
 
@@ -42,7 +42,7 @@ pub fn plan(
             let addition = Addition::Variable(variable, value);
             planned.wirings.push(Wiring { service: service.clone(), addition, cause: path });
         }
-        planned.wirings.extend(connection_part_wirings(roster, service, member));
+        planned.wirings.extend(connection_part_wirings(inputs.profile, roster, service));
         let fields = [("env", &member.service.env), ("extra_env", &member.service.extra_env)];
         for (field, variables) in fields {
             for (variable, declared) in variables {
@@ -78,9 +78,9 @@ pub fn plan(
 
 /// Returns the wirings of a service that reads parts of database connections, such as the host or the password. The
 /// service waits for these databases as if it read their URLs.
-fn connection_part_wirings(roster: &Roster, name: &ServiceName, member: &PlannedService) -> Vec<Wiring> {
+fn connection_part_wirings(profile: Profile, roster: &Roster, name: &ServiceName) -> Vec<Wiring> {
     let mut wirings = Vec::new();
-    member.service.for_each_reference(&mut |reference| {
+    roster[name].service.for_each_reference(profile, &mut |reference| {
         if let EnvReference::DatabasePart(DatabasePart { entry, .. }) = reference
             && let Some(owner) = endpoint::database_owner(roster, name, entry)
         {

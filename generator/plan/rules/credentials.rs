@@ -84,23 +84,8 @@ pub fn plain_credentials(name: &str, value: &Json, path: &FieldPath) -> Vec<Diag
 
 /// Adds findings about credentials in the data under the key `name`.
 fn check_data(name: &str, value: &Json, path: &FieldPath, findings: &mut Vec<Diagnostic>) {
-    let mut check_text = |name: &str, text: &str| {
-        // The value of a field `key` is the name of a label, as in a toleration or a selector.
-        if name != "key" && is_plain_credential(name, text) && credential_formats::find(text).is_none() {
-            findings.push(
-                Diagnostic::error(Code::PlainSecret, path.clone())
-                    .message(format!("`{name}` contains a credential in plain text"))
-                    .expected("a reference to a secret")
-                    .hint("use `env.NAME = nself.secret \"name\"`, or `secret_files = [\"name\"]` for a file below /run/secrets"),
-            );
-        }
-    };
     match value {
-        // In lists, the text contains the name: `environment = ["API_KEY=value"]`.
-        Json::String(text) => match text.split_once('=') {
-            Some((name, text)) => check_text(name, text),
-            None => check_text(name, text),
-        },
+        Json::String(text) => findings.extend(check_text(name, text, path)),
         Json::Array(items) => {
             items.iter().enumerate().for_each(|(i, item)| check_data("", item, &path.index(i), findings));
         }
@@ -109,4 +94,23 @@ fn check_data(name: &str, value: &Json, path: &FieldPath, findings: &mut Vec<Dia
         }
         Json::Null | Json::Bool(_) | Json::Number(_) => {}
     }
+}
+
+/// Refuses a text that is a credential by the name of its key, or by a name in the text itself, as in a list:
+/// `environment = ["API_KEY=value"]`.
+fn check_text(key: &str, text: &str, path: &FieldPath) -> Option<Diagnostic> {
+    // The value of a field `key` is the name of a label, as in a toleration or a selector.
+    let is_credential = |name: &str, text: &str| {
+        name != "key" && is_plain_credential(name, text) && credential_formats::find(text).is_none()
+    };
+    let assignment = || text.split_once('=').filter(|(name, value)| is_credential(name, value));
+    let name = if is_credential(key, text) { key } else { assignment()?.0 };
+    Some(
+        Diagnostic::error(Code::PlainSecret, path.clone())
+            .message(format!("`{name}` contains a credential in plain text"))
+            .expected("a reference to a secret")
+            .hint(
+                "use `env.NAME = nself.secret \"name\"`, or `secret_files = [\"name\"]` for a file below /run/secrets",
+            ),
+    )
 }

@@ -5,7 +5,7 @@ use crate::path;
 use crate::plan::roster::{Category, Roster};
 use crate::plan::secret_list::ADMIN_PASSWORD;
 use crate::plan::service_names::{REPLICA, service_name};
-use crate::stack::{self, EnvReference, EnvValue, ExternalServer, Stack};
+use crate::stack::{self, EnvReference, EnvValue, ExternalServer, Profile, Stack};
 use crate::values::AddressRange;
 
 /// Checks the settings of an external server, and that nothing depends on a server of the stack.
@@ -59,7 +59,7 @@ pub fn check_superuser(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
 /// Returns whether a value refers to the superuser's password.
 fn refers_to_superuser_password(value: &EnvValue) -> bool {
     let mut refers = false;
-    value.for_each_reference(&mut |reference| {
+    value.for_each_reference(&Profile::ALL, &mut |reference| {
         refers |= matches!(reference, EnvReference::Secret(secret) if secret.as_str() == ADMIN_PASSWORD);
     });
     refers

@@ -3,6 +3,7 @@
 
 mod alerts;
 mod cluster;
+mod cluster_names;
 mod credentials;
 mod data_folder;
 mod database;
@@ -54,7 +55,7 @@ pub fn check_declarations(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     findings.extend(database::check_superuser(inputs.stack, roster));
     findings.extend(server_settings::check(inputs.stack, roster));
     findings.extend(plugins::check(inputs, roster));
-    findings.extend(redis::check(roster));
+    findings.extend(redis::check(inputs.profile, roster));
     findings
 }
 

@@ -162,7 +162,10 @@ impl Scanner<'_> {
         loop {
             match self.chars.next() {
                 None => return Err((line, column, "a quote is not closed".into())),
-                Some('\\') => word.text.extend(self.chars.next()),
+                Some('\\') => {
+                    word.text.extend(self.chars.next());
+                    self.column += 1;
+                }
                 Some(end) if end == quote => break,
                 Some(character) => word.text.push(character),
             }
@@ -207,14 +210,17 @@ impl Scanner<'_> {
         if c == '\\' {
             word.text.extend(self.chars.next());
             self.column += 1;
+            if word.text.ends_with('\n') {
+                (self.line, self.column) = (self.line + 1, 0);
+            }
         } else if c == '$' && self.chars.next_if_eq(&'{').is_some() {
             // `${name}` is a variable inside a word.
             while let Some(character) = self.chars.next_if(|c| *c != '}' && *c != '\n') {
                 word.text.push(character);
                 self.column += 1;
             }
-            self.chars.next();
-            self.column += 2;
+            let is_closed = self.chars.next_if_eq(&'}').is_some();
+            self.column += if is_closed { 2 } else { 1 };
         }
     }
 
@@ -250,6 +256,23 @@ mod tests {
         );
         let words = words("server {\n  server_name  a.b;\n}").unwrap();
         assert_eq!((words[3].line, words[3].column, words[3].text.as_str()), (2, 16, "a.b"));
+    }
+
+    /// The place of the last word is right also after escaped characters, variables and line breaks.
+    #[test]
+    fn each_word_has_its_place() {
+        for (text, line, column) in [
+            (r#"a "b\"c\"d" e;"#, 1, 13),
+            ("a b\\ c e;", 1, 8),
+            ("a ${b}c e;", 1, 9),
+            ("a \"b\\\nc\" e;", 2, 4),
+            ("a b\\\nc e;", 2, 3),
+            ("a ${b\n e;", 2, 2),
+        ] {
+            let words = words(text).unwrap();
+            let word = &words[words.len() - 2];
+            assert_eq!((word.text.as_str(), word.line, word.column), ("e", line, column), "{text}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::plan::roster::{PlannedService, Roster};
-use crate::stack::{EnvReference, EnvValue};
+use crate::stack::{EnvReference, EnvValue, Profile};
 use crate::values::ServiceName;
 
 /// The catalogue entry of Sentinels.
@@ -15,7 +15,7 @@ const NODE: &str = "redis";
 const EXPORTER: &str = "redis-exporter";
 
 /// Refuses variables with the address of one node, whose role changes when Sentinel selects a different master.
-pub fn check(roster: &Roster) -> Vec<Diagnostic> {
+pub fn check(profile: Profile, roster: &Roster) -> Vec<Diagnostic> {
     let is_sentinel = |member: &&PlannedService| has_catalogue(member, SENTINEL);
     if roster.values().find(is_sentinel).is_none() {
         return Vec::new();
@@ -34,7 +34,7 @@ pub fn check(roster: &Roster) -> Vec<Diagnostic> {
         let fields = [("env", &member.service.env), ("extra_env", &member.service.extra_env)];
         for (field, variables) in fields {
             let variables_with_node =
-                variables.iter().filter_map(|(name, value)| Some((name, node_in(value, &nodes)?)));
+                variables.iter().filter_map(|(name, value)| Some((name, node_in(value, profile, &nodes)?)));
             findings.extend(variables_with_node.map(|(variable, node)| {
                 Diagnostic::error(Code::RedisMaster, member.path.key(field).key(variable.as_str()))
                     .message(format!("the variable has the address of `{node}`, which is the master only until Sentinel selects a different one"))
@@ -51,15 +51,15 @@ fn has_catalogue(member: &PlannedService, name: &str) -> bool {
     member.service.catalogue.as_ref().is_some_and(|catalogue| catalogue.as_str() == name)
 }
 
-/// Returns the node whose address a value contains.
-fn node_in<'a>(value: &EnvValue, nodes: &BTreeSet<&'a ServiceName>) -> Option<&'a ServiceName> {
+/// Returns the node whose address a value contains in a profile.
+fn node_in<'a>(value: &EnvValue, profile: Profile, nodes: &BTreeSet<&'a ServiceName>) -> Option<&'a ServiceName> {
     let mut node = None;
     let mut visit = |reference: &EnvReference| {
         if let EnvReference::Url(address) = reference {
             node = node.or_else(|| nodes.get(&address.service).copied());
         }
     };
-    value.for_each_reference(&mut visit);
+    value.for_each_reference(&[profile], &mut visit);
     let EnvValue::Text(text) = value else { return node };
     nodes.iter().copied().find(|node| names_host(text.as_str(), node.as_str()))
 }

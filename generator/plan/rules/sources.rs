@@ -6,7 +6,7 @@ use super::dockerfiles;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::lock::ImageName;
 use crate::path;
-use crate::plan::addresses::{hint_to_add_optional, missing_service};
+use crate::plan::addresses::{hint_to_add_optional, missing_service, tcp_port};
 use crate::plan::inputs::Inputs;
 use crate::plan::model::Program;
 use crate::plan::roster::{PlannedService, Roster};
@@ -100,7 +100,7 @@ fn check_layout(name: &ServiceName, member: &PlannedService, findings: &mut Vec<
     }
 }
 
-/// Parts of names of images that no longer receive security fixes, each with its replacement (upstream changelogs, 2026).
+/// Parts of full names of images that no longer receive security fixes, each with its replacement (upstream changelogs, 2026).
 const UNSUPPORTED_IMAGES: [(&str, &str); 3] = [
     ("library/nginx:1.25", "docker.io/library/nginx:1.30-alpine"),
     ("grafana/promtail:", "docker.io/grafana/alloy"),
@@ -109,9 +109,8 @@ const UNSUPPORTED_IMAGES: [(&str, &str); 3] = [
 
 /// Warns about an image that no longer receives security fixes.
 fn outdated_image(image: &str, member: &PlannedService) -> Option<Diagnostic> {
-    let full_name = image.strip_prefix("nginx:").map(|tag| format!("library/nginx:{tag}"));
-    let image = full_name.as_deref().unwrap_or(image);
-    let (_, replacement) = UNSUPPORTED_IMAGES.iter().find(|(part, _)| image.contains(part))?;
+    let full_name = ImageName::parse(image).to_string();
+    let (_, replacement) = UNSUPPORTED_IMAGES.iter().find(|(part, _)| full_name.contains(part))?;
     Some(
         Diagnostic::warning(Code::Outdated, member.path.key("image"))
             .message(format!("`{image}` no longer receives security fixes"))
@@ -171,7 +170,7 @@ fn check_health(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     ];
     for (kind, port) in ports {
         if let Some(port) = port
-            && let Err(finding) = crate::plan::addresses::port(&member.service, port, &path.key(kind).key("port"))
+            && let Err(finding) = tcp_port(&member.service, port, &path.key(kind).key("port"))
         {
             findings.push(finding);
         }

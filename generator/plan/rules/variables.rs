@@ -196,9 +196,7 @@ const CREDENTIAL_FLAGS: [&str; 5] = ["--password", "--requirepass", "--pass", "-
 /// `--api-key` if the next word is its value.
 fn holds_credential(word: &str, next_word: Option<&str>) -> bool {
     let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
-    if CREDENTIAL_FLAGS.contains(&name) {
-        return true;
-    }
+    let is_flag = CREDENTIAL_FLAGS.contains(&name);
     let is_option = name.starts_with("--");
     let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
     // Shell variables, redirections, additional options and file paths are not credentials.
@@ -207,7 +205,8 @@ fn holds_credential(word: &str, next_word: Option<&str>) -> bool {
         !is_harmless(text) && !text.starts_with(['/', '-', '$', '<'])
     };
     let value = value.or(if is_option { next_word } else { None });
-    is_name(name.trim_start_matches('-')) && is_credential(name) && value.is_some_and(may_be_secret)
+    let names_credential = is_flag || is_name(name.trim_start_matches('-')) && is_credential(name);
+    names_credential && value.map_or(is_flag, may_be_secret)
 }
 
 /// Programs with an option for a user's name and password, or for a password alone.
@@ -320,6 +319,7 @@ mod tests {
         for (word, next) in [
             ("--password=x", None),
             ("--requirepass", Some("x")),
+            ("--password", None),
             ("--db-password=tulip", None),
             ("--apiKey", Some("tulip")),
             ("API_KEY=tulip", None),
@@ -329,6 +329,8 @@ mod tests {
         }
         for (word, next) in [
             ("--password-file=/run/secrets/x", None),
+            ("--password=/run/secrets/x", None),
+            ("--token", Some("/run/secrets/x")),
             ("--tls-key=/certs/server.key", None),
             ("--tls-key", Some("/certs/key")),
             ("--with-token", Some("--other")),

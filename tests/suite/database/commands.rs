@@ -231,6 +231,12 @@ fn history_that_changed_is_refused() {
     assert_success(folder, verify);
     fs::write(file("migrations/0001_init/up.sql"), "SELECT 1;\n").unwrap();
     assert_fails(folder, &["db", "sum"], "NS730", "0001_init");
+    // Neither a malformed line nor a missing one makes `db sum` accept the change.
+    let sum = fs::read_to_string(file("nself.sum")).unwrap();
+    fs::write(file("nself.sum"), format!("{sum}garbage\n")).unwrap();
+    assert_fails(folder, &["db", "sum"], "NS732", "a line is malformed");
+    fs::write(file("nself.sum"), "").unwrap();
+    assert_fails(folder, &["db", "sum"], "NS730", "0001_init is missing from nself.sum");
 }
 
 fn git(folder: &Path, arguments: &[&str]) -> ProcessOutput {

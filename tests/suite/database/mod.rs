@@ -23,6 +23,7 @@ mod public_schemas;
 mod refused_definitions;
 mod refused_functions;
 mod refused_relations;
+mod related_parts;
 mod reused_names;
 mod routines;
 mod rows;

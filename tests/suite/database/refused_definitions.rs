@@ -28,7 +28,7 @@ fn base() -> Value {
     }})
 }
 
-const REFUSED: [&str; 68] = [
+const REFUSED: [&str; 77] = [
     r#"{"types":{"x":{"enum":{"values":["a"]}}},"views":{"x":{"query":"SELECT 1 AS a"}}}"#,
     r#"{"types":{"x":{"enum":{"values":["a"]}}},"sequences":{"x":{}}}"#,
     r#"{"types":{"orders_id_seq":{"domain":{"type":"text"}}},"tables":{"orders":{"columns":{"id":{"identity":"always"}}}}}"#,
@@ -97,9 +97,18 @@ const REFUSED: [&str; 68] = [
     r#"{"views":{"v":{"query":"SELECT o.id FROM orders o JOIN customers c ON c.id = custmer"}}}"#,
     r#"{"views":{"v":{"query":"SELECT id FROM orders WHERE EXISTS (SELECT 1 FROM customers c WHERE c.id = nope)"}}}"#,
     r#"{"views":{"v":{"query":"SELECT orders.id FROM orders o"}}}"#,
+    r#"{"tables":{"orders":{"checks":{"orders_pkey":"total > 0"}}}}"#,
+    r#"{"tables":{"orders":{"foreign_keys":{"orders_pkey":{"columns":["customer"],"references":{"table":"customers","columns":["id"]}}}}}}"#,
+    r#"{"functions":{"t":{"returns":"trigger","language":"plpgsql","body":"BEGIN RETURN NEW; END"}},"tables":{"orders":{"checks":{"c":"total > 0"},"triggers":{"c":{"timing":"after","events":["insert"],"function":"t","constraint":true}}}}}"#,
+    r#"{"tables":{"orders":{"columns":{"whole":{"type":"customers(5)"}}}}}"#,
+    r#"{"tables":{"orders":{"columns":{"state":{"type":"order_state(abc)"}}}}}"#,
+    r#"{"tables":{"orders":{"columns":{"key":{"type":"uuid","default":"''"}}}}}"#,
+    r#"{"tables":{"orders":{"columns":{"day":{"type":"date","default":"' '"}}}}}"#,
+    r#"{"functions":{"touch":{"arguments":[{"type":"integer"}],"returns":"integer","language":"sql","body":"SELECT $1"},"touch_2":{"name":"touch","returns":"trigger","language":"plpgsql","body":"BEGIN RETURN NEW; END"}},"tables":{"orders":{"triggers":{"t":{"timing":"before","events":["insert"],"function":"touch_2"}}}}}"#,
+    r#"{"objects":{"aggregate sum_all(integer)":{"create":"CREATE AGGREGATE public.sum_all(integer) (SFUNC = int4pl, STYPE = integer)"}},"tables":{"orders":{"checks":{"c":"sum(total) > 0"}}}}"#,
 ];
 
-const ACCEPTED: [&str; 44] = [
+const ACCEPTED: [&str; 48] = [
     r#"{"tables":{"orders":{"columns":{"list":{"type":"integer[]","default":"' [0:0]={1}'"}}}}}"#,
     r#"{"tables":{"orders":{"columns":{"list":{"type":"bigint[]","default":"'{}'::text[]::integer[]"}}}}}"#,
     r#"{"tables":{"orders":{"columns":{"list":{"type":"text[]","default":"string_to_array('a b', ' ')"}}}}}"#,
@@ -144,6 +153,10 @@ const ACCEPTED: [&str; 44] = [
     r#"{"views":{"v":{"query":"SELECT x, y.z FROM orders, unnest(ARRAY[1]) AS x, LATERAL (SELECT name AS z FROM customers WHERE id = customer) y"}}}"#,
     r#"{"views":{"v":{"query":"SELECT id FROM orders UNION SELECT 1 AS other ORDER BY id"}}}"#,
     r#"{"views":{"v":{"query":"SELECT o.id, row_to_json(o) AS whole, o.xmin::text AS x FROM (orders o JOIN customers c ON c.id = customer) WHERE false"}}}"#,
+    r#"{"types":{"anyway":{"enum":{"values":["a"]}}},"functions":{"conv":{"arguments":[{"type":"text"}],"returns":"anyway","language":"plpgsql","body":"BEGIN RETURN 'a'; END"}},"objects":{"cast (text as anyway)":{"create":"CREATE CAST (text AS public.anyway) WITH FUNCTION public.conv(text)"}}}"#,
+    r#"{"functions":{"touch":{"arguments":[{"type":"integer"}],"returns":"integer","language":"sql","body":"SELECT $1"},"touch_2":{"name":"touch","returns":"trigger","language":"plpgsql","body":"BEGIN RETURN NEW; END"}},"tables":{"orders":{"triggers":{"t":{"timing":"before","events":["insert"],"function":"touch"}}}}}"#,
+    r#"{"schemas":{"Audit":{}},"functions":{"f":{"returns":"integer","language":"sql","body":"SELECT 1","security_definer":true,"settings":{"search_path":"\"Audit\", pg_temp"}}}}"#,
+    r#"{"tables":{"orders":{"columns":{"key":{"type":"uuid","default":"'{00000000000000000000000000000000}'"}}}}}"#,
 ];
 
 /// Adds the fields of a value to a different value.

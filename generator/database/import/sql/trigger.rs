@@ -81,8 +81,8 @@ impl Reader {
     fn trigger_function(&self, node: &SyntaxNode) -> Parsed<ObjectName> {
         let name = object_name(node)?;
         let server_function = ObjectName::new_in("pg_catalog", name.name());
-        let is_of_server =
-            is_trigger_function_of_server(&server_function) && !self.schema.functions.contains_key(&name);
+        let is_declared = self.schema.functions_named(&name).next().is_some();
+        let is_of_server = is_trigger_function_of_server(&server_function) && !is_declared;
         Ok(if is_of_server && name.schema() == PUBLIC_SCHEMA { server_function } else { name })
     }
 

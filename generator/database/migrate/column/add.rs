@@ -5,40 +5,19 @@ use super::identity::refuse_identity;
 use super::not_null::set_not_null;
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
-use crate::database::lexer::{self, TokenKind};
+use crate::database::lexer::{self, Token, TokenKind};
 use crate::database::migrate::planner::Planner;
 use crate::database::migrate::step::{Down, Phase};
 use crate::database::model::*;
 use crate::diagnostic::Code;
 
-/// Returns whether an expression has the same value for every row and at any time. It may consist of literals, numbers,
-/// signs, a few words such as `null` and `array`, and names of types in casts, as in `'{}'::text[]`.
-fn is_constant(expression: &Expression) -> bool {
-    let tokens = lexer::tokens(expression.as_str()).unwrap_or_default();
-    let mut in_cast_type = false;
-    for (index, token) in tokens.iter().enumerate() {
-        let after_cast = index >= 2 && tokens[index - 1].text == ":" && tokens[index - 2].text == ":";
-        in_cast_type = after_cast
-            || (in_cast_type
-                && (token.kind == TokenKind::Word || ["(", ")", "[", "]", ",", "."].contains(&token.text)));
-        let word = token.text.to_ascii_lowercase();
-        let token_is_constant = match token.kind {
-            TokenKind::Literal | TokenKind::Number | TokenKind::Symbol => true,
-            TokenKind::Word | TokenKind::Quoted => {
-                in_cast_type
-                    || ["null", "true", "false", "array", "interval", "date", "timestamp"].contains(&word.as_str())
-            }
-            TokenKind::Comment => false,
-        };
-        if !token_is_constant {
-            return false;
-        }
-    }
-    true
-}
+/// Words whose value is the same for every row and at any time, words of constant operators, and the types that precede a
+/// literal.
+const CONSTANT_WORDS: [&str; 14] =
+    ["and", "array", "at", "date", "false", "interval", "is", "not", "null", "or", "time", "timestamp", "true", "zone"];
 
-/// Functions that return the same value for all rows of a statement.
-const STABLE_FUNCTIONS: [&str; 7] = [
+/// Functions and words that have the same value for all rows of a statement.
+const STABLE_WORDS: [&str; 7] = [
     "now",
     "current_timestamp",
     "current_date",
@@ -48,12 +27,73 @@ const STABLE_FUNCTIONS: [&str; 7] = [
     "statement_timestamp",
 ];
 
+/// Words after the first word of a type, as in `double precision` and `time with time zone`.
+const FURTHER_WORDS_OF_TYPES: [&str; 14] = [
+    "array",
+    "day",
+    "hour",
+    "minute",
+    "month",
+    "precision",
+    "second",
+    "time",
+    "to",
+    "varying",
+    "with",
+    "without",
+    "year",
+    "zone",
+];
+
+/// Returns whether an expression has the same value for every row and at any time. It may consist of literals, numbers,
+/// signs, [`CONSTANT_WORDS`], and names of types in casts, as in `'{}'::text[]`.
+fn is_constant(expression: &Expression) -> bool {
+    let tokens = lexer::tokens(expression.as_str()).unwrap_or_default();
+    let has_comment = tokens.iter().any(|token| token.kind == TokenKind::Comment);
+    !has_comment && names_outside_of_types(&tokens).iter().all(|name| CONSTANT_WORDS.contains(&name.as_str()))
+}
+
 /// Returns whether an expression is constant, or all of its functions have the same value for all rows of a statement.
 fn is_stable(expression: &Expression) -> bool {
     let tokens = lexer::tokens(expression.as_str()).unwrap_or_default();
-    let words = tokens.iter().filter(|token| token.kind == TokenKind::Word);
-    let is_stable_word = |word: &str| STABLE_FUNCTIONS.contains(&word) || is_constant(&Expression::from_word(word));
-    is_constant(expression) || words.into_iter().all(|token| is_stable_word(&token.text.to_ascii_lowercase()))
+    let is_stable_name = |name: &str| CONSTANT_WORDS.contains(&name) || STABLE_WORDS.contains(&name);
+    names_outside_of_types(&tokens).iter().all(|name| is_stable_name(name))
+}
+
+/// Returns the words in lower case and the quoted names of an expression, except those of types in casts.
+fn names_outside_of_types(tokens: &[Token]) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut index = 0;
+    while let Some(token) = tokens.get(index) {
+        let is_cast = token.text == ":" && tokens.get(index + 1).is_some_and(|next| next.text == ":");
+        index = if is_cast { end_of_type(tokens, index + 2) } else { index + 1 };
+        match token.kind {
+            TokenKind::Word => names.push(token.text.to_ascii_lowercase()),
+            TokenKind::Quoted => names.push(lexer::unquoted_name(token.text).into_owned()),
+            TokenKind::Literal | TokenKind::Number | TokenKind::Symbol | TokenKind::Comment => {}
+        }
+    }
+    names
+}
+
+/// Returns the index of the token after the type that begins at an index: its name, modifiers and dimensions.
+fn end_of_type(tokens: &[Token], start: usize) -> usize {
+    let text = |index: usize| tokens.get(index).map_or("", |token| token.text);
+    let mut end = start + 1;
+    while text(end) == "." {
+        end += 2;
+    }
+    loop {
+        let word = text(end).to_ascii_lowercase();
+        let modifiers = tokens.iter().skip(end).position(|token| token.text == ")");
+        match (text(end), modifiers) {
+            ("(", Some(distance)) => end += distance + 1,
+            ("[", _) if text(end + 1) == "]" => end += 2,
+            ("[", _) if text(end + 2) == "]" => end += 3,
+            _ if FURTHER_WORDS_OF_TYPES.contains(&word.as_str()) => end += 1,
+            _ => return end,
+        }
+    }
 }
 
 /// The reason why the addition of a column cannot be reverted.
@@ -138,4 +178,41 @@ fn removal(change: &ColumnChange, column: &Column, domain: Option<&Domain>) -> D
     };
     let guard = ddl::fail_if_rows(&rows_with_values, &format!("{} holds values", change.object()));
     Down::Sql(format!("{}\n{drop}", change.without_forced_row_security(&guard)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::Checked;
+
+    #[test]
+    fn calls_and_operators_after_a_cast_are_not_part_of_its_type() {
+        for (text, expected) in [
+            ("'{}'::text[]", "constant"),
+            ("ARRAY['a', NULL]::shop.\"Mood\"[3]", "constant"),
+            ("'1'::double precision", "constant"),
+            ("'x'::character varying(3)", "constant"),
+            ("'t'::boolean AND NOT false", "constant"),
+            ("'12:00'::time(3) with time zone", "constant"),
+            ("TIMESTAMP '2026-01-01' AT TIME ZONE 'UTC'", "constant"),
+            ("now()", "stable"),
+            ("CURRENT_DATE::timestamptz(0)", "stable"),
+            ("\"now\"() AT TIME ZONE 'UTC'", "stable"),
+            ("'t'::boolean AND now() > '2026-01-01'", "stable"),
+            ("'t'::boolean AND random() < 0.5", "volatile"),
+            ("\"nextId\"()", "volatile"),
+            ("\"Now\"()", "volatile"),
+            ("('1'::integer) + random()::integer", "volatile"),
+            ("ARRAY['a'::text, \"f\"()::text]", "volatile"),
+            ("'1'::\"Kind\" || f()", "volatile"),
+        ] {
+            let expression = Expression::new(text).unwrap();
+            let found = match (is_constant(&expression), is_stable(&expression)) {
+                (true, _) => "constant",
+                (false, true) => "stable",
+                (false, false) => "volatile",
+            };
+            assert_eq!(found, expected, "{text}");
+        }
+    }
 }

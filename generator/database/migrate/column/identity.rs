@@ -111,9 +111,10 @@ fn sequence_of(column: &Column) -> Sequence {
 fn next_number(column: &str, options: IdentityOptions) -> String {
     let sequence = Sequence::from(options);
     let start = sequence.start.unwrap_or(sequence.default_start());
-    match (is_default(&options), sequence.increment.unwrap_or(1) < 0) {
-        (true, _) => format!("coalesce(max({column}), 0) + 1"),
-        (false, false) => format!("greatest(coalesce(max({column}), 0) + 1, {start})"),
-        (false, true) => format!("least(coalesce(min({column}), 0) - 1, {start})"),
+    // In a table without rows, `min` and `max` are NULL, which `least` and `greatest` ignore.
+    if sequence.is_descending() {
+        format!("least(min({column}) - 1, {start})")
+    } else {
+        format!("greatest(max({column}) + 1, {start})")
     }
 }

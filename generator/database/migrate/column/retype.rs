@@ -198,11 +198,13 @@ pub(super) fn change_type(planner: &mut Planner, diff: &Diff, change: &ColumnCha
         return;
     }
     let is_same_type = old.kind == new.kind;
-    let conversion = match new.using {
+    // For a change of the collation only, `using` remains from an earlier change of the type.
+    let using = new.using.as_ref().filter(|_| !is_same_type);
+    let conversion = match using {
         Some(_) => Conversion::Other,
         None => labels_as_text(diff, &old.kind, &new.kind).unwrap_or_else(|| conversion(&old.kind, &new.kind)),
     };
-    if matches!(conversion, Conversion::Other) && new.using.is_none() && !is_same_type {
+    if matches!(conversion, Conversion::Other) && using.is_none() && !is_same_type {
         // A dropped type may have been renamed to free its name; the message contains the name that the user knows.
         let freed_name = old.kind.object().and_then(|kind| diff.freed_name(&kind));
         let old_kind = freed_name.map_or_else(|| old.kind.clone(), |name| old.kind.with_object(name));
@@ -234,7 +236,7 @@ pub(super) fn change_type(planner: &mut Planner, diff: &Diff, change: &ColumnCha
     };
     let mut step = change
         .step(Phase::Create, "type", if is_same_type { "is sorted differently" } else { "has a different type" })
-        .up(set_type(change, old, new, new.using.as_ref()))
+        .up(set_type(change, old, new, using))
         .hazards(hazards.iter().copied())
         .hazards(change.owner_hazard());
     step.down = match is_reversible {

@@ -1,6 +1,6 @@
 //! Renames constraints and indexes that differ only in their names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::renamed_schema::RenamedSchema;
 use super::taken_names::all_names;
@@ -21,26 +21,29 @@ pub(super) fn rename_constraints(planner: &mut Planner, renamed_old: &mut Rename
     });
     for (name, table) in &planner.new.tables {
         let Some(old) = renamed_old.schema.tables.get_mut(name) else { continue };
-        let is_free = |index: &SqlName| !old_names.contains(&name.in_same_schema(index));
+        let old_constraints = constraint_names(name, old);
+        let is_free_for_index = |index: &SqlName| !old_names.contains(&name.in_same_schema(index));
+        let is_free_for_constraint = |constraint: &SqlName| !old_constraints.contains(constraint);
+        let is_free_for_key = |key: &SqlName| is_free_for_index(key) && is_free_for_constraint(key);
         // The word `CONSTRAINT` or `INDEX`, the old name and the new name.
         let mut renames: Vec<(&str, SqlName, SqlName)> = Vec::new();
         let constraint = "CONSTRAINT";
         if !old.primary_key.is_empty() && old.has_primary_key_of(table) {
             let (old_key, new_key) = (ddl::primary_key_name(name, old), ddl::primary_key_name(name, table));
-            if old_key == new_key || is_free(&new_key) {
+            if old_key == new_key || is_free_for_key(&new_key) {
                 old.primary_key_name.clone_from(&table.primary_key_name);
                 renames.extend((old_key != new_key).then_some((constraint, old_key, new_key)));
             }
         }
         // Foreign keys and checks have no index, so they may have the name of any relation.
-        let uniques = rename_pairs(&mut old.uniques, &table.uniques, is_free);
-        let foreign_keys = rename_pairs(&mut old.foreign_keys, &table.foreign_keys, |_| true);
-        let checks = rename_pairs(&mut old.checks, &table.checks, |_| true);
-        let excludes = rename_pairs(&mut old.excludes, &table.excludes, is_free);
+        let uniques = rename_pairs(&mut old.uniques, &table.uniques, is_free_for_key);
+        let foreign_keys = rename_pairs(&mut old.foreign_keys, &table.foreign_keys, is_free_for_constraint);
+        let checks = rename_pairs(&mut old.checks, &table.checks, is_free_for_constraint);
+        let excludes = rename_pairs(&mut old.excludes, &table.excludes, is_free_for_key);
         for (from, to) in uniques.into_iter().chain(foreign_keys).chain(checks).chain(excludes) {
             renames.push((constraint, from, to));
         }
-        let indexes = rename_pairs(&mut old.indexes, &table.indexes, is_free);
+        let indexes = rename_pairs(&mut old.indexes, &table.indexes, is_free_for_index);
         renames.extend(indexes.into_iter().map(|(from, to)| ("INDEX", from, to)));
         for (kind, from, to) in renames {
             old.rename_constraint_comment(&from, &to);
@@ -60,6 +63,14 @@ pub(super) fn rename_constraints(planner: &mut Planner, renamed_old: &mut Rename
             planner.push(step.order_in_phase(AFTER_TABLE_RENAMES).up(rename(&from, &to)).down(rename(&to, &from)));
         }
     }
+}
+
+/// Returns the names of all constraints of a table.
+fn constraint_names(name: &ObjectName, table: &Table) -> BTreeSet<SqlName> {
+    let keys = table.uniques.keys().chain(table.excludes.keys());
+    let names = keys.chain(table.foreign_keys.keys()).chain(table.checks.keys());
+    let primary_key = (!table.primary_key.is_empty()).then(|| ddl::primary_key_name(name, table));
+    names.cloned().chain(primary_key).collect()
 }
 
 /// Renames the parts of an old table, such as its checks, that have a different name in the new table, and returns the

@@ -172,8 +172,8 @@ fn check_served(
     subset::check(serves, original, &served, calls.get(original), &path)
 }
 
-/// Returns the first of `variables` that contains a URL of the database with the login role of the original; `None` if none
-/// does.
+/// Returns the first of `variables` that contains the URL of the database on the server, with the login role of the
+/// original. If none does, the URL can be that of the pooler, and last that of the replica; `None` if there is none at all.
 fn url_variable(
     stack: &Stack,
     roster: &Roster,
@@ -182,12 +182,15 @@ fn url_variable(
 ) -> Option<VariableName> {
     let main = main_database(stack);
     let uses = roster[original].service.databases.iter();
-    let entries =
-        uses.filter(|(_, declared)| declared.name.as_ref().unwrap_or(&main) == database).map(|(entry, _)| entry);
-    let url_secrets: Vec<_> =
-        entries.flat_map(|entry| DatabaseEndpoint::ALL.map(|endpoint| endpoint.url_secret(original, entry))).collect();
-    let holds_url = |value: &Value| matches!(value, Value::Secret(secret) if url_secrets.contains(secret));
-    variables.iter().find(|(_, value)| holds_url(value)).map(|(name, _)| (*name).clone())
+    let entries: Vec<&SqlIdent> = uses
+        .filter(|(_, declared)| declared.name.as_ref().unwrap_or(&main) == database)
+        .map(|(entry, _)| entry)
+        .collect();
+    DatabaseEndpoint::ALL.into_iter().find_map(|endpoint| {
+        let url_secrets: Vec<_> = entries.iter().map(|entry| endpoint.url_secret(original, entry)).collect();
+        let holds_url = |value: &Value| matches!(value, Value::Secret(secret) if url_secrets.contains(secret));
+        variables.iter().find(|(_, value)| holds_url(value)).map(|(name, _)| (*name).clone())
+    })
 }
 
 /// Returns the finding for a database whose URL no variable of its Hasura service contains.

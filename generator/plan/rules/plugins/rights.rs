@@ -4,7 +4,7 @@
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::roster::PlannedService;
-use crate::stack::{Access, EnvReference, EnvValue, Service, Stack, ValueOrSecret};
+use crate::stack::{Access, EnvReference, EnvValue, Profile, Service, Stack, ValueOrSecret};
 use crate::values::{ProjectPath, SecretName, ServiceName, plugin_names};
 
 /// Checks the rights and the limits of a service of a plugin.
@@ -129,7 +129,7 @@ fn foreign_secrets(plugin: &ServiceName, member: &PlannedService) -> Vec<Refused
 /// Returns the secrets to which a value refers.
 fn secrets_of(value: &EnvValue) -> Vec<SecretName> {
     let mut secrets = Vec::new();
-    value.for_each_reference(&mut |reference| {
+    value.for_each_reference(&Profile::ALL, &mut |reference| {
         if let EnvReference::Secret(secret) = reference {
             secrets.push(secret.clone());
         }

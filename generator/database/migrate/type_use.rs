@@ -1,0 +1,76 @@
+//! Finds columns with the values of a type, directly or inside of the values of other types.
+
+use std::collections::BTreeSet;
+
+use crate::database::model::*;
+
+/// The types whose values are or contain the values of one type.
+struct TypesWithValues {
+    /// The type and the domains over it.
+    equal: BTreeSet<ObjectName>,
+    /// Types whose values contain values of the type, such as composite types and domains over arrays.
+    outer: BTreeSet<ObjectName>,
+}
+
+impl TypesWithValues {
+    fn of(schema: &Schema, name: &ObjectName) -> Self {
+        let mut found = TypesWithValues { equal: BTreeSet::from([name.clone()]), outer: BTreeSet::new() };
+        // A type may use a type that comes later in the loop, so repeat until no type is added.
+        loop {
+            let count = found.equal.len() + found.outer.len();
+            for (name, kind) in &schema.types {
+                let (is_equal, is_outer) = match kind {
+                    UserType::Domain(domain) if found.are_inside_of(&domain.base) => (false, true),
+                    UserType::Domain(domain) => (found.are_in(&domain.base), false),
+                    UserType::Composite(composite) => {
+                        (false, composite.attributes.iter().any(|attribute| found.are_in(&attribute.kind)))
+                    }
+                    UserType::Range(range) => (false, found.are_in(&range.subtype)),
+                    UserType::Enum(_) => (false, false),
+                };
+                if is_equal {
+                    found.equal.insert(name.clone());
+                }
+                if is_outer {
+                    found.outer.insert(name.clone());
+                }
+            }
+            if found.equal.len() + found.outer.len() == count {
+                return found;
+            }
+        }
+    }
+
+    /// Returns whether values of a type are or contain values of the type.
+    fn are_in(&self, kind: &TypeName) -> bool {
+        kind.object().is_some_and(|object| self.equal.contains(&object) || self.outer.contains(&object))
+    }
+
+    /// Returns whether values of a type contain values of the type, but are none themselves.
+    fn are_inside_of(&self, kind: &TypeName) -> bool {
+        let contains =
+            |object: &ObjectName| self.outer.contains(object) || (kind.is_array() && self.equal.contains(object));
+        kind.object().is_some_and(|object| contains(&object))
+    }
+}
+
+/// Returns the name of a column whose values contain values of a domain, such as the elements of an array or the
+/// attributes of a composite type. `None` if there is no such column.
+pub fn column_with_inner_values(schema: &Schema, domain: &ObjectName) -> Option<String> {
+    let types = TypesWithValues::of(schema, domain);
+    first_column(schema, |kind| types.are_inside_of(kind))
+}
+
+/// Returns the name of a column whose values are or contain values of a type. `None` if there is no such column.
+pub fn column_with_values(schema: &Schema, name: &ObjectName) -> Option<String> {
+    let types = TypesWithValues::of(schema, name);
+    first_column(schema, |kind| types.are_in(kind))
+}
+
+/// Returns the name of the first column whose type has a property.
+fn first_column(schema: &Schema, has_property: impl Fn(&TypeName) -> bool) -> Option<String> {
+    schema.tables.iter().find_map(|(name, table)| {
+        let column = table.columns.iter().find(|(_, column)| has_property(&column.kind));
+        column.map(|(column, _)| format!("{name}.{column}"))
+    })
+}
