@@ -241,14 +241,14 @@ fn commands_about_removed_databases_open_an_existing_database_of_the_server() {
     );
     let tls = "PGSSLMODE=verify-full PGSSLROOTCERT=deploy/prod/secrets/database_authority";
     assert_eq!(
-        hint(&external(&external_server())),
+        hint(&with_external_server(&external_server())),
         format!("{start}`{tls} psql -h db.example.com -p 6432 -U owner_of_all -d postgres{end}")
     );
     let mut server = external_server();
     server["port"] = json!(5432);
     server["database"] = json!("admin_db");
     assert_eq!(
-        hint(&external(&server)),
+        hint(&with_external_server(&server)),
         format!("{start}`{tls} psql -h db.example.com -U owner_of_all -d admin_db{end}")
     );
 }

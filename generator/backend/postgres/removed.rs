@@ -31,7 +31,7 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> 
             .message(format!("the stack no longer uses the role `{name}`; it can still log in to the server"))
             .hint(format!(
                 "{}to lock it: `{psql} -c 'ALTER ROLE \"{name}\" NOLOGIN'`; `DROP ROLE` works once the role owns nothing",
-                reassignment_hint(&psql_in, name, &owners(&old), &owners(&new))
+                reassignment_hint(psql_in, name, &owners(&old), &owners(&new))
             ))
     });
     databases.chain(roles).collect()
