@@ -4,7 +4,6 @@
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::Diagnostic;
-use crate::files::OUTPUT;
 
 /// Commands of nself whose first argument without a name is the stack.
 const WITH_STACK: [&str; 16] = [
@@ -109,7 +108,7 @@ impl Commands {
             (Some(_), _) => self.out.as_deref(),
             (_, Some(_)) => {
                 let folder = self.out.as_deref().unwrap_or(&self.folder);
-                Some(folder).filter(|folder| *folder != Path::new(OUTPUT))
+                Some(folder).filter(|folder| *folder != Path::new(DEFAULT_OUTPUT))
             }
             _ => None,
         };

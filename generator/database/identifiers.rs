@@ -1,10 +1,9 @@
 //! Finds the names that the user's SQL mentions, to order objects by their dependencies and to rename them.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::collections::BTreeSet;
 
 use super::lexer::{Token, TokenKind, content_of_literal, tokens, unquoted_name};
-use super::model::SqlName;
 
 /// Types whose literals name objects, as in `'orders'::regclass`.
 const OBJECT_TYPES: [&str; 6] = ["regclass", "regconfig", "regdictionary", "regproc", "regprocedure", "regtype"];
@@ -147,7 +146,7 @@ fn names_of_tokens<'a>(significant_tokens: &[Token<'a>]) -> Vec<Cow<'a, str>> {
 }
 
 /// Returns whether a text mentions the name of one of the columns.
-pub fn mentions_column(text: &str, columns: &BTreeSet<SqlName>) -> bool {
+pub fn mentions_column<Column: Borrow<str> + Ord>(text: &str, columns: &BTreeSet<Column>) -> bool {
     !columns.is_empty() && mentioned_names(text).any(|word| columns.contains(word.as_ref()))
 }
 

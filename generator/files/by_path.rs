@@ -2,9 +2,9 @@
 //! line, the program itself, and inputs of an earlier run. These must also be regular files within the limits.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::Mode;
 
@@ -40,12 +40,4 @@ pub fn list_operator_folder(path: &Path) -> Option<Vec<OsString>> {
     let handle = rustix::fs::open(path, FOLDER_FLAGS, Mode::empty()).ok()?;
     let entries = Folder::new(handle, path.to_owned(), Scope::Operator).list().ok()?;
     Some(entries.into_iter().map(|entry| entry.name).collect())
-}
-
-/// Returns the path with all symbolic links resolved.
-///
-/// # Errors
-/// The path does not exist.
-pub fn real_path(path: &Path) -> io::Result<PathBuf> {
-    fs::canonicalize(path)
 }

@@ -6,8 +6,8 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::Mode;
 use rustix::io::Errno;
 
-use super::by_path::real_path;
 use super::descent::FOLDER_FLAGS;
+use super::real_path::real_path;
 use super::stat::{stat_path, stat_target};
 use super::{EntryKind, FileError, FileKind, Folder, Reason, Scope, descent};
 use crate::artifact::mode;

@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::aspect::ingress::{CERTIFICATE, CERTIFICATE_KEY};
 use super::model::{
     Cluster, Monitoring, NameServer, Operator, Peers, Plan, Platform, Programs, Resolver, ServerAccess, Service,
     Upstream, Volume, VolumeMount,
 };
 use super::network::{PRIVATE, PRIVATE_V6};
+use super::secret_list::{CERTIFICATE, CERTIFICATE_KEY};
 use super::service_names::{ACME, BACKUP_TOOLS, VOLUME_OWNER, service_name};
 use crate::stack::{ClusterEdge, ClusterRight, IpFamilies, Replacement, TlsMode};
 use crate::values::{Checked, Cidr, Host, ServiceName, VolumeName};

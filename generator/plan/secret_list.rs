@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::stack::{Profile, TemplatePart};
 use crate::values::{EnvironmentName, ProjectName, SecretName, ServiceName, Text};
 
+/// The secrets with the proxy's certificate and its key.
+pub const CERTIFICATE: &str = "tls_certificate";
+pub const CERTIFICATE_KEY: &str = "tls_key";
+
 /// `secrets.json`: every secret of an environment by name, with the recipe and the consumers, never a value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -204,8 +204,9 @@ fn read(mut document: Document, stack_file: String) -> Result<LoadedStack, Vec<D
     let document = Arc::new(document);
     let document_origins = Origins { document: Arc::clone(&document), root: Arc::new(root), layer: None };
     let mut findings = document.diagnostics();
-    let failed_paths: Vec<FieldPath> =
-        findings.iter().chain(&layer_findings).map(|finding| finding.path.clone()).collect();
+    // A warning refuses no value, so other findings about its field remain.
+    let failed_findings = findings.iter().chain(&layer_findings).filter(|finding| finding.is_error());
+    let failed_paths: Vec<FieldPath> = failed_findings.map(|finding| finding.path.clone()).collect();
     drop_repeated(&mut findings);
     findings.extend(layer_findings);
     for finding in &mut findings {

@@ -556,7 +556,7 @@ fn names_of_additional_objects_are_reserved() {
     stack["services"]["group-trio"] = small_service(&json!({}));
     assert_eq!(errors(&stack), [(Code::NameTaken, "services.group-trio".to_owned())]);
     stack["services"]["group-trio"] = small_service(&json!({ "on_clusters": { "group": "trio" } }));
-    assert_eq!(errors(&stack), [], "a member of a group has no budget of its own");
+    assert_eq!(errors(&stack), [], "a member of a group has no separate budget");
 
     let mut stack = on_cluster(&json!({}));
     stack["services"]["prometheus"] = json!({

@@ -15,7 +15,7 @@ use crate::plan::inputs::Inputs;
 use crate::plan::model::{ConfigMount, EdgeCapacity, IngressPlan, Location, Resolver, Site, Upstream};
 use crate::plan::roster::{PlannedService, Roster, tls_mode};
 use crate::plan::rules::domains::cannot_have_subdomains;
-use crate::plan::secret_list::{Recipe, Recipes};
+use crate::plan::secret_list::{CERTIFICATE, CERTIFICATE_KEY, Recipe, Recipes};
 use crate::plan::service_names::{ACME, PROXY_SERVICE, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{RateLimit, Route, RouteAccess, RouteKind, Stack, TlsMode};
@@ -173,9 +173,6 @@ fn refused_proxy_route(address: &Address) -> Diagnostic {
         .hint("remove it; a server of your own is a file in `nginx/conf.d`")
 }
 
-/// The secrets with the proxy's certificate and its key.
-pub const CERTIFICATE: &str = "tls_certificate";
-pub const CERTIFICATE_KEY: &str = "tls_key";
 /// Descriptions of the files that an operator has to supply for these secrets.
 const CERTIFICATE_FILE: &str = "certificate chain of all sites, PEM";
 const CERTIFICATE_KEY_FILE: &str = "key of the certificate, PEM";

@@ -115,7 +115,7 @@ fn check_metrics(roster: &Roster) -> Vec<Diagnostic> {
 /// Refuses receivers with a name that a receiver of the generated configuration has.
 fn reserved_receivers(inputs: Inputs) -> Vec<Diagnostic> {
     let reserved_names = [
-        (NO_RECEIVER, "the receiver of alerts that nobody gets"),
+        (NO_RECEIVER, "the receiver of alerts that are not sent"),
         (HEARTBEAT_RECEIVER, "the receiver of the heartbeat"),
     ];
     let receivers = inputs.stack.monitoring.receivers.keys();

@@ -174,7 +174,7 @@ impl Reader {
             on_update,
             deferrable: Deferrable::No,
         };
-        // A file may have the same reference at a column and as an element of its own.
+        // A file may have the same reference at a column and as a separate element.
         if name.is_none() && table.foreign_keys.values().any(|other| *other == key) {
             return Ok(());
         }

@@ -185,7 +185,7 @@ fn is_in_partition_key(by: &PartitionBy, column: &SqlName) -> bool {
         || expressions.any(|expression| mentions_column(expression.as_str(), &columns))
 }
 
-/// The hazards of a conversion that PostgreSQL does not do by itself.
+/// The hazards of a conversion that PostgreSQL does only with an expression.
 const CONVERSION_HAZARDS: [Hazard; 3] = [Hazard::Rewrite, Hazard::ConvertsData, Hazard::MayFail];
 
 /// Plans the change of a column's type or collation.
