@@ -32,7 +32,7 @@ const SPGIST_TYPES: [&str; 7] = ["box", "cidr", "inet", "point", "polygon", "tex
 const NOT_IN_BRIN: [&str; 6] = ["boolean", "jsonb", "money", "tsquery", "tsvector", "xid8"];
 const ONLY_IN_BRIN: [&str; 1] = ["box"];
 
-/// Extensions whose operator classes are for types of their own, or are never the default.
+/// Extensions whose operator classes are for their types only, or are never the default.
 const WITHOUT_DEFAULT_CLASSES: [&str; 13] = [
     "citext",
     "cube",

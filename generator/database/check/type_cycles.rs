@@ -25,7 +25,7 @@ impl Check<'_> {
         }
         for (name, part, path) in cycles {
             let message = if part == name {
-                format!("`{name}` contains a value of its own type")
+                format!("`{name}` contains a value of the same type")
             } else {
                 format!("`{name}` contains `{part}`, which contains `{name}`")
             };
