@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{DIFFERENCES, ERROR, Format, SUCCESS, StackArguments, output};
 use crate::artifact::json as json_writer;
 use crate::diagnostic::{Diagnostic, FieldPath};
-use crate::pipeline::{self, PlannedEnvironment};
+use crate::pipeline::{self, PlannedEnvironment, Request};
 use crate::plan::{self, ProjectFiles};
 use crate::source::{self, Environment};
 use crate::store;
@@ -89,7 +89,7 @@ pub fn run(arguments: &Arguments) -> u8 {
 /// # Errors
 /// All findings of the stack if one of them is an error.
 fn load_environments(stack: &StackArguments) -> Result<Vec<Environment>, Vec<Diagnostic>> {
-    let loaded = source::load(&stack.evaluation_request())?;
+    let loaded = source::load(&stack.evaluation_request()).map_err(|findings| stack.complete_hints(findings))?;
     if loaded.findings.iter().any(Diagnostic::is_error) { Err(loaded.findings) } else { Ok(loaded.environments) }
 }
 
@@ -122,7 +122,8 @@ fn domain(environment: &Environment) -> Host {
 /// Returns the plans of these environments, as `gen` uses them.
 fn plans(stack: &StackArguments, environments: &[&String]) -> Result<Vec<PlannedEnvironment>, Vec<Diagnostic>> {
     let environments: Vec<String> = environments.iter().copied().cloned().collect();
-    Ok(pipeline::generate(&stack.request(&environments, None))?.plans)
+    let request = Request { allows_unwritten_migrations: true, ..stack.request(&environments, None) };
+    Ok(pipeline::generate(&request)?.plans)
 }
 
 /// Returns all resolved settings of an environment, with secrets by name; `null` if no plan is of this environment.

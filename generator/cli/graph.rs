@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{ERROR, Format, SUCCESS, StackArguments, output};
 use crate::backend::Backend;
 use crate::diagnostic::Diagnostic;
-use crate::pipeline;
+use crate::pipeline::{self, Request};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -69,7 +69,8 @@ pub fn run(arguments: &Arguments) -> u8 {
 
 /// Returns the graph in the format that the arguments select.
 fn graph_text(arguments: &Arguments) -> Result<String, Vec<Diagnostic>> {
-    let generated = pipeline::generate(&arguments.stack.request(std::slice::from_ref(&arguments.env), None))?;
+    let request = arguments.stack.request(std::slice::from_ref(&arguments.env), None);
+    let generated = pipeline::generate(&Request { allows_unwritten_migrations: true, ..request })?;
     let mut graph = Graph::default();
     match arguments.of {
         Subject::Services => {

@@ -13,7 +13,7 @@ use crate::image::layer::Layer;
 use crate::image::layout::ImageLayout;
 use crate::image::service::ImageService;
 use crate::lock::{ImageName, Lock};
-use crate::pipeline;
+use crate::pipeline::{self, Request};
 use crate::values::Platform;
 use crate::words;
 
@@ -39,13 +39,14 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> u8 {
     build_image(arguments).unwrap_or_else(|findings| {
-        output::failure(arguments.format, &findings);
+        output::failure(arguments.format, &arguments.stack.complete_hints(findings));
         ERROR
     })
 }
 
 fn build_image(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
-    let generated = pipeline::generate(&arguments.stack.request(std::slice::from_ref(&arguments.env), None))?;
+    let request = arguments.stack.request(std::slice::from_ref(&arguments.env), None);
+    let generated = pipeline::generate(&Request { allows_unwritten_migrations: true, ..request })?;
     // The request names one environment, so there is exactly one plan.
     let Some(planned) = generated.plans.first() else { return Ok(SUCCESS) };
     // Adds to a finding the line of the stack where its field is.

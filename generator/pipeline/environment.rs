@@ -10,7 +10,7 @@ use crate::files::{FileKind, Root};
 use crate::parallel;
 use crate::path;
 use crate::plan::{self, DeclaredProcesses, Plan, ProjectFiles};
-use crate::source::{Environment, Origins};
+use crate::source::{Environment, Origins, is_meant};
 use crate::words;
 
 /// An environment's plan, and the places in the source of its fields.
@@ -150,6 +150,14 @@ fn follows_refused(finding: &Diagnostic, refused: &FieldPath) -> bool {
     if finding.path.starts_with(refused) || lacks_field && finding.path == refused.parent() {
         return true;
     }
+    // A field that is missing because its name is a different one, such as `subdomain` for `route`.
+    if lacks_field && finding.path.parent() == refused.parent() && is_meant(refused.last_key(), finding.path.last_key())
+    {
+        return true;
+    }
+    if finding.code == Code::SchemaInvalid && lacks_column(&finding.message, refused) {
+        return true;
+    }
     // A check of a definition that lacks a refused part. The path of a table has four steps:
     // `databases.shop.tables.orders`.
     let is_definition = matches!(finding.path.0.first(), Some(Segment::Key(section)) if section == "databases");
@@ -189,6 +197,18 @@ fn follows_refused(finding: &Diagnostic, refused: &FieldPath) -> bool {
         Some(_) if finding.code == Code::BackupTarget => entry == path!("backups", "target"),
         Some(Segment::Key(field)) => concerns_entry && FOLLOW_UPS.contains(&(finding.code, field.as_str())),
         Some(Segment::Index(_)) => false,
+    }
+}
+
+/// Returns whether a message about a definition names a column that was refused.
+fn lacks_column(message: &str, refused: &FieldPath) -> bool {
+    match refused.0.as_slice() {
+        [Segment::Key(databases), _, Segment::Key(tables), _, Segment::Key(columns), Segment::Key(column), ..] => {
+            [databases.as_str(), tables, columns] == ["databases", "tables", "columns"]
+                && message.starts_with("there is no column")
+                && message.contains(&format!("`{column}`"))
+        }
+        _ => false,
     }
 }
 

@@ -244,6 +244,10 @@ fn run_replica_like_primary(roster: &mut Roster) {
 /// Adds a service to the roster. Returns a finding if its name is taken.
 fn insert(roster: &mut Roster, name: &ServiceName, member: PlannedService) -> Option<Diagnostic> {
     if let Some(first) = roster.get(name) {
+        // A service of this name without an image is meant to be the process, which `rules::sources` reports.
+        if matches!(member.category, Category::Process(_)) && has_no_source(&first.service) {
+            return None;
+        }
         return Some(
             Diagnostic::error(Code::NameTaken, member.path)
                 .message(format!("the container name `{name}` is taken"))
@@ -253,6 +257,10 @@ fn insert(roster: &mut Roster, name: &ServiceName, member: PlannedService) -> Op
     }
     roster.insert(name.clone(), member);
     None
+}
+
+fn has_no_source(service: &stack::Service) -> bool {
+    service.image.is_none() && service.build.is_none() && service.layout.is_none()
 }
 
 /// Returns the name and the service of a GraphQL endpoint: image and settings of the original, with a route, metadata

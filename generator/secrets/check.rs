@@ -12,6 +12,7 @@ use crate::plan::secret_list::{Recipe, SecretEntry};
 use crate::stack::Profile;
 use crate::values::SecretName;
 use crate::values::credential_names::is_credential;
+use crate::words;
 
 /// Default passwords of images and tutorials.
 const WELL_KNOWN: [&str; 22] = [
@@ -69,13 +70,19 @@ pub fn check(folders: &[SecretFolder]) -> Result<CheckedSecrets, Diagnostic> {
         }
         check_result.findings.extend(modes::repair(folder)?);
         check_result.findings.extend(certificate::check(folder)?);
+        let mut findings = Vec::new();
+        let mut missing = Vec::new();
         for (name, entry) in folder.list.secrets.iter().filter(|(_, entry)| !is_derived(&entry.recipe)) {
-            let findings = check_value(folder, name, entry, &mut known_values)?;
-            check_result.findings.extend(findings.into_iter().map(|mut finding| {
-                finding.environments = vec![folder.list.environment.to_string()];
-                finding
-            }));
+            match folder.read(name)? {
+                Some(value) => findings.extend(check_value((folder, name, entry), &value, &mut known_values)),
+                None => missing.push(name),
+            }
         }
+        findings.extend(missing_values(folder, &missing));
+        check_result.findings.extend(findings.into_iter().map(|mut finding| {
+            finding.environments = vec![folder.list.environment.to_string()];
+            finding
+        }));
     }
     Ok(check_result)
 }
@@ -93,26 +100,18 @@ fn is_derived(recipe: &Recipe) -> bool {
 
 /// Returns findings about one value, and adds it to `known_values`.
 fn check_value<'a>(
-    folder: &'a SecretFolder,
-    name: &'a SecretName,
-    entry: &SecretEntry,
+    (folder, name, entry): (&'a SecretFolder, &'a SecretName, &SecretEntry),
+    value: &str,
     known_values: &mut KnownValues<'a>,
-) -> Result<Vec<Diagnostic>, Diagnostic> {
+) -> Vec<Diagnostic> {
     let environment = &folder.list.environment;
-    let Some(value) = folder.read(name)? else {
-        return Ok(vec![
-            Diagnostic::error(Code::UnknownSecret, path!("secrets", name))
-                .message(format!("the secret `{name}` has no value"))
-                .hint(hint_for_missing_value(folder, name, entry)),
-        ]);
-    };
     let mut findings = Vec::new();
     // The provider chooses host and user names, often the same for all environments, so they may be weak and shared.
     let holds_host_or_user_name = matches!(entry.recipe, Recipe::External { .. }) && !is_credential(name.as_str());
     if holds_host_or_user_name {
-        return Ok(short_name_finding(name, &value, entry.min_length).into_iter().collect());
+        return short_name_finding(name, value, entry.min_length).into_iter().collect();
     }
-    if let Some(reason) = weakness(&value, folder, entry) {
+    if let Some(reason) = weakness(value, folder, entry) {
         let finding = match folder.list.profile {
             Profile::Local => Diagnostic::warning(Code::WeakSecret, path!("secrets", name)),
             _ => Diagnostic::error(Code::WeakSecret, path!("secrets", name)),
@@ -133,15 +132,34 @@ fn check_value<'a>(
                 .hint("use a different value in each environment"),
         );
     }
-    Ok(findings)
+    findings
 }
 
-/// Returns the hint for creating a value that is missing.
-pub(super) fn hint_for_missing_value(folder: &SecretFolder, name: &SecretName, entry: &SecretEntry) -> String {
-    match required_from_operator(folder, &entry.recipe) {
-        Some(description) => format!("write the {description} to {}", folder.value_path(name)),
-        None => format!("run `nself secrets init --env {}`", folder.list.environment),
-    }
+/// Returns a finding for each value that the operator must provide, and one for all values that `secrets init` creates.
+pub(super) fn missing_values(folder: &SecretFolder, missing: &[&SecretName]) -> Vec<Diagnostic> {
+    let init = format!("nself secrets init --env {}", folder.list.environment);
+    let what = |name: &SecretName| required_from_operator(folder, &folder.list.secrets.get(name)?.recipe);
+    let (from_operator, created): (Vec<&SecretName>, Vec<&SecretName>) =
+        missing.iter().partition(|name| what(name).is_some());
+    let no_value = |name: &SecretName| {
+        Diagnostic::error(Code::UnknownSecret, path!("secrets", name))
+            .message(format!("the secret `{name}` has no value"))
+    };
+    let mut findings: Vec<Diagnostic> = match created.as_slice() {
+        [] => Vec::new(),
+        [name] => vec![no_value(name).hint(format!("run `{init}`"))],
+        names => vec![
+            Diagnostic::error(Code::UnknownSecret, path!("secrets"))
+                .message(format!("{} of the environment have no value", words::count(names.len() as u64, "secret")))
+                .hint(format!("run `{init}`, which creates them")),
+        ],
+    };
+    let provided = from_operator.into_iter().filter_map(|name| {
+        let hint = format!("write the {} to {}", what(name)?, folder.value_path(name));
+        Some(no_value(name).hint(hint))
+    });
+    findings.extend(provided);
+    findings
 }
 
 /// Returns the description of a value that the operator must provide; `None` for a value that `secrets init` creates.

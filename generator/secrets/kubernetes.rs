@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::check::hint_for_missing_value;
+use super::check::missing_values;
 use super::folder::SecretFolder;
 use crate::artifact::yaml;
-use crate::diagnostic::{Code, Diagnostic};
-use crate::path;
+use crate::diagnostic::Diagnostic;
 use crate::plan::{self, secret_list};
 
 #[derive(Serialize)]
@@ -31,21 +30,16 @@ struct Metadata<'a> {
 /// whether git tracks a value.
 ///
 /// # Errors
-/// NS304 for each missing value, NS509 for each value that git tracks.
+/// NS304 for missing values, NS509 for each value that git tracks.
 pub fn manifests(folder: &SecretFolder) -> Result<(String, Option<String>), Vec<Diagnostic>> {
     let version_control_problem = folder.refuse_tracked()?;
     let list = &folder.list;
     let namespace = plan::namespace(&list.project, &list.environment);
     let mut documents = Vec::new();
-    let mut findings = Vec::new();
-    for (name, entry) in list.secrets.iter().filter(|(_, entry)| !entry.used_by.is_empty()) {
+    let mut missing = Vec::new();
+    for (name, _) in list.secrets.iter().filter(|(_, entry)| !entry.used_by.is_empty()) {
         let Some(value) = folder.read(name).map_err(|finding| vec![finding])? else {
-            let finding = Diagnostic::error(Code::UnknownSecret, path!("secrets", name));
-            findings.push(
-                finding
-                    .message(format!("the secret `{name}` has no value"))
-                    .hint(hint_for_missing_value(folder, name, entry)),
-            );
+            missing.push(name);
             continue;
         };
         let labels = [("app.kubernetes.io/managed-by", "nself"), ("app.kubernetes.io/part-of", list.project.as_str())];
@@ -61,5 +55,6 @@ pub fn manifests(folder: &SecretFolder) -> Result<(String, Option<String>), Vec<
         };
         documents.push(yaml::to_yaml(&secret).map_err(|finding| vec![finding])?);
     }
+    let findings = missing_values(folder, &missing);
     if findings.is_empty() { Ok((documents.join("---\n"), version_control_problem)) } else { Err(findings) }
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::{self, DeserializeOwned, IntoDeserializer, Unexpected, Visitor};
 
 use super::entries::{Entries, Items, Variant};
+use super::foreign_words;
 use super::node::{Entry, Mark, Node, Value};
 use super::path_set::PathSet;
 use super::type_mismatch::TypeMismatch;
@@ -90,7 +91,7 @@ impl Findings {
         self.provisional.borrow()[start..].iter().any(|KeyedFinding { finding, .. }| {
             finding.code == Code::UnknownField
                 && finding.path.parent() == *path
-                && words::nearest(finding.path.last_key(), [missing]).is_some()
+                && foreign_words::is_meant(finding.path.last_key(), missing)
         })
     }
 }

@@ -123,8 +123,7 @@ fn with_bounded_length(text: &str) -> String {
 const EXPECTED_TYPE_LABELS: [&str; 3] =
     ["expected type", "expected array element type", "expected dictionary field type"];
 
-/// Returns the findings for an error of Nickel: one for each syntax error, or one for any other error. The library's
-/// contracts add notes to a diagnostic, such as `code: NS107`, which replace parts of the finding.
+/// Returns the finding for an error of Nickel, of several syntax errors the first. The library's contracts add notes to a diagnostic, such as `code: NS107`, which replace parts of the finding.
 pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Finding> {
     let code = code_of(&error);
     let advice = explain::advice_for(&error);
@@ -133,8 +132,9 @@ pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Find
     let mut files = files.clone();
     let mut findings = Vec::new();
     for diagnostic in error.into_diagnostics(&mut files) {
-        // Nickel reports the call stack as additional diagnostics, which belong to the first diagnostic.
-        if !findings.is_empty() && code != Code::Syntax {
+        // Nickel reports the call stack as additional diagnostics, and after a syntax error more of them, most of which
+        // follow from the first.
+        if !findings.is_empty() {
             break;
         }
         let mut finding = without_place(code, message_text(&diagnostic.message));

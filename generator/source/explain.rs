@@ -103,6 +103,9 @@ fn advice_for_application(function: &NickelValue, argument: &NickelValue) -> Adv
     let function_kind = kind(function).unwrap_or("the value");
     let hint = match (function_kind, kind(argument)) {
         ("a record", Some("a record")) => "join two records with `&`: `nself.templates.express & { … }`",
+        ("a record", Some("text")) => {
+            "a `,` may be missing between the two values; a function that takes a list has brackets: `nself.join [\"a\", \"b\"]`"
+        }
         _ => "a `,` may be missing between the two values",
     };
     Advice { message: format!("{function_kind} is not a function"), hint: hint.into(), ..Advice::default() }
@@ -161,7 +164,9 @@ pub fn conversion_hint(actual: &str, expected: &str) -> &'static str {
         ("text", expected) if expected.starts_with("an array") => {
             "put it into brackets, each argument of a command in separate quotes: `[\"…\"]`"
         }
-        ("an array", "a record") => "give each item a name: `{ name = … }`",
+        ("an array", "a record") => {
+            "write a record, in which each item has a name of its own: `{ orders = …, carts = … }`"
+        }
         ("a function", _) => "give the function its arguments, as in `nself.secret \"name\"`",
         _ => "",
     }
@@ -187,5 +192,18 @@ pub fn syntax_advice(source: &str, offset: usize, message: &str) -> (Option<&'st
     if message == "invalid contract expression" {
         return (None, "write a field as `name = value`; a contract follows `:` or `|`");
     }
+    let before = source.get(..offset).unwrap_or_default();
+    if before.ends_with('/') || source.get(offset..).is_some_and(|after| after.starts_with("//")) {
+        return (None, "join two records with `&`; a comment begins with `#`");
+    }
+    if is_let_without_in(before) {
+        return (None, "a `let` needs an `in` after its value: `let nself = import \"nself/main.ncl\" in`");
+    }
     (None, "look just before this place: a `,` between fields, a closing bracket or a quote may be missing")
+}
+
+/// Returns whether a text ends with a `let` that has a value and no `in`.
+fn is_let_without_in(text: &str) -> bool {
+    let mut code = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    code.next_back().is_some_and(|line| line.starts_with("let ") && line.contains('=') && !line.ends_with(" in"))
 }

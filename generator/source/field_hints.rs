@@ -1,11 +1,12 @@
-//! Hints for values of a wrong type and for keys of Compose. A hint about a wrong type shows the right form of the value:
+//! Hints for values of a wrong type and for fields of other tools. A hint about a wrong type shows the right form of the value:
 //! as a field of a record, as an item of a list, or with a unit.
 
+use super::foreign_words;
 use crate::diagnostic::{Code, Diagnostic, Segment};
 
 /// Fields whose value is a record: the last steps of their path, and a hint with a field of the record. The step `*` is any
 /// name, and `[]` any item of a list. The last name of the path replaces `NAME` in a hint.
-const RECORDS: [(&[&str], &str); 24] = [
+const RECORDS: [(&[&str], &str); 26] = [
     (&["indexes", "*", "columns", "[]"], "name the column: `{ column = \"id\" }`"),
     (&["volumes"], "name each volume: `volumes.data.path = \"/data\"`"),
     (&["volumes", "*"], "set its path: `volumes.NAME.path = \"/data\"`"),
@@ -19,6 +20,8 @@ const RECORDS: [(&[&str], &str); 24] = [
     (&["ports"], "name each port: `ports.http = 8001`"),
     (&["publish"], "name each port: `publish.http.port = 8001`"),
     (&["publish", "*"], "set the port of the host: `publish.NAME.port = 8001`"),
+    (&["publish", "port"], "name the port: `publish.http.port = 8001`"),
+    (&["columns", "*"], "set its type: `columns.NAME.type = \"bigint\"`"),
     (&["route"], "set its host: `route.subdomain = \"orders\"`"),
     (&["routes", "*"], "set its host: `routes.NAME.subdomain = \"orders\"`"),
     (&["health"], "name the check: `health.http.path = \"/healthz\"`"),
@@ -57,38 +60,15 @@ const UNITS: [(&str, &str); 10] = [
     ("after", "10m"),
 ];
 
-/// Keys of a service of Compose that nself does not have, each with what to write instead.
-const COMPOSE_KEYS: [(&str, &str); 20] = [
-    ("cap_add", "write `capabilities = [\"CHOWN\"]`"),
-    ("configs", "write `files.\"/etc/app.conf\".text = \"…\"`"),
-    ("container_name", "remove it: other services reach this one by its name, and `aliases` adds names"),
-    ("cpus", "write `limits.cpus = \"0.5\"`"),
-    ("deploy", "use `replicas`, `limits` and `reservations`"),
-    ("environment", "write the variables in `env`: `env.LOG_LEVEL = \"info\"`"),
-    ("expose", "name the port: `ports.http = 8001`"),
-    ("healthcheck", "write `health.http.path = \"/healthz\"`, or `health.exec = [\"program\"]`"),
-    ("hostname", "remove it: other services reach this one by its name, and `aliases` adds names"),
-    ("links", "name the services that it connects to: `connects_to = [\"orders\"]`"),
-    ("mem_limit", "write `limits.memory = \"256MiB\"`"),
-    ("networks", "name the services that it connects to: `connects_to = [\"orders\"]`"),
-    ("pids_limit", "write `limits.pids = 100`"),
-    ("privileged", "remove it: a service gets single rights with `capabilities`"),
-    ("profiles", "name the profiles: `only = ['local]`"),
-    ("restart", "remove it: services restart by themselves, and a job has `run = 'once`"),
-    ("scale", "write `replicas = 2`"),
-    ("security_opt", "remove it: services cannot gain rights, and `capabilities` adds single ones"),
-    ("stop_grace_period", "write `stop_grace = \"30s\"`"),
-    ("volumes_from", "add the service to `readers` or `writers` of the volume"),
-];
+/// Fields whose text has a form of its own, each with an example.
+const FORMS: [(&str, &str); 3] = [("user", "1000:1000"), ("cpus", "0.5"), ("mode", "0644")];
 
 /// Sets the hint of a finding about a value of a wrong type or about a key of Compose, if there is one for the field.
 pub fn complete(finding: &mut Diagnostic) {
-    if let (Code::UnknownField, [Segment::Key(services), _, Segment::Key(key)]) =
-        (finding.code, finding.path.0.as_slice())
-        && services == "services"
-        && let Some((_, hint)) = COMPOSE_KEYS.iter().find(|(name, _)| name == key)
+    if finding.code == Code::UnknownField
+        && let Some(hint) = foreign_words::hint(&finding.path)
     {
-        (*hint).clone_into(&mut finding.hint);
+        finding.hint = hint;
     }
     if !matches!(finding.code, Code::Contract | Code::WrongType) {
         return;
@@ -99,12 +79,16 @@ pub fn complete(finding: &mut Diagnostic) {
         expected if expected.starts_with("an array") => hint_of_field(&LISTS, finding).map(str::to_owned),
         expected if expected.starts_with("text") && finding.message.ends_with("a number") => {
             let unit = UNITS.iter().find(|(field, _)| *field == name);
+            let form = FORMS.iter().find(|(field, _)| *field == name);
             unit.map(|(_, example)| format!("write it with its unit, in double quotes: `\"{example}\"`"))
+                .or_else(|| form.map(|(_, example)| format!("write it in double quotes, such as `\"{example}\"`")))
         }
         _ => None,
     };
     if let Some(hint) = hint {
         finding.hint = hint;
+    } else if finding.hint.is_empty() {
+        "`nself schema` describes the values that the field takes".clone_into(&mut finding.hint);
     }
 }
 
@@ -140,7 +124,7 @@ mod tests {
         assert!(hint(path!("services", "orders", "env"), "a record").contains("`env.LOG_LEVEL = "));
         assert!(hint(path!("services", "orders", "tmpfs"), "an array").contains("[{ path"));
         assert!(hint(path!("services", "orders", "tmpfs").index(0), "a record").starts_with("name its path"));
-        assert_eq!(hint(path!("secrets", "key"), "text"), "");
-        assert_eq!(hint(path!("services", "orders"), "a record"), "");
+        assert!(hint(path!("secrets", "key"), "text").contains("`nself schema`"));
+        assert!(hint(path!("services", "orders"), "a record").contains("`nself schema`"));
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::environments::{self, BUILT_IN};
 use super::node::{Entry, Node, Value};
-use super::{bundles, plugins};
+use super::{bundles, nulls, plugins};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 use crate::words;
@@ -66,7 +66,11 @@ pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
                 findings.extend(taken_services.iter().map(|service| bundles::name_taken(bundle_name, service)));
             }
         }
+        let mut removable: Vec<&Node> = excluded_bundle_layers.clone();
+        removable.extend(excluded_plugins.iter().map(|plugin| &plugin.layer));
         findings.extend(included_plugins.into_iter().flat_map(|plugin| plugin.add_to(&mut merged)));
+        removable.push(&merged);
+        findings.extend(nulls::without_effect(&removable, &overlay, &path!("environments", name)));
         merge(&mut merged, overlay);
         remove_null_variables(&mut merged);
         // The stack may set fields of services of excluded bundles and plugins. These services would be incomplete.

@@ -11,11 +11,13 @@ mod evaluate;
 mod evaluator;
 mod explain;
 mod field_hints;
+mod foreign_words;
 mod imports;
 mod layers;
 pub mod library;
 mod mismatches;
 mod node;
+mod nulls;
 mod origins;
 mod path_set;
 mod plugins;
@@ -32,8 +34,10 @@ use std::sync::Arc;
 
 pub use decode::{JsonDecoder, decode_json};
 pub use evaluator::{Limits, child as evaluate_child};
+pub use foreign_words::is_meant;
 pub use node::Input;
 pub use origins::{Origins, is_distinctive};
+pub use stack_file::STACK_FILE;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
 use crate::files::{self, Root, Scope};
@@ -41,7 +45,6 @@ use crate::parallel;
 use crate::path;
 use crate::stack::Stack;
 use crate::values::{Checked, EnvironmentName};
-use crate::words;
 use decode::KeyedFinding;
 use mismatches::{EnvironmentPaths, FailedPaths};
 use node::Document;
@@ -261,7 +264,7 @@ fn drop_missing_if_misspelled(findings: &mut Vec<Diagnostic>) {
     findings.retain(|finding| {
         let is_misspelling = |field: &&FieldPath| {
             field.parent() == finding.path.parent()
-                && words::nearest(field.last_key(), [finding.path.last_key()]).is_some()
+                && foreign_words::is_meant(field.last_key(), finding.path.last_key())
         };
         finding.code != Code::MissingField || !unknown_fields.iter().any(|field| is_misspelling(&field))
     });

@@ -94,8 +94,11 @@ impl de::Error for TypeMismatch {
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        let hint = crate::words::suggestion(variant, expected.iter().copied());
-        let expected = crate::words::one_of(expected);
+        // Every field with fixed values takes a tag.
+        let near = crate::words::nearest(variant, expected.iter().copied());
+        let hint = near.map_or_else(String::new, |near| format!("did you mean `'{near}`?"));
+        let tags: Vec<String> = expected.iter().map(|tag| format!("'{tag}")).collect();
+        let expected = crate::words::one_of(&tags);
         TypeMismatch {
             hint: hint.into(),
             ..TypeMismatch::new(Code::BadValue, format!("unknown value `{variant}`"), expected)

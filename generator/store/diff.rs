@@ -61,7 +61,8 @@ pub fn text_diff(
     lines.push(&format!("+++ {new_name}"));
     let (old_count, new_count) = (old.split_inclusive('\n').count(), new.split_inclusive('\n').count());
     if old_count.max(new_count) > MAX_COMPARED_LINES {
-        lines.push(&format!("# too long to compare: {old_count} lines before, {new_count} lines after"));
+        let (old_lines, new_lines) = (words::count(old_count, "line"), words::count(new_count, "line"));
+        lines.push(&format!("# too long to compare: {old_lines} before, {new_lines} after"));
         return lines;
     }
     let sides = [old, new].map(|text| text.split_inclusive('\n').collect::<Vec<&str>>());

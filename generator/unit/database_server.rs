@@ -225,6 +225,35 @@ fn a_database_that_is_no_longer_used_is_a_warning() {
 }
 
 #[test]
+fn commands_about_removed_databases_open_an_existing_database_of_the_server() {
+    let hint = |stack: &Value| {
+        let (plan, _) = plan(stack);
+        let (old, new) = (b"-- Databases: shop archive\n-- Roles: a\n", b"-- Databases: shop\n-- Roles: a\n");
+        let warnings = upgrade_warnings(&plan, old, new);
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        warnings[0].hint.clone()
+    };
+    let start = "to remove it after a backup: ";
+    let end = " -c 'DROP DATABASE \"archive\"'`";
+    assert_eq!(
+        hint(&with_databases(&json!({ "main": {} }))),
+        format!("{start}`docker compose exec postgres psql -U postgres{end}")
+    );
+    let tls = "PGSSLMODE=verify-full PGSSLROOTCERT=deploy/prod/secrets/database_authority";
+    assert_eq!(
+        hint(&with_external_server(&external_server())),
+        format!("{start}`{tls} psql -h db.example.com -p 6432 -U owner_of_all -d postgres{end}")
+    );
+    let mut server = external_server();
+    server["port"] = json!(5432);
+    server["database"] = json!("admin_db");
+    assert_eq!(
+        hint(&with_external_server(&server)),
+        format!("{start}`{tls} psql -h db.example.com -U owner_of_all -d admin_db{end}")
+    );
+}
+
+#[test]
 fn the_volume_is_where_the_image_of_the_version_has_it() {
     let volume_and_data = |image: &str| {
         let mut stack = stack(&json!({}));

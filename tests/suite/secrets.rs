@@ -393,3 +393,12 @@ fn short_names_that_a_provider_issues_are_accepted() {
     let missing = check();
     assert!(missing.stderr.contains("write the host name of the mail provider's SMTP server to"), "{}", missing.stderr);
 }
+
+/// Before `secrets init`, all values that it creates are one finding.
+#[test]
+fn missing_values_that_nself_creates_are_one_finding() {
+    let case = generated_project();
+    let output = nself_in(case.path(), ["secrets", "check", "--env", "local"]);
+    assert!(output.stderr.contains("run `nself secrets init --env local`, which creates them"), "{}", output.stderr);
+    assert!(output.code == 1 && output.stderr.ends_with("1 error\n"), "{}", output.stderr);
+}

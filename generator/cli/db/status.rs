@@ -4,14 +4,14 @@ use clap::Args;
 use serde_json::json;
 
 use super::super::{DIFFERENCES, Format, SUCCESS, output};
-use super::{Outcome, SelectionArguments};
+use super::{NO_DATABASES, Outcome, SelectionArguments};
 use crate::migrations::{self, DatabaseStatus};
 use crate::words;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
-    selection: SelectionArguments,
+    pub(super) selection: SelectionArguments,
     /// A server whose ledger is compared with the migrations of one database.
     #[arg(long, value_name = "URL")]
     url: Option<String>,
@@ -22,6 +22,9 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Outcome {
     let statuses = migrations::status(&arguments.selection.selection(), arguments.url.as_deref())?;
+    if statuses.is_empty() {
+        output::remark(NO_DATABASES);
+    }
     match arguments.format {
         Format::Json => output::json(&json!({ "version": 1, "databases": statuses })),
         Format::Text => statuses.iter().for_each(|status| output::line(&status_line(status))),

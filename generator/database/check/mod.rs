@@ -155,12 +155,12 @@ impl Check<'_> {
         if !self.is_unknown_type(kind) {
             return;
         }
-        let type_of_other_server = TYPES_OF_OTHER_SERVERS.iter().find(|(name, _)| *name == object.as_str());
-        let suggestion = type_of_other_server.map(|(_, equivalent)| *equivalent).or_else(|| {
-            crate::words::nearest(
-                object.as_str(),
-                schema.types.keys().map(ObjectName::as_str).chain(BUILT_IN_TYPES.iter().copied()),
-            )
+        let declared = schema.types.keys().map(ObjectName::as_str);
+        let known = declared.chain(BUILT_IN_TYPES.iter().copied());
+        let names = known.chain(TYPES_OF_OTHER_SERVERS.iter().map(|(name, _)| *name));
+        let suggestion = crate::words::nearest(object.as_str(), names).map(|near| {
+            let of_other_server = TYPES_OF_OTHER_SERVERS.iter().find(|(name, _)| *name == near);
+            of_other_server.map_or(near, |(_, name)| *name)
         });
         let hint = suggestion.map_or_else(
             || "declare it in `types`, or its extension in `extensions`".to_owned(),

@@ -3,7 +3,7 @@
 use super::diff::{Diff, TableChange};
 use super::graph::ObjectKind;
 use super::planner::Planner;
-use super::rename::is_name_of_table_taken;
+use super::rename::{is_name_of_table_taken, misspelled_name};
 use super::step::{DATA_LOST, MigrationStep, Phase};
 use super::{keys, partition, security, triggers};
 use crate::database::hazard::Hazard;
@@ -90,9 +90,18 @@ fn unclear_rename(planner: &Planner, diff: &Diff, change: &TableChange) -> Optio
     if columns.is_empty() || old.partition_of.is_some() || planner.allows(name.as_str(), Hazard::DeletesData) {
         return None;
     }
-    let candidate = diff.new_by_columns.get(&columns)?;
+    let mut added = planner.new.tables.iter().filter(|(table, _)| !diff.old.tables.contains_key(*table));
+    let misspelled = added.find_map(|(table, new)| {
+        let hint = new.renamed_from.as_ref().filter(|_| table.schema() == name.schema());
+        Some((table, misspelled_name(hint, name.name())?))
+    });
+    let (candidate, message) = misspelled.or_else(|| {
+        let candidate = *diff.new_by_columns.get(&columns)?;
+        let message = format!("{name} was removed and {candidate} was added with the same columns: is this a rename?");
+        Some((candidate, message))
+    })?;
     let finding = Diagnostic::error(Code::RenameUnclear, planner.path(&["tables", candidate.as_str()]))
-        .message(format!("{name} was removed and {candidate} was added with the same columns: is this a rename?"))
+        .message(message)
         .expected("`renamed_from` for a rename, or `allow` for a removal")
         .hint(format!(
             "`renamed_from = \"{}\"` keeps the rows; `allow.\"{}\".deletes_data = \"why\"` drops them",

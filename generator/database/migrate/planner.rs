@@ -41,20 +41,16 @@ impl<'a> Planner<'a> {
         self.allow.is_none_or(|allow| allow.get(object).is_some_and(|hazards| hazards.contains_key(&hazard)))
     }
 
-    /// Adds a step, and a finding for each of its hazards that the definition must allow.
+    /// Adds a step, and a finding if it has hazards that the definition must allow.
     pub fn push(&mut self, step: MigrationStep) {
-        for hazard in step.hazards.iter().filter(|hazard| hazard.needs_review()) {
-            if self.allows(&step.object, *hazard) {
-                continue;
-            }
+        let to_review = step.hazards.iter().copied().filter(|hazard| hazard.needs_review());
+        let refused: Vec<Hazard> = to_review.filter(|hazard| !self.allows(&step.object, *hazard)).collect();
+        if let Some(example) = allowance(&step.object, &refused) {
+            let effects: Vec<&str> = refused.iter().map(|hazard| hazard.what()).collect();
             let finding = Diagnostic::error(Code::HazardNotAllowed, step.source.clone())
-                .message(format!("{}: {}", step.why, hazard.what()))
-                .hint(format!(
-                    "if this is intended, allow it in the definition: `allow.\"{}\".{} = \"why\"`",
-                    escaped_for_nickel(&step.object),
-                    hazard.id()
-                ));
-            // The hint contains the object and the hazard, so findings with equal hints are reported once.
+                .message(format!("{}: {}", step.why, effects.join(", and ")))
+                .hint(format!("if this is intended, allow it in the definition: `{example}`"));
+            // The hint contains the object and the hazards, so findings with equal hints are reported once.
             if !self.findings.iter().any(|earlier| earlier.hint == finding.hint) {
                 self.findings.push(finding);
             }
@@ -65,5 +61,18 @@ impl<'a> Planner<'a> {
     /// Adds a finding about a change that cannot be planned.
     pub fn refuse(&mut self, code: Code, path: FieldPath, message: impl Into<String>, hint: &str) {
         self.findings.push(Diagnostic::error(code, path).message(message).hint(hint));
+    }
+}
+
+/// Returns the entry of `allow` that allows hazards of an object; `None` without hazards.
+pub fn allowance(object: &str, hazards: &[Hazard]) -> Option<String> {
+    let entry = format!("allow.\"{}\"", escaped_for_nickel(object));
+    match hazards {
+        [] => None,
+        [hazard] => Some(format!("{entry}.{} = \"why\"", hazard.id())),
+        hazards => {
+            let fields: Vec<String> = hazards.iter().map(|hazard| format!("{} = \"why\"", hazard.id())).collect();
+            Some(format!("{entry} = {{ {} }}", fields.join(", ")))
+        }
     }
 }

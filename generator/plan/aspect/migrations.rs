@@ -53,11 +53,10 @@ pub fn plan(
         let has_error = earlier_findings.iter().any(|finding| finding.is_error() && finding.path.starts_with(&path));
         if !has_error && history.snapshot != snapshot::objects(schema) {
             planned.findings.push(
-                Diagnostic::error(Code::MigrationMissing, path)
+                Diagnostic::error(Code::MigrationMissing, path.clone())
                     .message(format!("the definition of `{name}` has changes without a migration"))
                     .hint("write the migration with `nself db new`; `nself db diff` shows the changes"),
             );
-            continue;
         }
         planned.findings.extend(history.check_sql(name));
         let job = ServiceName::wrap(format!("migrate-{}", name.as_str().replace('_', "-")));

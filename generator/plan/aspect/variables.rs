@@ -13,7 +13,7 @@ use crate::plan::roster::{PlannedService, Roster};
 use crate::plan::rules;
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::env::{ConnectionPart, DatabasePart, Scheme, ServiceAddress, StackValue};
-use crate::stack::{EnvReference, EnvValue, Profile};
+use crate::stack::{EnvReference, EnvValue, Frontend, Profile};
 use crate::values::{Checked, ServiceName, SqlIdent, Text, VariableName};
 use crate::words;
 
@@ -214,6 +214,9 @@ impl Scope<'_> {
             {
                 return excluded_service(&address.service, service, &path.key("service"));
             }
+            if let Some(frontend) = self.inputs.stack.frontends.get(&address.service) {
+                return unserved_frontend(&address.service, frontend, &path.key("service"));
+            }
             Diagnostic::error(Code::UnknownDependency, path.key("service"))
                 .message(format!("`{}` has no route in this environment, so it has no public address", address.service))
                 .expected("a service or frontend with a route")
@@ -286,6 +289,20 @@ impl Scope<'_> {
             })
             .hint(near.map_or_else(hint_to_declare, |near| format!("did you mean `{near}`?"))))
     }
+}
+
+/// Returns the finding for the public address of a frontend that the environment does not serve.
+fn unserved_frontend(name: &ServiceName, frontend: &Frontend, path: &FieldPath) -> Diagnostic {
+    let include = match (frontend.enabled, frontend.include) {
+        (Some(false), _) => format!("remove `frontends.{name}.enabled = false`"),
+        _ => format!("serve it here: `frontends.{name}.include = true`"),
+    };
+    Diagnostic::error(Code::UnknownDependency, path.clone())
+        .message(format!("the environment does not serve the frontend `{name}`, so nself does not know its address"))
+        .expected("a service or frontend that the environment serves")
+        .hint(format!(
+            "{include}; if a different server serves it, write its address as text, or use `nself.client_url`"
+        ))
 }
 
 impl Scheme {

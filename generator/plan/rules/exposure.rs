@@ -27,6 +27,18 @@ const HOST_KEYS: [&str; 12] = [
     "volumes_from",
 ];
 
+/// Folders of the host with sockets or data of container engines.
+const ENGINE_FOLDERS: [&str; 8] = [
+    "/run",
+    "/run/containerd",
+    "/run/docker",
+    "/var",
+    "/var/lib",
+    "/var/lib/containerd",
+    "/var/lib/docker",
+    "/var/run",
+];
+
 /// Checks what each service exposes: published ports, development tools and privileges on the host.
 pub fn check(profile: Profile, roster: &Roster) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
@@ -52,7 +64,9 @@ fn check_published_ports(
         // Without an address, a port of the profile `local` is published on the loopback address.
         let is_loopback = publish.address.is_none_or(|address| address.is_loopback());
         let needs_no_reason = profile == Profile::Local && is_loopback;
-        if name.as_str() == PROXY_SERVICE || needs_no_reason || publish.reason.is_some() {
+        // `rules::resources` reports a port that the service does not have.
+        let is_unknown = !member.service.all_ports().contains_key(port);
+        if name.as_str() == PROXY_SERVICE || needs_no_reason || publish.reason.is_some() || is_unknown {
             continue;
         }
         findings.push(
@@ -72,14 +86,22 @@ fn check_published_ports(
     }
 }
 
-/// Refuses the root folder of the host as a mount.
+/// Refuses mounts of the host's root folder, and of folders that contain sockets or data of the container engine. A
+/// socket itself is a decision that `reason` documents; in a folder, nobody would notice it.
 fn host_folders(member: &PlannedService) -> impl Iterator<Item = Diagnostic> {
     let mounts = member.service.host_mounts.iter().enumerate();
-    let root_mounts = mounts.filter(|(_, mount)| mount.source.as_str().trim_matches('/').is_empty());
-    root_mounts.map(|(i, _)| {
-        Diagnostic::error(Code::Privileged, member.path.key("host_mounts").index(i).key("source"))
-            .message("the container would have access to all files of the host")
-            .expected("the file or folder that it needs")
+    mounts.filter_map(|(i, mount)| {
+        let path = member.path.key("host_mounts").index(i).key("source");
+        let finding = Diagnostic::error(Code::Privileged, path).expected("the file or folder that it needs");
+        let folder = mount.source.as_str().trim_end_matches('/');
+        if folder.is_empty() {
+            return Some(finding.message("the container would have access to all files of the host"));
+        }
+        ENGINE_FOLDERS.contains(&folder).then(|| {
+            finding
+                .message(format!("`{folder}` contains the container engine, with which the container would control the host"))
+                .hint("name the file or the folder below it that the program needs; a container that must control the engine names its socket, `/var/run/docker.sock`, with the reason")
+        })
     })
 }
 

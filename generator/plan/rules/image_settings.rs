@@ -19,8 +19,9 @@ enum PortSetting {
 }
 
 /// The ports on which programs of the catalogue listen by default, by the name in `catalogue` and the name of the port.
-const PORTS: [(&str, &str, u16, PortSetting); 15] = [
+const PORTS: [(&str, &str, u16, PortSetting); 16] = [
     ("postgres", "pg", 5432, PortSetting::Fixed),
+    ("pgbouncer", "pg", 5432, PortSetting::Fixed),
     ("redis", "redis", 6379, PortSetting::Fixed),
     ("redis-sentinel", "sentinel", 26379, PortSetting::Fixed),
     ("functions", "http", 3000, PortSetting::Fixed),
@@ -40,6 +41,7 @@ const PORTS: [(&str, &str, u16, PortSetting); 15] = [
 /// Checks the ports of a service, and its pairs of variables that exclude each other.
 pub fn check(member: &PlannedService) -> Vec<Diagnostic> {
     let mut findings = check_ports(member);
+    findings.extend(port_beside_own(member));
     findings.extend(check_pairs(member));
     findings
 }
@@ -71,6 +73,24 @@ fn check_ports(member: &PlannedService) -> Vec<Diagnostic> {
         );
     }
     findings
+}
+
+/// Refuses the shorthand `port`, which is `ports.http`, for a program whose only port has a different name: it would
+/// declare one more port, on which nothing listens.
+fn port_beside_own(member: &PlannedService) -> Option<Diagnostic> {
+    let catalogue = member.service.catalogue.as_ref()?;
+    let number = member.service.port?;
+    let mut known = PORTS.iter().filter(|(image, ..)| *image == catalogue.as_str());
+    let (_, name, default, _) = known.clone().next()?;
+    if known.any(|(_, port, ..)| *port == "http") {
+        return None;
+    }
+    Some(
+        Diagnostic::error(Code::ImagePort, member.path.key("port"))
+            .message(format!("the program listens on port {default}, which is `ports.{name}`, and not on {number}"))
+            .expected("no `port`")
+            .hint("remove `port`"),
+    )
 }
 
 /// Returns whether a text is a number, or ends with it after a sign such as `:` or `=`: `--port=5000` ends with 5000,

@@ -7,6 +7,7 @@ mod cluster_names;
 mod credentials;
 mod data_folder;
 mod database;
+mod database_image;
 mod dockerfiles;
 pub mod domains;
 mod exposure;
@@ -24,6 +25,7 @@ mod shorthands;
 mod sources;
 pub mod unused_backups;
 mod variables;
+mod written_addresses;
 
 pub use credentials::plain_credentials;
 pub use resources::{CUSTOM_PORTS, PLUGIN_PORTS};
@@ -38,7 +40,7 @@ use crate::diagnostic::Diagnostic;
 /// Checks the stack and the services as declared.
 pub fn check_declarations(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     let mut findings = sources::check(inputs, roster);
-    findings.extend(presence::check(inputs.stack));
+    findings.extend(presence::check(inputs.stack, inputs.profile));
     findings.extend(resources::check(inputs.stack, roster));
     findings.extend(domains::check(inputs, roster));
     findings.extend(exposure::check(inputs.profile, roster));
@@ -47,6 +49,7 @@ pub fn check_declarations(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
         findings.extend(variables::check_build_arguments(member));
         findings.extend(credentials::check(member));
         findings.extend(image_settings::check(member));
+        findings.extend(database_image::check(member));
         findings.extend(shorthands::check(member));
         findings.extend(alerts::check(member));
     }
@@ -65,5 +68,6 @@ pub fn check_plan(inputs: Inputs, roster: &Roster, addresses: &Addresses, plan: 
     findings.extend(mounts::check(roster, &plan.services));
     findings.extend(data_folder::check(roster, plan));
     findings.extend(cluster::check_plan(inputs, roster, plan));
+    findings.extend(written_addresses::check(inputs, roster, plan));
     findings
 }

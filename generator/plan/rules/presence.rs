@@ -2,13 +2,14 @@
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
-use crate::stack::Stack;
+use crate::stack::{Profile, Stack};
 use crate::values::ServiceName;
 use crate::words;
 
-/// Checks `only` and `only_with` of all services, also of those that the environment leaves out.
-pub fn check(stack: &Stack) -> Vec<Diagnostic> {
-    let mut findings = Vec::new();
+/// Checks `only` and `only_with` of all services, also of those that the environment leaves out, and containers of
+/// frontends.
+pub fn check(stack: &Stack, profile: Profile) -> Vec<Diagnostic> {
+    let mut findings = unserved_containers(stack, profile);
     for (name, service) in &stack.services {
         if service.only.as_ref().is_some_and(Vec::is_empty) {
             findings.push(
@@ -34,4 +35,21 @@ pub fn check(stack: &Stack) -> Vec<Diagnostic> {
         }
     }
     findings
+}
+
+/// Warns of containers of frontends that production leaves out by default, although the stack does not say so.
+fn unserved_containers(stack: &Stack, profile: Profile) -> Vec<Diagnostic> {
+    if profile != Profile::Prod || stack.include_frontends.is_some() {
+        return Vec::new();
+    }
+    let unserved = stack.frontends.iter().filter(|(_, frontend)| {
+        frontend.container.is_some() && frontend.include.is_none() && frontend.enabled != Some(false)
+    });
+    let finding = |name: &ServiceName| {
+        Diagnostic::warning(Code::UnservedContainer, path!("frontends", name, "container"))
+            .message(format!("this environment does not run the container of `{name}`, since production serves no frontends by default"))
+            .expected("`include`, or `include_frontends` for all frontends")
+            .hint(format!("set `frontends.{name}.include = true` to run it, or `include_frontends = false` if a different server serves the frontends"))
+    };
+    unserved.map(|(name, _)| finding(name)).collect()
 }

@@ -248,6 +248,19 @@ fn check_replicas(name: &ServiceName, member: &PlannedService) -> Option<Diagnos
                 .hint("lower `min`, or raise `max`"),
         );
     }
+    if let (Some(scale), Some(replicas)) = (&service.autoscale, service.replicas)
+        && !(scale.min..=scale.max).contains(&replicas)
+    {
+        return Some(
+            Diagnostic::warning(Code::OutOfRange, member.path.key("replicas"))
+                .message(format!(
+                    "`replicas` is {replicas}, but `autoscale` keeps from {} to {} of them on a cluster",
+                    scale.min, scale.max
+                ))
+                .hint("remove `replicas`, which a cluster ignores beside `autoscale`, or choose a number in that range")
+                .related(member.path.key("autoscale"), "the range"),
+        );
+    }
     let has_replicas = service.replicas.is_some_and(|count| count > 1);
     let may_scale = service.autoscale.as_ref().is_some_and(|scale| scale.max > 1);
     if !has_replicas && !may_scale {

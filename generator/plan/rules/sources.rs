@@ -11,7 +11,7 @@ use crate::plan::inputs::Inputs;
 use crate::plan::model::Program;
 use crate::plan::roster::{PlannedService, Roster};
 use crate::plan::service_names::{ACME, PROXY_SERVICE};
-use crate::stack::{Condition, Profile, Run, Stack};
+use crate::stack::{Condition, Process, Profile, Run, Stack};
 use crate::values::ServiceName;
 use crate::words;
 
@@ -44,7 +44,11 @@ fn check_image(name: &ServiceName, member: &PlannedService, roster: &Roster) -> 
                     .message(format!("`{name}` has neither an image nor a build folder"))
                     .expected(expected)
                     // A misspelled name of a service of the catalogue is a new service without an image.
-                    .hint(hint_to_add_optional(name).unwrap_or_else(|| words::suggestion(name.as_str(), other_names))),
+                    .hint(
+                        hint_to_set_process(name, roster)
+                            .or_else(|| hint_to_add_optional(name))
+                            .unwrap_or_else(|| words::suggestion(name.as_str(), other_names)),
+                    ),
             )
         }
         // `image` is then the name of the image that is built.
@@ -54,6 +58,15 @@ fn check_image(name: &ServiceName, member: &PlannedService, roster: &Roster) -> 
         }
         (None, Some(_)) => None,
     }
+}
+
+/// Returns the hint for a service that has the name under which a process of a different service runs.
+fn hint_to_set_process(name: &ServiceName, roster: &Roster) -> Option<String> {
+    roster.iter().find_map(|(service, member)| {
+        let process =
+            member.service.processes.keys().find(|process| Process::service_name(service, process) == name.as_str())?;
+        Some(format!("`{name}` is a process of `{service}`: write `services.{service}.processes.{process}`"))
+    })
 }
 
 /// The part of an image's name by which the ACME client is recognized. The generated files are for this client.

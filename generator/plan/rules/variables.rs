@@ -54,6 +54,7 @@ pub fn check_variable(
 ) -> Vec<Diagnostic> {
     let mut findings: Vec<Diagnostic> = unknown_variable(member, name, path).into_iter().collect();
     let Value::Text(text) = value else { return findings };
+    findings.extend(interpolation(declared, name, path));
     // `source::credentials` reports literal credentials; values joined from parts can only be recognised here.
     let credential_format = credential_formats::find(text);
     let is_plain_secret = credential_format.is_some() || is_plain_credential(name.as_str(), text);
@@ -97,6 +98,35 @@ pub fn check_variable(
         );
     }
     findings
+}
+
+/// Warns of a variable whose text has the form `${NAME}`, which Compose would replace in its own files: nself writes the
+/// text as it is. In `extra_env`, the program itself may replace it.
+fn interpolation(declared: &EnvValue, name: &VariableName, path: &FieldPath) -> Option<Diagnostic> {
+    let EnvValue::Text(text) = declared else { return None };
+    let inner = interpolated_name(text.as_str()).filter(|_| path.parent().last_key() == "env")?;
+    Some(
+        Diagnostic::warning(Code::Interpolation, path.clone())
+            .message(format!("the program gets the text `${{{inner}}}` itself: nself replaces no variables in values"))
+            .expected("text, or a reference such as `nself.secret \"name\"`")
+            .hint(format!(
+                "for a value that is not in the stack, use `nself.secret \"{}\"` with `secrets.{0} = nself.external \"what it is\"`; if the program replaces it, write `extra_env.{name}`",
+                inner.to_ascii_lowercase()
+            )),
+    )
+}
+
+/// Returns the name in the first `${NAME}`, `${NAME:-default}` or `${NAME:?message}` of a text.
+fn interpolated_name(text: &str) -> Option<&str> {
+    text.match_indices("${").find_map(|(start, _)| {
+        let inner = text[start + 2..].split_once('}')?.0;
+        let end = inner.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(inner.len());
+        let is_name = inner[..end].starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+        let has_known_form =
+            end == inner.len() || [":-", "-", ":?", "?", ":+", "+"].iter().any(|sign| inner[end..].starts_with(sign));
+        let is_escaped = text[..start].ends_with('$');
+        (is_name && has_known_form && !is_escaped).then(|| &inner[..end])
+    })
 }
 
 /// Returns the hint for a variable with a credential in plain text.
@@ -292,6 +322,16 @@ mod tests {
                 .map(str::to_owned),
         );
         assert_eq!(names.into_iter().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn interpolation_of_compose_is_recognised() {
+        for text in ["${DB_HOST}", "postgres://${DB_HOST}:5432", "${A:-b}", "x${_a?no}"] {
+            assert!(interpolated_name(text).is_some(), "{text}");
+        }
+        for text in ["$A", "$${A}", "${}", "${1}", "${jndi:ldap}", "${a.b}", "{A}", "${A"] {
+            assert_eq!(interpolated_name(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -122,6 +122,12 @@ fn losing_data_needs_a_review_and_a_rename_needs_a_hint() {
     assert_fails(folder, new, "NS720", "allow.\"orders.note\".deletes_data");
     define(folder, &orders("note =", "remark ="));
     assert_fails(folder, new, "NS721", "renamed_from = \"note\"");
+    // A misspelled `renamed_from`, also of a column with a different type.
+    define(folder, &orders("note = { type = \"text\" }", "remark = { type = \"uuid\", renamed_from = \"noet\" }"));
+    assert_fails(folder, new, "NS721", "`renamed_from` names `noet`, which there is not: did you mean `note`?");
+    let renamed = ORDERS.replace("id =", "key =").replace("[\"id\"]", "[\"key\"], renamed_from = \"order\"");
+    define(folder, &format!("tables.purchases = {renamed},"));
+    assert_fails(folder, new, "NS721", "`renamed_from` names `order`, which there is not: did you mean `orders`?");
     // Dropped NOT NULL, a dropped condition, an incompatible type, rows without a value.
     define(folder, &orders("note = { type = \"text\" }", "note = { type = \"text\", nullable = true }"));
     assert_fails(folder, new, "NS720", "allow.\"orders.note\".drops_constraint");
@@ -364,4 +370,37 @@ fn tables_must_be_the_same_in_all_environments() {
     );
     assert_success(with_rows.path(), &["db", "new"]);
     assert_success(with_rows.path(), &["db", "verify"]);
+}
+
+/// All hazards of one change are one finding, and its hint allows them together.
+#[test]
+fn one_change_has_one_finding() {
+    let case = project(&format!("tables.orders = {ORDERS},"));
+    let folder = case.path();
+    assert_success(folder, &["db", "new"]);
+    let changed = ORDERS.replace("type = \"text\"", "type = \"text\", using = \"note\"");
+    let narrower = changed.replace("numeric(8,2)\"", "boolean\"");
+    define(folder, &format!("tables.orders = {narrower},"));
+    let allowance = "allow.\"orders.total\" = { rewrite = \"why\", converts_data = \"why\" }";
+    assert_fails(folder, &["db", "new"], "NS724", allowance);
+    let converted = narrower.replace("\"boolean\"", "\"boolean\", using = \"total > 0\"");
+    define(folder, &format!("tables.orders = {converted},"));
+    let output = nself_in(folder, ["db", "new"]);
+    assert!(output.stderr.contains(allowance) && output.stderr.ends_with("1 error\n"), "{}", output.stderr);
+}
+
+/// Commands that only read the plan work while a migration is unwritten, and commands without a database say so.
+#[test]
+fn commands_without_migrations_work() {
+    let case = project(&format!("tables.orders = {ORDERS},"));
+    let folder = case.path();
+    assert_fails(folder, &["gen"], "NS731", "nself db new");
+    for arguments in [&["env", "show", "prod"][..], &["graph"], &["graph", "--of", "derivations"]] {
+        assert_success(folder, arguments);
+    }
+    let empty = stack("{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\" }");
+    for command in ["new", "status", "diff"] {
+        let output = assert_success(empty.path(), &["db", command]);
+        assert!(output.stderr.contains("the stack defines no database"), "{command}: {}", output.stderr);
+    }
 }

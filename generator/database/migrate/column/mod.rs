@@ -15,6 +15,7 @@ use crate::database::migrate::diff::{Diff, TableChange};
 use crate::database::migrate::graph::ObjectKind;
 use crate::database::migrate::keys::AFTER_KEYS;
 use crate::database::migrate::planner::Planner;
+use crate::database::migrate::rename::misspelled_name;
 use crate::database::migrate::step::{DATA_LOST, Phase};
 use crate::database::model::*;
 use crate::diagnostic::{Code, Diagnostic};
@@ -106,11 +107,20 @@ fn unclear_rename(planner: &Planner, change: &ColumnChange, old: &Column) -> Opt
     if planner.allows(&object, Hazard::DeletesData) {
         return None;
     }
-    let (candidate, _) = new_table.columns.iter().find(|(column, new)| {
-        !old_table.columns.contains_key(*column) && new.kind == old.kind && new.generated.is_none()
-    })?;
+    let misspelled = |new: &Column| misspelled_name(new.renamed_from.as_ref(), change.column.as_str());
+    let mut added = new_table
+        .columns
+        .iter()
+        .filter(|(column, new)| !old_table.columns.contains_key(*column) && new.generated.is_none());
+    let (candidate, new) = added
+        .clone()
+        .find(|(_, new)| misspelled(new).is_some())
+        .or_else(|| added.find(|(_, new)| new.kind == old.kind))?;
+    let message = misspelled(new).unwrap_or_else(|| {
+        format!("{object} was removed and {name}.{candidate} was added with the same type: is this a rename?")
+    });
     let finding = Diagnostic::error(Code::RenameUnclear, path.key("columns").key(candidate.as_str()))
-        .message(format!("{object} was removed and {name}.{candidate} was added with the same type: is this a rename?"))
+        .message(message)
         .expected("`renamed_from` for a rename, or `allow` for a removal")
         .hint(format!(
             "`renamed_from = \"{}\"` keeps the values; `allow.\"{}\".deletes_data = \"why\"` drops them",

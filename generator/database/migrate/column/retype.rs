@@ -7,7 +7,7 @@ use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::identifiers::mentions_column;
 use crate::database::migrate::diff::Diff;
-use crate::database::migrate::planner::Planner;
+use crate::database::migrate::planner::{Planner, allowance};
 use crate::database::migrate::step::{Down, Phase};
 use crate::database::model::*;
 use crate::diagnostic::Code;
@@ -185,6 +185,9 @@ fn is_in_partition_key(by: &PartitionBy, column: &SqlName) -> bool {
         || expressions.any(|expression| mentions_column(expression.as_str(), &columns))
 }
 
+/// The hazards of a conversion that PostgreSQL does not do by itself.
+const CONVERSION_HAZARDS: [Hazard; 3] = [Hazard::Rewrite, Hazard::ConvertsData, Hazard::MayFail];
+
 /// Plans the change of a column's type or collation.
 pub(super) fn change_type(planner: &mut Planner, diff: &Diff, change: &ColumnChange, (old, new): (&Column, &Column)) {
     let partition_by = change.table.new.partition_by.as_ref();
@@ -213,7 +216,12 @@ pub(super) fn change_type(planner: &mut Planner, diff: &Diff, change: &ColumnCha
             || "add a new column, and fill it in a migration by hand (`nself db new --by-hand`)".to_owned(),
             |example| {
                 let example = escaped_for_nickel(&example);
-                format!("give a conversion, such as `using = \"{example}\"`, or add a new column")
+                let hazards = CONVERSION_HAZARDS.into_iter().filter(|hazard| hazard.needs_review());
+                let hazards: Vec<Hazard> =
+                    hazards.filter(|hazard| !planner.allows(&change.object(), *hazard)).collect();
+                let allow = allowance(&change.object(), &hazards)
+                    .map_or_else(String::new, |entry| format!(" and its effect on the rows, `{entry}`"));
+                format!("give a conversion, such as `using = \"{example}\"`{allow}, or add a new column")
             },
         );
         planner.refuse(
@@ -230,9 +238,7 @@ pub(super) fn change_type(planner: &mut Planner, diff: &Diff, change: &ColumnCha
         Conversion::Free { reversible } => (&[Hazard::AccessExclusive], reversible),
         Conversion::Widens { reversible } => (&[Hazard::Rewrite], reversible),
         Conversion::Narrows { changes_values: false } => (&[Hazard::Rewrite, Hazard::MayFail], false),
-        Conversion::Narrows { changes_values: true } | Conversion::Other => {
-            (&[Hazard::Rewrite, Hazard::ConvertsData, Hazard::MayFail], false)
-        }
+        Conversion::Narrows { changes_values: true } | Conversion::Other => (&CONVERSION_HAZARDS, false),
     };
     let mut step = change
         .step(Phase::Create, "type", if is_same_type { "is sorted differently" } else { "has a different type" })

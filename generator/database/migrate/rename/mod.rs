@@ -14,6 +14,7 @@ use crate::database::migrate::planner::Planner;
 use crate::database::migrate::step::{MigrationStep, Phase};
 use crate::database::model::*;
 use crate::diagnostic::{Code, FieldPath};
+use crate::words;
 use columns::rename_columns;
 use constraints::rename_constraints;
 use new_names::rename_sql;
@@ -74,6 +75,13 @@ impl RenameCandidate<'_> {
         }
         Some(old_name)
     }
+}
+
+/// Returns the message for a `renamed_from` that is similar to the old name of a removed object, but different from it.
+pub fn misspelled_name(renamed_from: Option<&SqlName>, old_name: &str) -> Option<String> {
+    let written = renamed_from?.as_str();
+    let is_misspelled = written != old_name && words::nearest(written, [old_name]).is_some();
+    is_misspelled.then(|| format!("`renamed_from` names `{written}`, which there is not: did you mean `{old_name}`?"))
 }
 
 /// Returns the step that renames an object. `kind` is its keyword in ALTER, such as TABLE.

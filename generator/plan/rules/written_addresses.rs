@@ -1,0 +1,152 @@
+//! The rule of written addresses: a service whose variable has the address of another service can connect to it. Without
+//! a declared connection, the networks of a container engine and the policies of a cluster separate the two.
+
+use std::collections::BTreeMap;
+
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::plan::inputs::Inputs;
+use crate::plan::model::{Plan, Service, Value};
+use crate::plan::roster::{PlannedService, Roster};
+use crate::plan::secret_list::Recipe;
+use crate::plan::service_names::PROXY_SERVICE;
+use crate::values::{ServiceName, VariableName};
+
+/// Raw Compose keys that decide which networks a container joins.
+const NETWORK_KEYS: [&str; 2] = ["networks", "network_mode"];
+/// The text that stands for the value of a secret in a composed one.
+const PLACEHOLDER: &str = "x";
+
+/// Returns NS326 for each variable with the address of a service that its own service cannot reach.
+pub fn check(inputs: Inputs, roster: &Roster, plan: &Plan) -> Vec<Diagnostic> {
+    let hosts = hosts(roster);
+    let mut findings = Vec::new();
+    for (from, member) in roster {
+        let Some(service) = plan.services.get(from) else { continue };
+        for (variable, value) in &service.env {
+            let (Some(path), Some(text)) = (field(member, variable), text(plan, value)) else { continue };
+            for to in targets(&text, &hosts, roster) {
+                let is_same_program = member.main_service(from) == roster[to].main_service(to);
+                let is_separate = !is_same_program && !can_connect(inputs, plan, (from, service), to);
+                findings.extend(is_separate.then(|| no_connection(roster, (from, member), to, &path)));
+            }
+        }
+    }
+    findings
+}
+
+/// Returns the services by their names and aliases, which are the host names inside the stack.
+fn hosts(roster: &Roster) -> BTreeMap<&str, &ServiceName> {
+    let names = roster.keys().map(|name| (name.as_str(), name));
+    let aliases =
+        roster.iter().flat_map(|(name, member)| member.service.aliases.iter().map(move |alias| (alias.as_str(), name)));
+    aliases.chain(names).collect()
+}
+
+/// Returns the field that sets a variable; `None` for a variable that nself adds.
+fn field(member: &PlannedService, variable: &VariableName) -> Option<FieldPath> {
+    let service = &member.service;
+    let maps = [("env", &service.env), ("extra_env", &service.extra_env)];
+    let map = maps.into_iter().find(|(_, variables)| variables.contains_key(variable));
+    map.map(|(field, _)| member.path.key(field).key(variable.as_str()))
+}
+
+/// Returns the text of a variable; for a composed secret, its text with a placeholder for each secret in it.
+fn text(plan: &Plan, value: &Value) -> Option<String> {
+    let secret = match value {
+        Value::Text(text) => return Some(text.clone()),
+        Value::Secret(secret) => secret,
+    };
+    let Recipe::Template { parts } = &plan.secrets.get(secret)?.recipe else { return None };
+    Some(parts.iter().map(|part| part.text.as_ref().map_or(PLACEHOLDER, |text| text.as_str())).collect())
+}
+
+/// Returns the services whose addresses a text has: a URL, `HOST:PORT`, or several of them with commas in between.
+fn targets<'a>(text: &str, hosts: &BTreeMap<&str, &'a ServiceName>, roster: &Roster) -> Vec<&'a ServiceName> {
+    let mut targets = Vec::new();
+    for (host, port) in text.split(',').filter_map(host_and_port) {
+        let Some(target) = hosts.get(host).copied() else { continue };
+        // `redis:7` may be an image, so a host without a scheme needs a port of the service.
+        let is_address = port.is_none_or(|port| roster[target].service.all_ports().values().any(|own| *own == port));
+        if is_address && !targets.contains(&target) {
+            targets.push(target);
+        }
+    }
+    targets
+}
+
+/// Returns the host of a URL, or host and port of `HOST:PORT`.
+fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
+    let text = text.trim();
+    if let Some((scheme, rest)) = text.split_once("://") {
+        let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        let (host, port) = host.split_once(':').unwrap_or((host, ""));
+        // Without a number, the text before `:` is a user, and the URL continues after the text.
+        return (is_scheme && port.chars().all(|c| c.is_ascii_digit())).then_some((host, None));
+    }
+    let (host, port) = text.split('/').next()?.split_once(':')?;
+    Some((host, Some(port.parse().ok()?)))
+}
+
+/// Returns whether a service can open a connection to another one in this environment.
+fn can_connect(inputs: Inputs, plan: &Plan, (from, service): (&ServiceName, &Service), to: &ServiceName) -> bool {
+    if plan.connections.iter().any(|connection| connection.from == *from && connection.to == *to) {
+        return true;
+    }
+    let Some(target) = plan.services.get(to) else { return true };
+    // nginx also has the addresses of the edge, which clusters reach in a different way.
+    if inputs.stack.kubernetes.enabled || from.as_str() == PROXY_SERVICE {
+        return from.as_str() == PROXY_SERVICE;
+    }
+    let chooses_networks = |service: &Service| NETWORK_KEYS.iter().any(|key| service.compose.contains_key(*key));
+    chooses_networks(service)
+        || chooses_networks(target)
+        || !service.networks.is_disjoint(&target.networks)
+        || !service.external_networks.is_disjoint(&target.external_networks)
+}
+
+fn no_connection(
+    roster: &Roster,
+    (from, member): (&ServiceName, &PlannedService),
+    to: &ServiceName,
+    path: &FieldPath,
+) -> Diagnostic {
+    let owner = roster.get(member.main_service(from)).unwrap_or(member);
+    let field = owner.path.key("connects_to");
+    let connect = match owner.service.connects_to.is_empty() {
+        true => format!("add `{field} = [\"{to}\"]`"),
+        false => format!("add `\"{to}\"` to `{field}`"),
+    };
+    Diagnostic::error(Code::NoConnection, path.clone())
+        .cause(format!("no connection to {to}"))
+        .message(format!("the variable has the address of `{to}`, to which `{from}` has no connection"))
+        .expected(format!("a connection to `{to}`: `connects_to`, `depends_on` or `nself.url`"))
+        .hint(format!("{connect}, or add `{to}` to `depends_on` if the service must start after it"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::host_and_port;
+
+    #[test]
+    fn hosts_are_found_in_urls_and_before_ports() {
+        for (text, expected) in [
+            ("redis://redis:6379/0", Some(("redis", None))),
+            ("postgres+psycopg://user:pass@db?sslmode=disable", Some(("db", None))),
+            ("http://api", Some(("api", None))),
+            (" kafka-1:9092", Some(("kafka-1", Some(9092)))),
+            ("api:8001/path", Some(("api", Some(8001)))),
+            ("https://api.example.com/redis:6379", Some(("api.example.com", None))),
+            ("redis", None),
+            ("redis:latest", None),
+            ("postgres://postgres:x", None),
+            ("see http://redis", None),
+            ("redis:63790000", None),
+            ("", None),
+        ] {
+            assert_eq!(host_and_port(text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Hints for fields that other tools have under other names: Compose, Kubernetes, SQL, nginx and migration tools.
+
+use crate::diagnostic::{FieldPath, Segment};
+use crate::words;
+
+/// A word of a different tool, and what to write instead.
+type Word = (&'static str, &'static str);
+
+/// Words by the record at which they are written. `*` is the name of an entry.
+const WORDS: [(&[&str], &[Word]); 21] = [
+    (&[], &STACK),
+    (&["services", "*"], &SERVICE),
+    (&["services", "*", "processes", "*"], &SERVICE),
+    (&["frontends", "*", "container"], &SERVICE),
+    (&["frontends", "*"], &FRONTEND),
+    (&["graphql_endpoints", "*"], &FRONTEND),
+    (&["services", "*", "limits"], &RESOURCES),
+    (&["services", "*", "reservations"], &RESOURCES),
+    (&["services", "*", "health"], &HEALTH),
+    (&["services", "*", "health", "http"], &HEALTH),
+    (&["services", "*", "build"], &BUILD),
+    (&["services", "*", "route"], &ROUTE),
+    (&["services", "*", "routes", "*"], &ROUTE),
+    (&["frontends", "*", "route"], &ROUTE),
+    (&["services", "*", "publish", "*"], &PUBLISH),
+    (&["services", "*", "volumes", "*"], &VOLUME),
+    (&["services", "*", "autoscale"], &AUTOSCALE),
+    (&["kubernetes"], &KUBERNETES),
+    (&["tls"], &TLS),
+    (&["databases", "*", "tables", "*"], &TABLE),
+    (&["databases", "*", "tables", "*", "columns", "*"], &COLUMN),
+];
+
+const STACK: [Word; 12] = [
+    ("configs", "write files in their service: `services.orders.files.\"/etc/app.conf\".text = \"…\"`"),
+    ("env", "set variables in each service: `services.orders.env.LOG_LEVEL = \"info\"`"),
+    ("environment", "declare environments in `environments`, and variables in `env` of each service"),
+    ("include", "import files with Nickel: `services = import \"services.ncl\"`"),
+    ("ingress", "declare routes in each service: `services.orders.route.subdomain = \"orders\"`"),
+    ("name", "write `project = \"shop\"`"),
+    ("networks", "remove it: networks follow from `depends_on`, `connects_to` and references"),
+    ("redis", "write `services.redis = nself.services.redis`"),
+    ("routes", "declare them in each service: `services.orders.route.subdomain = \"orders\"`"),
+    ("tables", "define them in a database: `databases.shop.tables`"),
+    ("version", "remove it: a stack has no version of its format"),
+    ("volumes", "declare each volume in its service: `services.orders.volumes.data.path = \"/data\"`"),
+];
+
+const SERVICE: [Word; 58] = [
+    ("affinity", "write it as a raw key of the pod: `kubernetes.affinity = { … }`"),
+    ("annotations", "write `labels`, which become annotations of the pods in a cluster"),
+    ("args", "write the arguments in `command`"),
+    ("cap_add", "write `capabilities = [\"CHOWN\"]`"),
+    ("cap_drop", "remove it: a container has only the rights in `capabilities`"),
+    ("configs", "write `files.\"/etc/app.conf\".text = \"…\"`"),
+    ("containerPort", "name the port: `ports.http = 8001`"),
+    ("container_name", "remove it: other services reach this one by its name, and `aliases` adds names"),
+    ("cpu", "write `limits.cpus = \"0.5\"`"),
+    ("cpus", "write `limits.cpus = \"0.5\"`"),
+    ("cron", "write `schedule = \"15 3 * * *\"`"),
+    ("deploy", "use `replicas`, `limits` and `reservations`"),
+    ("devices", "remove it: a container has no devices of the host"),
+    ("dns", "remove it: containers use the name server of their network"),
+    ("dockerfile", "write `build = { context = \"services/orders\", dockerfile = \"Dockerfile\" }`"),
+    ("domain", "write `route.host = \"orders.example.com\"`, or `route.subdomain = \"orders\"`"),
+    ("envFrom", "write `env_files = [\"orders.env\"]`, or the variables in `env`"),
+    ("env_file", "write `env_files = [\"orders.env\"]`"),
+    ("environment", "write the variables in `env`: `env.LOG_LEVEL = \"info\"`"),
+    ("expose", "name the port: `ports.http = 8001`"),
+    ("extends", "join records with `&`: `services.worker = base & { … }`"),
+    ("healthcheck", "write `health.http.path = \"/healthz\"`, or `health.exec = [\"program\"]`"),
+    ("host", "write `route.host = \"orders.example.com\"`"),
+    ("hostname", "remove it: other services reach this one by its name, and `aliases` adds names"),
+    ("imagePullPolicy", "remove it: an image has a fixed tag or digest, so it is pulled once"),
+    ("imagePullSecrets", "write `kubernetes.image_pull_secrets = [\"registry\"]` at the top of the stack"),
+    ("ingress", "write `route.subdomain = \"orders\"`"),
+    ("initContainers", "declare a job, and wait for it: `processes.migrate = { command = [\"…\"], run = 'once }`"),
+    ("jobs", "write `processes.migrate = { command = [\"…\"], run = 'once }`"),
+    ("links", "name the services that it connects to: `connects_to = [\"orders\"]`"),
+    ("livenessProbe", "write `health.http.path = \"/healthz\"`, or `health.exec = [\"program\"]`"),
+    ("mem_limit", "write `limits.memory = \"256MiB\"`"),
+    ("mem_reservation", "write `reservations.memory = \"128MiB\"`"),
+    ("memory", "write `limits.memory = \"256MiB\"`"),
+    ("network_mode", "remove it: networks follow from `depends_on`, `connects_to` and references"),
+    ("networks", "name the services that it connects to: `connects_to = [\"orders\"]`"),
+    ("nodeSelector", "write it as a raw key of the pod: `kubernetes.nodeSelector = { … }`"),
+    ("pids_limit", "write `limits.pids = 100`"),
+    ("platform", "write it as a raw key: `compose.platform = \"linux/amd64\"`"),
+    ("privileged", "remove it: a service gets single rights with `capabilities`"),
+    ("profiles", "name the profiles: `only = ['local]`"),
+    ("pull_policy", "remove it: an image has a fixed tag or digest, so it is pulled once"),
+    ("readinessProbe", "write `health.http.path = \"/healthz\"`, or `health.exec = [\"program\"]`"),
+    ("resources", "write `limits = { memory = \"256MiB\", cpus = \"0.5\" }` and `reservations = { … }`"),
+    ("restart", "remove it: services restart by themselves, and a job has `run = 'once`"),
+    ("restart_policy", "remove it: services restart by themselves, and a job has `run = 'once`"),
+    ("scale", "write `replicas = 2`"),
+    ("securityContext", "use `user`, `read_only` and `capabilities`"),
+    ("security_opt", "remove it: services cannot gain rights, and `capabilities` adds single ones"),
+    ("startupProbe", "write `health.start_period = \"30s\"`"),
+    ("stop_grace_period", "write `stop_grace = \"30s\"`"),
+    ("terminationGracePeriodSeconds", "write `stop_grace = \"30s\"`"),
+    ("tolerations", "write it as a raw key of the pod: `kubernetes.tolerations = [ … ]`"),
+    ("ulimits", "write it as a raw key: `compose.ulimits = { … }`"),
+    ("volumeMounts", "name each volume: `volumes.data.path = \"/data\"`"),
+    ("volumes_from", "add the service to `readers` or `writers` of the volume"),
+    ("workdir", "write `working_dir = \"/app\"`"),
+    ("workingDir", "write `working_dir = \"/app\"`"),
+];
+
+const FRONTEND: [Word; 7] = [
+    ("build", "declare its container: `container.build.context = \"web\"`"),
+    ("domain", "write `route.host = \"app.example.com\"`"),
+    ("host", "write `route.host = \"app.example.com\"`"),
+    ("image", "declare its container: `container.image = \"acme/web:1\"`"),
+    ("routes", "a frontend has one route: `route.subdomain = \"app\"`"),
+    ("subdomain", "write `route.subdomain = \"app\"`"),
+    ("url", "write `route.subdomain = \"app\"`"),
+];
+
+const RESOURCES: [Word; 5] = [
+    ("cpu", "write `cpus = \"0.5\"`"),
+    ("ephemeral-storage", "remove it: `tmpfs` has its own sizes, and the root file system is read-only"),
+    ("mem", "write `memory = \"256MiB\"`"),
+    ("processes", "write `pids = 100`"),
+    ("ram", "write `memory = \"256MiB\"`"),
+];
+
+const HEALTH: [Word; 9] = [
+    ("cmd", "write `health.exec = [\"program\"]`"),
+    ("command", "write `health.exec = [\"program\"]`"),
+    ("failureThreshold", "write `health.retries = 3`"),
+    ("httpGet", "write `health.http.path = \"/healthz\"`"),
+    ("initialDelaySeconds", "write `health.start_period = \"30s\"`"),
+    ("path", "write `health.http.path = \"/healthz\"`"),
+    ("periodSeconds", "write `health.interval = \"10s\"`"),
+    ("test", "write `health.exec = [\"program\"]`"),
+    ("timeoutSeconds", "write `health.timeout = \"5s\"`"),
+];
+
+const BUILD: [Word; 3] = [
+    ("file", "write `build.dockerfile = \"Dockerfile\"`"),
+    ("folder", "write `build.context = \"services/orders\"`"),
+    ("path", "write `build.context = \"services/orders\"`"),
+];
+
+const ROUTE: [Word; 5] = [
+    ("auth", "write `basic_auth = \"readers\"`, the name of a secret"),
+    ("domain", "write `host = \"orders.example.com\"`, or `subdomain = \"orders\"`"),
+    ("hostname", "write `host = \"orders.example.com\"`, or `subdomain = \"orders\"`"),
+    ("prefix", "write `path = \"/orders\"`"),
+    ("url", "write `host = \"orders.example.com\"`, or `subdomain = \"orders\"`"),
+];
+
+const PUBLISH: [Word; 5] = [
+    ("bind", "write `address = \"127.0.0.1\"`"),
+    ("host_ip", "write `address = \"127.0.0.1\"`"),
+    ("nodePort", "write `node_port = 30022`"),
+    ("published", "write `port = 8001`"),
+    ("target", "the name of the entry is the port of the container: `publish.http.port = 8001`"),
+];
+
+const VOLUME: [Word; 5] = [
+    ("mountPath", "write `path = \"/data\"`"),
+    ("mount_path", "write `path = \"/data\"`"),
+    ("source", "name a folder of the project in `mounts`, or a folder of the host in `host_mounts`"),
+    ("storage", "write `size = \"10GiB\"`"),
+    ("target", "write `path = \"/data\"`"),
+];
+
+const AUTOSCALE: [Word; 4] = [
+    ("maxReplicas", "write `max = 5`"),
+    ("max_replicas", "write `max = 5`"),
+    ("minReplicas", "write `min = 2`"),
+    ("min_replicas", "write `min = 2`"),
+];
+
+const KUBERNETES: [Word; 6] = [
+    ("imagePullSecrets", "write `image_pull_secrets = [\"registry\"]`"),
+    ("ingress", "write `edge = 'ingress` with `ingress_class = \"nginx\"`"),
+    ("namespace", "remove it: the namespace is the name of the project and of the environment"),
+    ("nodes", "remove it: the number of nodes belongs to the cluster"),
+    ("replicas", "set `replicas` of a service, in the layer of the environment"),
+    ("storageClass", "write `storage_class = \"fast\"`"),
+];
+
+const TLS: [Word; 3] = [
+    ("cert", "write `mode = 'files`, and the certificate into the folder of secrets"),
+    ("certificate", "write `mode = 'files`, and the certificate into the folder of secrets"),
+    ("enabled", "remove it: every environment has TLS, and `mode` is the source of the certificates"),
+];
+
+const TABLE: [Word; 8] = [
+    ("check", "name the condition: `checks.orders_total_check = \"total >= 0\"`"),
+    ("constraints", "use `uniques`, `foreign_keys`, `checks` and `excludes`"),
+    ("fields", "write `columns.id = { type = \"bigint\" }`"),
+    ("foreign_key", "name the key: `foreign_keys.orders_user_id_fkey = { … }`"),
+    ("index", "name the index: `indexes.orders_state_idx.columns = [{ column = \"state\" }]`"),
+    ("permissions", "write `grants`, and `policies` for rows"),
+    ("rls", "write `row_security` and `policies`"),
+    ("unique", "name it: `uniques.orders_code_key.columns = [\"code\"]`"),
+];
+
+const COLUMN: [Word; 9] = [
+    ("auto_increment", "write `identity = 'always`"),
+    ("autoincrement", "write `identity = 'always`"),
+    ("check", "write it in the table: `checks.orders_total_check = \"total >= 0\"`"),
+    ("not_null", "remove it: a column has no null values unless it has `nullable = true`"),
+    ("null", "write `nullable = true`"),
+    ("primary_key", "write it in the table: `primary_key = [\"id\"]`"),
+    ("references", "write it in the table: `foreign_keys.orders_user_id_fkey = { … }`"),
+    ("required", "remove it: a column has no null values unless it has `nullable = true`"),
+    ("unique", "write it in the table: `uniques.orders_code_key.columns = [\"code\"]`"),
+];
+
+/// Fields by a name that users write instead.
+const SYNONYMS: [(&str, &str); 9] = [
+    ("dev", "local"),
+    ("development", "local"),
+    ("domain", "route"),
+    ("host", "route"),
+    ("mountPath", "path"),
+    ("name", "project"),
+    ("production", "prod"),
+    ("subdomain", "route"),
+    ("target", "path"),
+];
+
+/// Returns the hint for an unknown field whose name is a word of a different tool.
+pub fn hint(path: &FieldPath) -> Option<String> {
+    let record = &path.0[..path.0.len().checked_sub(1)?];
+    let is_record = |pattern: &[&str]| {
+        pattern.len() == record.len()
+            && pattern.iter().zip(record).all(|(wanted, segment)| match segment {
+                Segment::Key(key) => *wanted == "*" || key == wanted,
+                Segment::Index(_) => false,
+            })
+    };
+    let mut words = WORDS.iter().filter(|(pattern, _)| is_record(pattern)).flat_map(|(_, words)| words.iter());
+    words.find(|(word, _)| *word == path.last_key()).map(|(_, hint)| (*hint).to_owned())
+}
+
+/// Returns whether a name that was written probably means a field: it is a misspelling or a synonym of its name.
+pub fn is_meant(written: &str, field: &str) -> bool {
+    words::nearest(written, [field]).is_some() || SYNONYMS.contains(&(written, field))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::path;
+
+    #[test]
+    fn words_of_other_tools_have_hints_at_their_records() {
+        let has = |path: FieldPath, text: &str| hint(&path).is_some_and(|hint| hint.contains(text));
+        assert!(has(path!("services", "a", "livenessProbe"), "health.http.path"));
+        assert!(has(path!("services", "a", "processes", "w", "resources"), "limits"));
+        assert!(has(path!("databases", "a", "tables", "t", "columns", "c", "not_null"), "nullable"));
+        assert!(has(path!("name"), "project"));
+        assert_eq!(hint(&path!("services", "a", "env", "links")), None);
+        assert_eq!(hint(&path!("links")), None);
+    }
+
+    #[test]
+    fn every_table_is_sorted() {
+        for (record, words) in WORDS {
+            assert!(words.is_sorted_by_key(|(word, _)| *word), "{record:?}");
+        }
+    }
+}
