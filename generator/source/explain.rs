@@ -164,7 +164,7 @@ pub fn conversion_hint(actual: &str, expected: &str) -> &'static str {
         ("text", expected) if expected.starts_with("an array") => {
             "put it into brackets, each argument of a command in separate quotes: `[\"…\"]`"
         }
-        ("an array", "a record") => "write a record, in which each item has a name of its own: `{ orders = …, carts = … }`",
+        ("an array", "a record") => "write a record, in which each item has a name: `{ orders = …, carts = … }`",
         ("a function", _) => "give the function its arguments, as in `nself.secret \"name\"`",
         _ => "",
     }

@@ -60,7 +60,7 @@ const UNITS: [(&str, &str); 10] = [
     ("after", "10m"),
 ];
 
-/// Fields whose text has a form of its own, each with an example.
+/// Fields whose text has a special form, each with an example.
 const FORMS: [(&str, &str); 3] = [("user", "1000:1000"), ("cpus", "0.5"), ("mode", "0644")];
 
 /// Sets the hint of a finding about a value of a wrong type or about a key of Compose, if there is one for the field.

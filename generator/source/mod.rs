@@ -204,7 +204,7 @@ fn read(mut document: Document, stack_file: String) -> Result<LoadedStack, Vec<D
     let document_origins = Origins { document: Arc::clone(&document), root: Arc::new(root), layer: None };
     let mut findings = document.diagnostics();
     let failed_paths: Vec<FieldPath> =
-        findings.iter().chain(&layer_findings).map(|finding| finding.path.clone()).collect();
+        findings.iter().chain(layer_findings.iter().filter(|finding| finding.is_error())).map(|finding| finding.path.clone()).collect();
     drop_repeated(&mut findings);
     findings.extend(layer_findings);
     for finding in &mut findings {

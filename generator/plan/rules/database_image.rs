@@ -29,7 +29,7 @@ pub fn check(member: &PlannedService) -> Option<Diagnostic> {
             Diagnostic::error(Code::DatabaseImage, path)
                 .message(format!("`{image}` is not PostgreSQL, which this service runs"))
                 .expected(expected)
-                .hint("remove `image`, and declare a service of its own for the other server"),
+                .hint("remove `image`, and declare a separate service for the other server"),
         );
     }
     let major = ServerImage::of(image.as_str())?.major.filter(|_| IMAGES.contains(&name))?;

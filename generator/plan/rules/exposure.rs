@@ -87,7 +87,7 @@ fn check_published_ports(
 }
 
 /// Refuses mounts of the host's root folder, and of folders that contain sockets or data of the container engine. A
-/// socket itself is a decision that `reason` documents; in a folder, nobody would notice it.
+/// socket itself is a decision that `reason` documents; in a folder, it would not be noticed.
 fn host_folders(member: &PlannedService) -> impl Iterator<Item = Diagnostic> {
     let mounts = member.service.host_mounts.iter().enumerate();
     mounts.filter_map(|(i, mount)| {

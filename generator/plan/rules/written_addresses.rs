@@ -9,7 +9,7 @@ use crate::plan::model::{Plan, Service, Value};
 use crate::plan::roster::{PlannedService, Roster};
 use crate::plan::secret_list::Recipe;
 use crate::plan::service_names::PROXY_SERVICE;
-use crate::values::{ServiceName, VariableName};
+use crate::values::{ServiceName, VariableName, credential_formats};
 
 /// Raw Compose keys that decide which networks a container joins.
 const NETWORK_KEYS: [&str; 2] = ["networks", "network_mode"];
@@ -54,7 +54,8 @@ fn field(member: &PlannedService, variable: &VariableName) -> Option<FieldPath> 
 /// Returns the text of a variable; for a composed secret, its text with a placeholder for each secret in it.
 fn text(plan: &Plan, value: &Value) -> Option<String> {
     let secret = match value {
-        Value::Text(text) => return Some(text.clone()),
+        // A URL with a password is refused as a credential, and the reference in its place opens the connection.
+        Value::Text(text) => return Some(text.clone()).filter(|text| credential_formats::find(text).is_none()),
         Value::Secret(secret) => secret,
     };
     let Recipe::Template { parts } = &plan.secrets.get(secret)?.recipe else { return None };
@@ -91,7 +92,7 @@ fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
     Some((host, Some(port.parse().ok()?)))
 }
 
-/// Returns whether a service can open a connection to another one in this environment.
+/// Returns whether a service can open a connection to a different one in this environment.
 fn can_connect(inputs: Inputs, plan: &Plan, (from, service): (&ServiceName, &Service), to: &ServiceName) -> bool {
     if plan.connections.iter().any(|connection| connection.from == *from && connection.to == *to) {
         return true;
