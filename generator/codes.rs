@@ -97,7 +97,7 @@ codes! {
     DatabaseEndpoint "NS310" "this variable cannot use that database endpoint"
         "A database has up to three endpoints: the server, a pooler and a replica. A pooler assigns a connection to a client for one transaction only, and a replica does not accept writes, so programs that keep a session or write must use the server. The pooler and the replica exist only if the stack declares them. Use the reference that the finding names, or declare the missing service."
     UnknownPort "NS306" "no such port"
-        "A route, health check or reference names a port that the service does not declare. Use one of its ports, or add the port to `ports` of the service."
+        "A route, health check or reference names a port that the service does not declare, or a UDP port where it needs TCP. Use one of its ports, or add the port to `ports` of the service."
     NoImage "NS307" "a service has neither an image nor a build folder"
         "A container comes from `image`, or from `build.context`, a folder of the project with a Dockerfile. With both, `image` is the name of the built image."
     NoDockerfile "NS311" "a build folder without a Dockerfile"

@@ -56,7 +56,7 @@ impl Lines {
         self.0.push('\n');
     }
 
-    /// Adds one line whose parts have colours.
+    /// Adds one line whose parts have styles.
     pub fn push_styled(&mut self, parts: &[(Style, &str)]) {
         for (style, part) in parts {
             self.0.push_str(style.sequence());
@@ -66,6 +66,7 @@ impl Lines {
         self.0.push('\n');
     }
 
+    /// Adds the lines of `other` at the end.
     pub fn append(&mut self, other: &Lines) {
         self.0.push_str(&other.0);
     }
@@ -74,6 +75,7 @@ impl Lines {
         self.0.is_empty()
     }
 
+    /// Returns the text of all lines, each with its line break.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -83,10 +85,10 @@ impl Lines {
 /// also after spaces, and `##[command]` anywhere in it; Azure Pipelines `##vso[` and `##[`; TeamCity `##teamcity[`.
 /// GitLab's sections need control characters, which are written as numbers.
 fn write_line(out: &mut String, line: &str) {
-    let text = line.trim_start();
-    let second_colon = text.starts_with("::").then(|| line.len() - text.len() + 1);
-    for (at, c) in line.char_indices() {
-        let is_command = second_colon == Some(at) || c == '#' && opens_command(line, at);
+    let trimmed_line = line.trim_start();
+    let second_colon = trimmed_line.starts_with("::").then(|| line.len() - trimmed_line.len() + 1);
+    for (offset, c) in line.char_indices() {
+        let is_command = second_colon == Some(offset) || c == '#' && opens_command(line, offset);
         if (c == '\t' || !is_hidden(c)) && !is_command {
             out.push(c);
         } else {
@@ -101,18 +103,19 @@ fn is_hidden(c: char) -> bool {
     c.is_control() || words::is_mark(c) || ('\u{E0000}'..='\u{E007F}').contains(&c)
 }
 
-/// Returns whether the character at this index is the second `#` of `##name[`.
+/// Returns whether the character at this offset is the second `#` of `##name[`.
 fn opens_command(line: &str, offset: usize) -> bool {
     let name = line[offset + 1..].trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_');
     line[..offset].ends_with('#') && name.starts_with('[')
 }
 
-/// Returns an equal JSON document that is safe for logs: it has escapes such as `\u001b` for more characters.
+/// Returns an equal JSON document that is safe for logs: characters that are hidden or begin a command are written as
+/// escapes such as `\u001b`.
 pub fn escaped_json(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for (at, c) in text.char_indices() {
+    for (offset, c) in text.char_indices() {
         // Outside strings, where an escape would be an error, JSON has no such characters except line endings.
-        if c != '\n' && is_hidden(c) || c == '#' && opens_command(text, at) {
+        if c != '\n' && is_hidden(c) || c == '#' && opens_command(text, offset) {
             let mut units = [0; 2];
             for unit in c.encode_utf16(&mut units) {
                 let _ = write!(out, "\\u{unit:04x}");
@@ -170,6 +173,7 @@ pub fn set_panic_message() {
     }));
 }
 
+/// Returns the message for a panic at this place of the sources. Only a constant message is repeated.
 fn panic_message(place: &str, payload: &dyn std::any::Any) -> Lines {
     let constant_message = payload.downcast_ref::<&str>().copied();
     let message = constant_message.unwrap_or("the message is hidden, because it may contain file content");
@@ -205,14 +209,14 @@ mod tests {
 
     #[test]
     fn a_panic_message_does_not_contain_file_content() {
-        let read: Box<dyn std::any::Any> = Box::new("inside of `secret\x1b[31m`".to_owned());
-        let printed = panic_message("a.rs:1:2", read.as_ref());
+        let built_message: Box<dyn std::any::Any> = Box::new("inside of `secret\x1b[31m`".to_owned());
+        let printed = panic_message("a.rs:1:2", built_message.as_ref());
         assert_eq!(
             printed.as_str(),
             "error[NS901]: a defect of nself at a.rs:1:2: the message is hidden, because it may contain file content\n"
         );
-        let fixed: Box<dyn std::any::Any> = Box::new("no such field");
-        assert!(panic_message("a.rs:1:2", fixed.as_ref()).as_str().ends_with(": no such field\n"));
+        let constant_message: Box<dyn std::any::Any> = Box::new("no such field");
+        assert!(panic_message("a.rs:1:2", constant_message.as_ref()).as_str().ends_with(": no such field\n"));
     }
 
     #[test]
@@ -225,7 +229,7 @@ mod tests {
             "{printed}"
         );
         assert!(printed.lines().all(|line| !line.trim_start().starts_with("::")));
-        let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
-        assert_eq!(read(&text), read(&printed));
+        let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(parse(&text), parse(&printed));
     }
 }

@@ -30,7 +30,7 @@ const MAX_CANDIDATES: usize = 1_000;
 const MAX_COMPARED: usize = 16;
 /// The minimum similarity, from 0 to 1, of a misspelling to the candidate that was meant.
 const MIN_SIMILARITY: f32 = 0.7;
-/// The same for two words of three letters, of which one may differ.
+/// The minimum similarity of two words of three letters, of which one may differ.
 const MIN_SIMILARITY_OF_SHORT: f32 = 0.66;
 
 /// Returns the candidate that is most similar to `word`; `None` if none is similar enough.
@@ -42,25 +42,30 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         (3, 3) => MIN_SIMILARITY_OF_SHORT,
         _ => MIN_SIMILARITY,
     };
-    let letters = letter_counts(word);
+    let word_letters = letter_counts(word);
     let short_candidates =
         candidates.into_iter().take(MAX_CANDIDATES).filter(|candidate| candidate.len() <= MAX_LENGTH);
     // Counts of letters give an upper bound of the similarity in little time. The candidates with the highest bounds
     // are then compared exactly, in their original order.
-    let bounded =
-        short_candidates.map(|candidate| (max_similarity(&letters, &letter_counts(candidate)), candidate)).enumerate();
-    let mut likely: Vec<(usize, (f32, &str))> =
-        bounded.filter(|(_, (bound, candidate))| *bound > min_similarity(candidate)).collect();
-    likely.sort_by(|(_, (a, _)), (_, (b, _))| b.total_cmp(a));
-    likely.truncate(MAX_COMPARED);
-    likely.sort_by_key(|(index, _)| *index);
+    let candidates_with_bounds = short_candidates
+        .map(|candidate| (max_similarity(&word_letters, &letter_counts(candidate)), candidate))
+        .enumerate();
+    // Each candidate with its index and its bound.
+    let mut likely_candidates: Vec<(usize, (f32, &str))> =
+        candidates_with_bounds.filter(|(_, (bound, candidate))| *bound > min_similarity(candidate)).collect();
+    likely_candidates.sort_by(|(_, (a, _)), (_, (b, _))| b.total_cmp(a));
+    likely_candidates.truncate(MAX_COMPARED);
+    likely_candidates.sort_by_key(|(index, _)| *index);
     let similarity = |candidate: &str| similar::TextDiff::from_chars(candidate, word).ratio();
-    let with_similarity = likely.into_iter().map(|(_, (_, candidate))| (similarity(candidate), candidate));
-    let best = with_similarity.max_by(|(a, _), (b, _)| a.total_cmp(b));
-    best.filter(|(similarity, candidate)| *similarity > min_similarity(candidate)).map(|(_, candidate)| candidate)
+    let with_similarity = likely_candidates.into_iter().map(|(_, (_, candidate))| (similarity(candidate), candidate));
+    let best_candidate = with_similarity.max_by(|(a, _), (b, _)| a.total_cmp(b));
+    best_candidate
+        .filter(|(similarity, candidate)| *similarity > min_similarity(candidate))
+        .map(|(_, candidate)| candidate)
 }
 
-/// Returns the question whether the most similar candidate was meant; empty if none is similar enough.
+/// Returns the question whether the most similar candidate was meant, such as ``did you mean `postgres`?``; empty if none
+/// is similar enough.
 pub fn suggestion<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     nearest(word, candidates).map_or_else(String::new, |candidate| format!("did you mean `{candidate}`?"))
 }
@@ -79,6 +84,7 @@ fn letter_counts(word: &str) -> [u8; 128] {
 
 /// Returns the maximum similarity of two words that have these letters in any order.
 fn max_similarity(a: &[u8; 128], b: &[u8; 128]) -> f32 {
+    // Sums as 16 bits, since two words of 128 letters exceed 8 bits.
     let sum = |counts: &mut dyn Iterator<Item = u8>| counts.map(u16::from).sum::<u16>();
     let common = sum(&mut a.iter().zip(b).map(|(a, b)| *a.min(b)));
     let total = sum(&mut a.iter().copied()) + sum(&mut b.iter().copied());

@@ -89,7 +89,7 @@ pub fn run(arguments: &Arguments) -> u8 {
 /// # Errors
 /// All findings of the stack if one of them is an error.
 fn load_environments(stack: &StackArguments) -> Result<Vec<Environment>, Vec<Diagnostic>> {
-    let loaded = source::load(&stack.evaluation_request())?;
+    let loaded = source::load(&stack.evaluation_request()).map_err(|findings| stack.complete_hints(findings))?;
     if loaded.findings.iter().any(Diagnostic::is_error) { Err(loaded.findings) } else { Ok(loaded.environments) }
 }
 

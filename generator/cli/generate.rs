@@ -11,6 +11,7 @@ use crate::diagnostic;
 use crate::pipeline::{self, Mode, Outcome, Report, Request};
 use crate::store::{self, Change, MANIFEST, State};
 use crate::terminal::Lines;
+use crate::words;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -127,7 +128,8 @@ fn print_saved(format: Format, saved: &str) -> u8 {
         Format::Json => output::json(&report["result"]),
         Format::Text => {
             output::remarks(&Lines::text(report["remarks"].as_str().unwrap_or_default()));
-            output::remark(&format!("{} files, all up to date", report["files"].as_u64().unwrap_or_default()));
+            let files = words::count(report["files"].as_u64().unwrap_or_default(), "file");
+            output::remark(&format!("{files}, all up to date"));
         }
     }
     SUCCESS

@@ -39,7 +39,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> u8 {
     build_image(arguments).unwrap_or_else(|findings| {
-        output::failure(arguments.format, &findings);
+        output::failure(arguments.format, &arguments.stack.complete_hints(findings));
         ERROR
     })
 }

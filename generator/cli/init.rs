@@ -1,14 +1,16 @@
 //! `nself init`: writes a starter stack, or the folder of a new service. It never prompts and never overwrites files.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use clap::Args;
 
 use super::free_port::free_port;
 use super::{ERROR, SUCCESS, StackArguments, output};
+use crate::commands::shell_word;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{self, FileError, Reason, Root};
 use crate::plan::CUSTOM_PORTS;
+use crate::source::STACK_FILE;
 use crate::templates;
 use crate::values::{Checked, ProjectName, ProjectPath, ServiceName};
 
@@ -41,9 +43,7 @@ pub fn run(arguments: &Arguments) -> u8 {
     let (files, next_step) = match &arguments.template {
         None => {
             let text = STARTER.replace(MARKER, &project_name(folder)).into_bytes();
-            let next_step =
-                "nself gen && nself secrets init --env local && docker compose -f deploy/local/compose.yaml up --wait";
-            (vec![("stack.ncl", text)], next_step.to_owned())
+            (vec![(STACK_FILE, text)], first_run(folder))
         }
         Some(name) => {
             let files = templates::files(name).map(|(path, bytes)| (path, bytes.to_vec()));
@@ -63,6 +63,15 @@ pub fn run(arguments: &Arguments) -> u8 {
             ERROR
         }
     }
+}
+
+/// Returns the commands that generate and start the stack in a folder.
+fn first_run(folder: &Path) -> String {
+    let is_working_folder = folder.components().all(|part| part == Component::CurDir);
+    let change_folder = if is_working_folder { String::new() } else { format!("cd {} && ", shell_word(folder)) };
+    let commands =
+        "nself gen && nself secrets init --env local && docker compose -f deploy/local/compose.yaml up --wait";
+    change_folder + commands
 }
 
 /// Returns the next step: to add the service to the stack, or to move the folder if no stack can use its path.

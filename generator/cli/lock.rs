@@ -10,6 +10,7 @@ use crate::diagnostic::{self, Diagnostic};
 use crate::lock::{self, Change, FILE, Lock, StackImages};
 use crate::pipeline::{self, Request};
 use crate::registry::{HostSettings, Registry};
+use crate::words;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -51,7 +52,7 @@ impl RegistryArguments {
 
 pub fn run(arguments: &Arguments) -> u8 {
     lock(arguments).unwrap_or_else(|findings| {
-        output::failure(arguments.format, &diagnostic::merge(findings));
+        output::failure(arguments.format, &arguments.stack.complete_hints(diagnostic::merge(findings)));
         ERROR
     })
 }
@@ -94,14 +95,14 @@ fn stack_images(stack: &StackArguments) -> Result<StackImages, Vec<Diagnostic>> 
 
 /// Prints where the images of the stack differ from the lock, and returns the exit code. It contacts no registry.
 fn print_check(arguments: &Arguments, lock: &Lock, images: &StackImages) -> u8 {
-    let findings = diagnostic::merge(images.differences(lock));
+    let findings = arguments.stack.complete_hints(diagnostic::merge(images.differences(lock)));
     match arguments.format {
         Format::Json => {
             let status = if findings.is_empty() { "same" } else { "differs" };
             output::json(&json!({ "version": 1, "status": status, "diagnostics": findings }));
         }
         Format::Text if findings.is_empty() => {
-            output::remark(&format!("{FILE}: {} images, all pinned", images.count()));
+            output::remark(&format!("{FILE}: {}, all pinned", words::count(images.count(), "image")));
         }
         Format::Text => output::findings(&findings),
     }
@@ -121,7 +122,7 @@ fn print_report(arguments: &Arguments, changes: &[Change], image_count: usize, i
         }
         Format::Text => {
             changes.iter().for_each(|change| output::line(&change_line(change)));
-            output::remark(&format!("{FILE}: {image_count} images; {remark}"));
+            output::remark(&format!("{FILE}: {}; {remark}", words::count(image_count, "image")));
         }
     }
     if status == "differs" { DIFFERENCES } else { SUCCESS }

@@ -35,9 +35,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::diagnostic::Diagnostic;
 use crate::files;
 use crate::pipeline::Request;
-use crate::source::{EvaluationRequest, Evaluator, Limits};
+use crate::source::{EvaluationRequest, Evaluator, Limits, STACK_FILE};
 use crate::terminal;
 
 /// Generate the deployment files of a stack of services from one typed Nickel file.
@@ -100,9 +101,6 @@ enum Command {
     Evaluate(EvaluateArguments),
 }
 
-/// The default name of a stack file.
-const STACK_FILE: &str = "stack.ncl";
-
 /// Arguments about the stack and its evaluation.
 #[derive(Debug, Clone, Args)]
 struct StackArguments {
@@ -153,7 +151,12 @@ impl StackArguments {
     fn project(&self) -> PathBuf {
         let path = self.path();
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        std::path::absolute(parent).unwrap_or_else(|_| parent.to_owned())
+        files::absolute_path(parent)
+    }
+
+    /// Returns the findings with complete commands in their hints.
+    fn complete_hints(&self, findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+        self.request(&[], None).commands().complete_hints(findings)
     }
 
     /// Returns the request to evaluate the stack.

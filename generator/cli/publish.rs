@@ -15,6 +15,7 @@ use crate::pipeline;
 use crate::release::attest::{self, GeneratedFiles};
 use crate::release::attestation::SigningKey;
 use crate::release::{ReleaseFiles, address, environments, publish, pull};
+use crate::words;
 
 #[derive(Debug, Args)]
 pub struct PublishArguments {
@@ -79,6 +80,7 @@ pub(super) fn key_error(path: &Path, error: &std::io::Error) -> Vec<Diagnostic> 
 
 pub fn publish(arguments: &PublishArguments) -> u8 {
     let commands = Commands {
+        stack: None,
         folder: arguments.out.clone(),
         out: Some(arguments.out.clone()).filter(|out| out != Path::new(OUTPUT)),
         environments: arguments.environments.clone(),
@@ -99,14 +101,15 @@ fn run_publish(arguments: &PublishArguments) -> Outcome {
         })),
         Format::Text => {
             output::line(&release_address);
-            output::remark(&format!("{} files published as {tag}", files.len()));
+            output::remark(&format!("{} published as {tag}", words::count(files.len(), "file")));
         }
     }
     Ok(())
 }
 
 pub fn attest(arguments: &AttestArguments) -> u8 {
-    report_outcome(run_attest(arguments), arguments.format)
+    let outcome = run_attest(arguments).map_err(|findings| arguments.stack.complete_hints(findings));
+    report_outcome(outcome, arguments.format)
 }
 
 fn run_attest(arguments: &AttestArguments) -> Outcome {
@@ -131,8 +134,9 @@ fn run_attest(arguments: &AttestArguments) -> Outcome {
         })),
         Format::Text => {
             output::line(&attestation_address);
-            let (files, inputs) = (release.files.len(), generated.inputs.len());
-            output::remark(&format!("{files} files from {inputs} inputs attested"));
+            let files = words::count(release.files.len(), "file");
+            let inputs = words::count(generated.inputs.len(), "input");
+            output::remark(&format!("{files} from {inputs} attested"));
         }
     }
     Ok(())

@@ -14,6 +14,7 @@ use crate::lock::ImageName;
 use crate::release::address;
 use crate::release::attestation::PublicKey;
 use crate::release::pull::{self, PullRequest};
+use crate::words;
 
 #[derive(Debug, Args)]
 pub struct PullArguments {
@@ -64,7 +65,8 @@ fn run(arguments: &PullArguments) -> Result<(), Vec<Diagnostic>> {
                 Some(_) => "attested",
                 None => "signature not checked, because --trust names no key",
             };
-            output::remark(&format!("{}: {} files, {signature}", arguments.out.display(), pulled_release.files));
+            let files = words::count(pulled_release.files, "file");
+            output::remark(&format!("{}: {files}, {signature}", arguments.out.display()));
         }
     }
     Ok(())

@@ -62,7 +62,7 @@ impl OutputArguments {
     /// Returns the folder and options that commands in messages have to contain.
     fn commands(&self) -> Commands {
         let out = Some(self.out.clone()).filter(|out| out != Path::new(OUTPUT));
-        Commands { folder: self.out.clone(), out, environments: Vec::new() }
+        Commands { stack: None, folder: self.out.clone(), out, environments: Vec::new() }
     }
 
     /// Returns the folder with the secrets of an environment.

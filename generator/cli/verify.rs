@@ -11,6 +11,7 @@ use super::{DIFFERENCES, ERROR, Format, SUCCESS, StackArguments, output};
 use crate::diagnostic::Diagnostic;
 use crate::pipeline::{self, Verification, VerifyOptions};
 use crate::store::Cache;
+use crate::words;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -61,7 +62,8 @@ fn verify(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
             }
             output::findings(&findings);
             let rebuilt = if arguments.rebuild { "; generated all files again" } else { "" };
-            output::remark(&format!("checked {files} files and {objects} objects{rebuilt}"));
+            let (files, objects) = (words::count(files, "file"), words::count(objects, "object"));
+            output::remark(&format!("checked {files} and {objects}{rebuilt}"));
         }
     }
     Ok(if differs { DIFFERENCES } else { SUCCESS })
@@ -108,9 +110,9 @@ pub fn gc(arguments: &GcArguments) -> u8 {
     drop(lock);
     match deleted_objects {
         Ok((count, bytes)) => {
-            output::remark(&format!(
-                "deleted {deleted_generations} generations and {count} objects with {bytes} bytes"
-            ));
+            let generations = words::count(deleted_generations, "generation");
+            let (objects, bytes) = (words::count(count, "object"), words::count(bytes, "byte"));
+            output::remark(&format!("deleted {generations} and {objects} with {bytes}"));
             SUCCESS
         }
         Err(error) => {

@@ -11,6 +11,7 @@ use crate::diagnostic::Diagnostic;
 use crate::pipeline::{self, FileOnDisk, Provenance};
 use crate::store::{Cache, Generation, GenerationChanges};
 use crate::terminal::Lines;
+use crate::words;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -35,7 +36,7 @@ pub fn run(arguments: &Arguments) -> u8 {
         return explain_last_run(arguments);
     }
     explain(arguments).unwrap_or_else(|findings| {
-        output::failure(arguments.format, &findings);
+        output::failure(arguments.format, &arguments.stack.complete_hints(findings));
         ERROR
     })
 }
@@ -68,7 +69,8 @@ fn explain(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
             output::line(&format!("  written by  {}, which reads {reads}", backend.name()));
             output::line(&format!("  derivation  {derivation}"));
             if on_disk == FileOnDisk::Differs {
-                output::remark("the file on disk differs; `nself check` shows the difference");
+                let remark = "the file on disk differs; `nself check` shows the difference";
+                output::remark(&request.commands().complete(remark, None));
             }
         }
     }
@@ -107,7 +109,8 @@ fn explain_last_run(arguments: &Arguments) -> u8 {
                     }
                 }
                 if unchanged_files > 0 {
-                    lines.push(&format!("  {unchanged_files} files were generated again with the same content"));
+                    let files = words::count(unchanged_files, "file");
+                    lines.push(&format!("  {files} generated again with the same content"));
                 }
             }
             output::lines(&lines);

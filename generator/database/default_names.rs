@@ -2,7 +2,6 @@
 //! (`indexcmds.c`, `tablecmds.c`, `heap.c`).
 
 use crate::database::model::{LONGEST_NAME, ObjectName, SqlName, prefix};
-use crate::values::Checked;
 
 /// Returns `table_part_label`, such as `orders_customer_id_fkey`. A name that is too long is shortened as the server
 /// does it: characters are removed from the end of the table or of the part, whichever is longer.
@@ -33,14 +32,6 @@ pub fn identity_sequence_name(table: &ObjectName, column: &SqlName) -> ObjectNam
 pub fn free_default_name(table: &str, part: Option<&str>, label: &str, is_taken: impl Fn(&str) -> bool) -> String {
     let numbered = (1..).map(|number: usize| default_name(table, part, &format!("{label}{number}")));
     std::iter::once(default_name(table, part, label)).chain(numbered).find(|name| !is_taken(name)).unwrap_or_default()
-}
-
-/// Returns the default name of a table's constraint or index, such as `orders_a_b_key` for the parts `a` and `b`.
-///
-/// # Errors
-/// The parts do not form a valid name.
-pub fn default_constraint_name(table: &ObjectName, parts: &[&str], label: &str) -> Result<SqlName, String> {
-    SqlName::new(&default_name(table.name(), Some(&parts.join("_")), label))
 }
 
 #[cfg(test)]

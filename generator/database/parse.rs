@@ -11,6 +11,7 @@ use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode};
 
 use super::completeness::{self, TextForm};
 use super::grammar;
+use super::identifiers::mentioned_names;
 use super::lexer::{self, TokenKind, starts_word};
 use crate::codes::Code;
 
@@ -116,6 +117,29 @@ pub fn plpgsql_error(body: &str) -> Option<(usize, String)> {
     let at = usize::from(first_error.range().start());
     let message = first_error.message().replace("SEMICOLON", "`;`").replace("END_KW", "`END`");
     is_certain.then(|| (at, reason_in_words(&message, body.get(at..).unwrap_or_default())))
+}
+
+/// Returns the names of the types, and of the tables before `%ROWTYPE` and `%TYPE`, in the declarations of a body in
+/// PL/pgSQL.
+pub fn declared_types(body: &str) -> BTreeSet<String> {
+    if !body.to_ascii_lowercase().contains("declare") {
+        return BTreeSet::new();
+    }
+    with_enough_stack(body, || {
+        let (green, _) = Plpgsql::parse_text(body);
+        let sections =
+            SyntaxNode::new_root(green).descendants().filter(|node| node.kind() == SyntaxKind::PLPGSQL_DECLARE_SECTION);
+        let declarations = sections.flat_map(|section| section.children().collect::<Vec<_>>());
+        let types = declarations.filter(|node| node.kind() == SyntaxKind::PLPGSQL_VAR_DECL).filter_map(|declaration| {
+            let kind = declaration.children().nth(1)?;
+            let path = kind.descendants().find(|part| part.kind() == SyntaxKind::PATH_REF)?;
+            // The last name before `%TYPE` is that of a column.
+            let depth = usize::from(kind.kind() == SyntaxKind::PERCENT_TYPE);
+            let names: Vec<String> = mentioned_names(&path.text().to_string()).map(Into::into).collect();
+            names.into_iter().rev().nth(depth)
+        });
+        types.collect()
+    })
 }
 
 /// Returns a message of the parser with the first word of `text_from_place` in place of the name of a token. For the text

@@ -162,7 +162,10 @@ impl Folder {
     ///
     /// # Errors
     /// The errors of [`Folder::list`].
-    pub fn list_all(&self, is_omitted: &mut dyn FnMut(&Path) -> bool) -> Result<Vec<(PathBuf, EntryKind)>, FileError> {
+    pub fn list_all(
+        &self,
+        is_omitted: &mut dyn FnMut(&Path, EntryKind) -> bool,
+    ) -> Result<Vec<(PathBuf, EntryKind)>, FileError> {
         let mut entries = Vec::new();
         self.list_into(Path::new(""), is_omitted, &mut entries)?;
         Ok(entries)
@@ -173,12 +176,12 @@ impl Folder {
     fn list_into(
         &self,
         parent: &Path,
-        is_omitted: &mut dyn FnMut(&Path) -> bool,
+        is_omitted: &mut dyn FnMut(&Path, EntryKind) -> bool,
         entries: &mut Vec<(PathBuf, EntryKind)>,
     ) -> Result<(), FileError> {
         for Entry { name, kind } in self.list()? {
             let path = parent.join(&name);
-            if is_omitted(&path) {
+            if is_omitted(&path, kind) {
                 continue;
             }
             entries.push((path.clone(), kind));

@@ -21,7 +21,7 @@ pub use by_path::{create_operator_file, list_operator_folder, read_operator_file
 pub use error::{FileError, Reason};
 pub use folder::{Entry, Folder};
 pub use kind::FileKind;
-pub use root::{OUTPUT, Root};
+pub use root::{OUTPUT, Root, absolute_path};
 pub use scope::Scope;
 pub use size_budget::SizeBudget;
 pub use stat::{EntryKind, Stat, stat_path, stat_target};

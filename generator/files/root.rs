@@ -1,13 +1,14 @@
 //! Roots: the folders below which no symbolic link is followed.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::Mode;
 use rustix::io::Errno;
 
+use super::by_path::real_path;
 use super::descent::FOLDER_FLAGS;
-use super::stat::stat_target;
+use super::stat::{stat_path, stat_target};
 use super::{EntryKind, FileError, FileKind, Folder, Reason, Scope, descent};
 use crate::artifact::mode;
 
@@ -38,7 +39,7 @@ impl Root {
 
     /// Returns the folder of the stack.
     pub fn project(path: &Path) -> Self {
-        Root::new(absolute(path), "", Scope::Project)
+        Root::new(absolute_path(path), "", Scope::Project)
     }
 
     /// Returns the output folder: `out`, which the command line names, or else `deploy` in the project.
@@ -48,13 +49,13 @@ impl Root {
 
     /// Returns the cache of a project.
     pub fn cache(project: &Path) -> Self {
-        Root::new(absolute(project), CACHE, Scope::Cache)
+        Root::new(absolute_path(project), CACHE, Scope::Cache)
     }
 
     /// Returns a folder that nself writes. Inside the project, no part of its path may be a symbolic link; elsewhere,
     /// the folder itself may not be one.
     pub fn inside(project: &Path, path: &Path, scope: Scope) -> Self {
-        let (project, path) = (absolute(project), absolute(path));
+        let (project, path) = (absolute_path(project), absolute_path(path));
         match path.strip_prefix(&project) {
             Ok(below) if descent::is_below(below) => {
                 let path_below = below.to_owned();
@@ -66,7 +67,7 @@ impl Root {
 
     /// Returns a folder by its path. Links on the path are followed; the folder itself may not be a symbolic link.
     pub fn at(path: &Path, scope: Scope) -> Self {
-        let path = absolute(path);
+        let path = absolute_path(path);
         match (path.parent(), path.file_name()) {
             (Some(parent), Some(name)) => Root::new(parent.to_owned(), name, scope),
             _ => Root::new(path, "", scope),
@@ -92,7 +93,7 @@ impl Root {
 
     /// Returns a folder that the operator named; all symbolic links are followed.
     pub fn named(path: &Path) -> Self {
-        Root::new(absolute(path), "", Scope::Operator)
+        Root::new(absolute_path(path), "", Scope::Operator)
     }
 
     /// Returns the whole path, for messages and for the record that lets the next run skip unchanged files.
@@ -193,7 +194,21 @@ impl Folder {
     }
 }
 
-/// Returns the absolute path without resolving links; the unchanged path if the current folder is unknown.
-fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+/// Returns the absolute path without `..`: `/x/other` for `/x/shop/../other`. Links are resolved only before a `..`,
+/// since the parent of the folder behind a link is not the parent of the link. The path is unchanged if the current
+/// folder is unknown.
+pub fn absolute_path(path: &Path) -> PathBuf {
+    let Ok(path_with_parents) = std::path::absolute(path) else { return path.to_owned() };
+    let mut absolute = PathBuf::new();
+    for part in path_with_parents.components() {
+        if part != Component::ParentDir {
+            absolute.push(part);
+            continue;
+        }
+        if stat_path(&absolute).is_ok_and(|stat| stat.kind == EntryKind::Link) {
+            absolute = real_path(&absolute).unwrap_or(absolute);
+        }
+        absolute.pop();
+    }
+    absolute
 }

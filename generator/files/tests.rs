@@ -126,7 +126,7 @@ fn a_written_file_has_its_mode_and_replaces_the_old_one_atomically() {
     assert_eq!(folder.stat("x").unwrap().unwrap().mode, 0o755);
     assert_eq!(folder.make_folder("secret", 0o700).unwrap().own_stat().unwrap().mode, 0o700);
     assert_eq!(folder.folder("x/y").unwrap().unwrap().list().unwrap().len(), 1);
-    let entries = folder.list_all(&mut |path| path == Path::new("secret")).unwrap();
+    let entries = folder.list_all(&mut |path, _| path == Path::new("secret")).unwrap();
     let paths: Vec<&str> = entries.iter().map(|(path, _)| path.to_str().unwrap()).collect();
     assert_eq!(paths, ["a", "a/b", "a/b/file", "x", "x/y", "x/y/file"]);
     folder.remove_all("x").unwrap();
@@ -149,4 +149,25 @@ fn an_output_folder_in_the_project_is_not_reached_through_a_link() {
     Root::output(project_folder.path(), Some(&link.join("new/deploy"))).write("x", b"x").unwrap();
     assert!(outside.path().join("new/deploy/x").is_file());
     assert!(Root::output(project_folder.path(), Some(&link)).write("x", b"x").is_err());
+}
+
+#[test]
+fn absolute_paths_have_no_parts_that_go_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = real_path(folder.path()).unwrap();
+    fs::create_dir_all(base.join("proj/deep")).unwrap();
+    symlink("proj/deep", base.join("link")).unwrap();
+    for (path, expected) in [
+        ("proj/../other", "other"),
+        ("proj/deep/../../other", "other"),
+        ("./proj/new/../deploy/", "proj/deploy"),
+        // The parent of the folder behind a link is not the parent of the link.
+        ("link/../other", "proj/other"),
+        // Control: a link is kept elsewhere.
+        ("link/other", "link/other"),
+    ] {
+        assert_eq!(absolute_path(&base.join(path)), base.join(expected), "{path}");
+    }
+    assert_eq!(absolute_path(Path::new("/../etc")), Path::new("/etc"));
+    assert_eq!(absolute_path(Path::new("..")).as_path(), std::env::current_dir().unwrap().parent().unwrap());
 }

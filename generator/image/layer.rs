@@ -2,8 +2,9 @@
 //! root and have the time 1970. gzip is used without compression, since the output of compressors depends on their
 //! versions.
 
+use std::collections::BTreeMap;
 use std::io;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use tar::{Builder, EntryType, Header};
 
@@ -42,7 +43,7 @@ pub fn pack(folder: &Folder, path: &str) -> io::Result<Layer> {
     for end in folder_ends.filter(|end| *end > 0) {
         add_entry(&mut archive, EntryType::Directory, 0o755, &format!("{}/", &image_path[..end]), &[])?;
     }
-    let mut omit_private = |path: &Path| {
+    let mut omit_private = |path: &Path, _: EntryKind| {
         let is_private = path.file_name().is_some_and(|name| is_private(&name.to_string_lossy()));
         if is_private {
             omitted_paths.push(path.to_string_lossy().into_owned());
@@ -51,7 +52,11 @@ pub fn pack(folder: &Folder, path: &str) -> io::Result<Layer> {
     };
     // The layer is built in memory, so its size is limited.
     let mut size_budget = SizeBudget::new(FileKind::ImageContent);
-    for (relative, kind) in folder.list_all(&mut omit_private)? {
+    let entries = folder.list_all(&mut omit_private)?;
+    let link_paths = entries.iter().filter(|(_, kind)| *kind == EntryKind::Link).map(|(path, _)| path);
+    let link_and_target = |path: &PathBuf| -> io::Result<_> { Ok((path.clone(), folder.link_target(path)?)) };
+    let links: BTreeMap<PathBuf, PathBuf> = link_paths.map(link_and_target).collect::<io::Result<_>>()?;
+    for (relative, kind) in entries {
         let relative_text = relative.to_str().ok_or_else(|| refused_entry(&relative, "its name is not UTF-8"))?;
         let name = [image_path, relative_text].join("/").trim_start_matches('/').to_owned();
         let removed_meanwhile = || refused_entry(&relative, "it was removed while the folder was packed");
@@ -70,12 +75,11 @@ pub fn pack(folder: &Folder, path: &str) -> io::Result<Layer> {
                 files.push((format!("/{name}"), bytes));
             }
             EntryKind::Link => {
-                let target = folder.link_target(&relative)?;
-                if !stays_inside(&relative, &target) {
+                if !stays_inside(&relative, &links) {
                     return Err(refused_entry(&relative, "the link leads outside of the folder"));
                 }
                 let mut header = entry_header(EntryType::Symlink, 0o777, 0);
-                archive.append_link(&mut header, &name, &target)?;
+                archive.append_link(&mut header, &name, &links[&relative])?;
             }
             _ => return Err(refused_entry(&relative, "it is not a file, folder or link")),
         }
@@ -88,19 +92,33 @@ fn refused_entry(path: &Path, reason: &str) -> io::Error {
     io::Error::other(format!("{}: {reason}", path.display()))
 }
 
-/// Returns whether the target of a link is in the folder that is packed. `link` is relative to that folder.
-fn stays_inside(link: &Path, target: &Path) -> bool {
-    // The number of folders between the packed folder and the current part of the path.
-    let mut depth = link.components().count() - 1;
-    for part in target.components() {
-        match part {
-            Component::Normal(_) => depth += 1,
-            Component::CurDir => {}
-            Component::ParentDir if depth > 0 => depth -= 1,
-            _ => return false,
+/// The maximum number of links that the system follows in a path; a path with more of them cannot be opened.
+const MAX_FOLLOWED_LINKS: u32 = 40;
+
+/// Returns whether the target of a link is in the folder that is packed. `link` is relative to that folder, and `links`
+/// contains the target of each link in it: the parent of a folder behind a link is not the parent of the link.
+fn stays_inside(link: &Path, links: &BTreeMap<PathBuf, PathBuf>) -> bool {
+    let mut place = link.to_owned();
+    // The parts that follow `place`; the next one is the last of the list.
+    let mut next_parts: Vec<Component> = Vec::new();
+    let mut followed_links = 0;
+    loop {
+        if let Some(target) = links.get(&place) {
+            followed_links += 1;
+            if followed_links > MAX_FOLLOWED_LINKS {
+                return true;
+            }
+            place.pop();
+            next_parts.extend(target.components().rev());
+        }
+        match next_parts.pop() {
+            None => return true,
+            Some(Component::Normal(name)) => place.push(name),
+            Some(Component::CurDir) => {}
+            Some(Component::ParentDir) if !place.as_os_str().is_empty() => _ = place.pop(),
+            Some(Component::ParentDir | Component::RootDir | Component::Prefix(_)) => return false,
         }
     }
-    true
 }
 
 /// Returns the header of an entry that belongs to root and has the time 1970.
@@ -195,6 +213,28 @@ mod tests {
         for target in ["/etc/passwd", "../x", "a/../../x"] {
             symlink(target, folder.path().join("link")).unwrap();
             assert!(pack_app(folder.path()).is_err(), "{target}");
+            fs::remove_file(folder.path().join("link")).unwrap();
+        }
+    }
+
+    #[test]
+    fn links_are_followed_through_links() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("a/b")).unwrap();
+        symlink(".", folder.path().join("here")).unwrap();
+        symlink("a/b", folder.path().join("deep")).unwrap();
+        symlink("loop", folder.path().join("loop")).unwrap();
+        for (target, is_accepted) in [
+            ("here/../etc/passwd", false),
+            ("here/here/../x", false),
+            ("deep/../../../x", false),
+            ("deep/../x", true),
+            ("deep/../../x", true),
+            ("here/a/b/../../x", true),
+            ("loop/../../x", true),
+        ] {
+            symlink(target, folder.path().join("link")).unwrap();
+            assert_eq!(pack_app(folder.path()).is_ok(), is_accepted, "{target}");
             fs::remove_file(folder.path().join("link")).unwrap();
         }
     }

@@ -5,6 +5,7 @@ pub mod build;
 pub mod docker_manifest;
 pub mod layer;
 pub mod layout;
+pub mod packages;
 pub mod runtime_config;
 pub mod sbom;
 pub mod service;

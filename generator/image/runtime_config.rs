@@ -37,12 +37,21 @@ const DEFAULT_SHARED_MEMORY: Memory = Memory(64 << 20);
 
 /// Returns the configuration of one service. Secrets are not part of it: their names are annotations, and the operator
 /// provides the values.
-pub fn config(plan: &Plan, name: &ServiceName, service: &plan::Service, image: &ImageConfiguration) -> Value {
+///
+/// # Errors
+/// The image runs as a user whose number is unknown. The text says so.
+pub fn config(
+    plan: &Plan,
+    name: &ServiceName,
+    service: &plan::Service,
+    image: &ImageConfiguration,
+) -> Result<Value, String> {
     let defaults = image.config().clone().unwrap_or_default();
     let (env, secret_variables) = environment(service, defaults.env().clone().unwrap_or_default());
     let arguments: Vec<String> =
         [defaults.entrypoint(), defaults.cmd()].into_iter().flatten().flatten().cloned().collect();
-    let (uid, gid) = user_ids(service.user.as_ref().map_or("0:0", |user| user.as_str()));
+    // The configuration of the image has the user of the service, or else that of the base image.
+    let (uid, gid) = image_user_ids(defaults.user().as_deref().unwrap_or_default())?;
     let capabilities: Vec<String> = service.capabilities.iter().map(|capability| format!("CAP_{capability}")).collect();
     let namespaces = ["pid", "network", "ipc", "uts", "mount", "cgroup"].map(|kind| json!({ "type": kind }));
     let secret_files: Vec<String> = service.secret_files.iter().map(ToString::to_string).collect();
@@ -55,7 +64,7 @@ pub fn config(plan: &Plan, name: &ServiceName, service: &plan::Service, image: &
     }
     // The processor time in microseconds for each period of 100 ms; the limit is in thousandths of a processor.
     let cpu = json!({ "quota": u64::from(service.cpu_limit.0) * 100, "period": 100_000 });
-    json!({
+    Ok(json!({
         "ociVersion": "1.0.2",
         "root": { "path": "rootfs", "readonly": service.read_only },
         "hostname": name,
@@ -82,7 +91,7 @@ pub fn config(plan: &Plan, name: &ServiceName, service: &plan::Service, image: &
                 "pids": { "limit": service.pids_limit },
             },
         },
-    })
+    }))
 }
 
 /// Returns the lines `NAME=value` of the environment, and the names of variables whose values are secrets.
@@ -121,8 +130,22 @@ fn mounts(service: &plan::Service) -> Vec<Value> {
     fixed_mounts.chain([shared_memory]).chain(declared_mounts).collect()
 }
 
-/// Returns the numbers of user and group: 1000 and 50 for `1000:50`, 1000 and 0 for `1000`. The type of the field has
-/// checked that both are numbers.
+/// Returns the numbers of the user and group of an image, which runs as root if `user` is empty.
+///
+/// # Errors
+/// The user or group is a name other than `root`, whose number only the image knows.
+fn image_user_ids(user: &str) -> Result<(u32, u32), String> {
+    let id = |name: &str| if name == "root" { Some(0) } else { name.parse().ok() };
+    let (user_name, group_name) = user.split_once(':').unwrap_or((user, "0"));
+    match (id(user_name), id(group_name)) {
+        _ if user.is_empty() => Ok((0, 0)),
+        (Some(uid), Some(gid)) => Ok((uid, gid)),
+        _ => Err(format!("it runs as `{user}`, which is not a number; set the `user` of the service")),
+    }
+}
+
+/// Returns the numbers of user and group: 1000 and 50 for `1000:50`, 1000 and 0 for `1000`. The caller has checked
+/// that both are numbers.
 fn user_ids(user: &str) -> (u32, u32) {
     let (uid, gid) = user.split_once(':').unwrap_or((user, "0"));
     (uid.parse().unwrap_or_default(), gid.parse().unwrap_or_default())
@@ -133,4 +156,19 @@ fn tmpfs(path: &str, size: Memory, access_options: &str) -> Value {
     let mut options = vec!["nosuid".to_owned(), "noexec".to_owned(), "nodev".to_owned(), format!("size={}", size.0)];
     options.extend(access_options.split(',').map(str::to_owned));
     json!({ "destination": path, "type": "tmpfs", "source": "tmpfs", "options": options })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_user_of_an_image_is_a_number_or_root() {
+        for (user, ids) in [("", (0, 0)), ("65532", (65532, 0)), ("10001:10002", (10001, 10002)), ("root:0", (0, 0))] {
+            assert_eq!(image_user_ids(user), Ok(ids), "{user}");
+        }
+        for user in ["nonroot", "nonroot:nonroot", "1000:www", "-1", "1000:"] {
+            assert!(image_user_ids(user).unwrap_err().contains(user), "{user}");
+        }
+    }
 }

@@ -7,17 +7,9 @@ use serde_json::{Value, json};
 
 use super::EPOCH;
 use super::layer::Layer;
+use super::packages::{Package, packages_of_file};
 use crate::artifact::{Digest, Sha256};
 use crate::lock::ImageName;
-
-/// A package from the registry of a programming language.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Package {
-    pub name: String,
-    pub version: String,
-    /// Package URL, <https://github.com/package-url/purl-spec>.
-    pub url: String,
-}
 
 /// The contents of an image.
 pub struct Materials<'a> {
@@ -154,68 +146,4 @@ pub fn sha1(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
-}
-
-/// Returns the packages in a lock file, which is recognized by its name; empty for any other file.
-fn packages_of_file(path: &str, bytes: &[u8]) -> Vec<Package> {
-    let name = path.rsplit('/').next().unwrap_or_default();
-    let text = || String::from_utf8_lossy(bytes).into_owned();
-    let package = |kind: &str, name: &str, version: &str| Package {
-        name: name.to_owned(),
-        version: version.to_owned(),
-        url: format!("pkg:{kind}/{}@{version}", name.replace('@', "%40")),
-    };
-    match name {
-        // Keys such as `node_modules/a/node_modules/@scope/b` for the package `@scope/b`.
-        "package-lock.json" => {
-            let lock: Value = serde_json::from_slice(bytes).unwrap_or_default();
-            let entries = lock["packages"].as_object().into_iter().flatten();
-            let entries = entries.filter_map(|(path, entry)| {
-                let (_, name) = path.rsplit_once("node_modules/")?;
-                Some(package("npm", name, entry["version"].as_str()?))
-            });
-            entries.collect()
-        }
-        // Lines such as `fastapi[standard]==0.116.1 ; python_version > '3'`.
-        "requirements.txt" => {
-            let text = text();
-            let pins = text.lines().filter_map(|line| {
-                let pin = line.split([';', ' ', '#']).next()?;
-                let (name, version) = pin.split_once("==")?;
-                Some(package("pypi", &name.split('[').next()?.to_ascii_lowercase(), version.trim_end_matches('\\')))
-            });
-            pins.collect()
-        }
-        // Lines such as `require connectrpc.com/connect v1.18.1`, or without `require` in a block.
-        "go.mod" => {
-            let text = text();
-            let modules = text.lines().filter_map(|line| {
-                let mut words = line.trim().trim_start_matches("require ").split_whitespace();
-                let (module, version) = (words.next()?, words.next()?);
-                (module.contains('.') && version.starts_with('v')).then(|| package("golang", module, version))
-            });
-            modules.collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn packages_are_read_from_lock_files() {
-        let urls = |path: &str, text: &str| -> Vec<String> {
-            packages_of_file(path, text.as_bytes()).into_iter().map(|package| package.url).collect()
-        };
-        let npm = r#"{"packages":{"":{"version":"1.0.0"},"node_modules/@a/b":{"version":"2.0.0"}}}"#;
-        assert_eq!(urls("/app/package-lock.json", npm), ["pkg:npm/%40a/b@2.0.0"]);
-        let python =
-            "# comment\nFastAPI[standard]==0.116.1 \\\n    --hash=sha256:00\nuvicorn==0.35.0 ; python_version > '3'\n";
-        assert_eq!(urls("/app/requirements.txt", python), ["pkg:pypi/fastapi@0.116.1", "pkg:pypi/uvicorn@0.35.0"]);
-        let go = "module example.com/x\n\ngo 1.24\n\nrequire connectrpc.com/connect v1.18.1\n";
-        assert_eq!(urls("/go.mod", go), ["pkg:golang/connectrpc.com/connect@v1.18.1"]);
-        assert!(urls("/app/main.py", python).is_empty());
-    }
 }

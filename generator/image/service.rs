@@ -133,7 +133,8 @@ impl<'a> ImageService<'a> {
         let mut images = Vec::new();
         for (platform, base) in &platforms {
             let image = build::add_image(&mut blobs, platform, base.as_ref(), content)?;
-            let config = runtime_config::config(self.plan, self.name, self.service, &image.config);
+            let config = runtime_config::config(self.plan, self.name, self.service, &image.config)
+                .map_err(oci_spec::OciSpecError::Other)?;
             let file = format!("runtime/{}.json", platform.as_str().replace('/', "-"));
             files.insert(file, json::to_pretty(&config));
             images.push(image);

@@ -62,7 +62,7 @@ impl SqlText {
 fn read_folder(path: &Path) -> Result<FolderContent, Vec<Diagnostic>> {
     let file_error = |error: FileError| vec![Diagnostic::from(error)];
     let Some(folder) = Root::named(path).open().map_err(file_error)? else { return Ok(FolderContent::default()) };
-    let mut is_omitted = |path: &Path| {
+    let mut is_omitted = |path: &Path, _: EntryKind| {
         path.file_name().is_some_and(|name| name == "node_modules" || name.to_string_lossy().starts_with('.'))
     };
     let mut content = FolderContent::default();

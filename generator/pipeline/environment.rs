@@ -151,9 +151,7 @@ fn follows_refused(finding: &Diagnostic, refused: &FieldPath) -> bool {
         return true;
     }
     // A field that is missing because its name is a different one, such as `subdomain` for `route`.
-    if lacks_field
-        && finding.path.parent() == refused.parent()
-        && is_meant(refused.last_key(), finding.path.last_key())
+    if lacks_field && finding.path.parent() == refused.parent() && is_meant(refused.last_key(), finding.path.last_key())
     {
         return true;
     }

@@ -19,12 +19,12 @@ pub use verify::{Verification, VerifyOptions, verify};
 use crate::artifact::{ArtifactPath, Artifacts, Digest};
 use crate::commands::Commands;
 use crate::diagnostic::{self, Code, Diagnostic, FieldPath};
-use crate::files::{OUTPUT, Root};
+use crate::files::{OUTPUT, Root, absolute_path};
 use crate::lock::Lock;
 use crate::path;
 use crate::plan::{domains, machines, unused_backups};
 use crate::project::ProjectReader;
-use crate::source::{self, Environment, EvaluationRequest, Evaluator};
+use crate::source::{self, Environment, EvaluationRequest, Evaluator, STACK_FILE};
 use crate::store::{self, Cache, Changes, PreviousOutputs, Stamp, Watch};
 use environment::Renderer;
 
@@ -69,8 +69,7 @@ impl Request {
 
     /// Returns the absolute path of the stack's folder.
     pub fn project(&self) -> PathBuf {
-        let folder = self.stack_folder();
-        std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
+        absolute_path(self.stack_folder())
     }
 
     /// Returns the path of the output folder as the request names it; by default in the project.
@@ -83,7 +82,8 @@ impl Request {
         let folder = self.out.clone().unwrap_or_else(|| self.stack_folder().join(OUTPUT));
         // `./deploy` is printed as `deploy`.
         let folder = folder.strip_prefix(".").map(Path::to_owned).unwrap_or(folder);
-        Commands { folder, out: self.out.clone(), environments: self.environments.clone() }
+        let stack = Some(self.stack.clone()).filter(|stack| stack != Path::new(STACK_FILE));
+        Commands { stack, folder, out: self.out.clone(), environments: self.environments.clone() }
     }
 
     /// Returns the output folder.
@@ -198,6 +198,7 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
         project: &project,
         out: out.path(),
         lock: request.pins.as_ref(),
+        selected: &request.environments,
         frozen: request.frozen,
         watches,
         findings: loaded_stack.findings,

@@ -6,7 +6,7 @@ use super::{Findings, Output, Request, generate};
 use crate::artifact::{ArtifactPath, Digest};
 use crate::backend::{Backend, GeneratedLine};
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment, Span};
-use crate::files::FileKind;
+use crate::files::{FileKind, absolute_path};
 use crate::source::{Origins, is_distinctive};
 
 /// The state of a file in the output folder, compared with the generated file.
@@ -89,9 +89,7 @@ fn not_generated(path: &str) -> Diagnostic {
 /// Returns the path of a file relative to the output folder: `prod/compose.yaml` for `deploy/prod/compose.yaml`. `file`
 /// is relative to the output folder or to the current folder.
 fn path_below(file: &str, out: &Path) -> String {
-    let absolute = std::path::absolute(file).unwrap_or_else(|_| file.into());
-    let out = std::path::absolute(out).unwrap_or_else(|_| out.to_owned());
-    match absolute.strip_prefix(&out) {
+    match absolute_path(Path::new(file)).strip_prefix(absolute_path(out)) {
         Ok(below) => below.to_string_lossy().into_owned(),
         Err(_) => file.to_owned(),
     }

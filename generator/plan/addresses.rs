@@ -242,6 +242,23 @@ pub fn port(service: &stack::Service, name: &Option<PortName>, path: &FieldPath)
     port_of(service, name, path, "the service")
 }
 
+/// Returns the port like [`port`], for a field whose clients connect with TCP.
+///
+/// # Errors
+/// NS306 at `path`, also for a port that uses only UDP.
+pub fn tcp_port(service: &stack::Service, name: &Option<PortName>, path: &FieldPath) -> Result<u16, Diagnostic> {
+    let number = port(service, name, path)?;
+    if service.protocols_of_port(number).contains(&Protocol::Tcp) {
+        return Ok(number);
+    }
+    Err(Diagnostic::error(Code::UnknownPort, path.clone())
+        .message(format!("port {number} is published for UDP, but this field needs a TCP port"))
+        .expected("a TCP port of the service")
+        .hint(format!(
+            "choose a TCP port; if the program accepts TCP at {number}, too, declare it and name it in this field: `ports.tcp = {number}`"
+        )))
+}
+
 /// Returns the port like [`port`]. `subject` names the service in the finding.
 fn port_of(
     service: &stack::Service,

@@ -11,6 +11,15 @@ use crate::values::AlertName;
 
 /// The alert that always fires. Its notifications show that alerts can be delivered.
 pub const HEARTBEAT: &str = "Heartbeat";
+/// The alert about a target that does not answer. While it fires, warnings about the service are not sent.
+pub const TARGET_DOWN: &str = "TargetDown";
+/// The receiver of alerts that no declared receiver accepts.
+pub const NO_RECEIVER: &str = "none";
+/// The receiver of the heartbeat. A monitor outside of the stack reports when its notifications stop, since no alerts can
+/// be delivered then.
+pub const HEARTBEAT_RECEIVER: &str = "heartbeat";
+/// The name of the object with the rules about targets for the Prometheus operator.
+pub const TARGET_RULES: &str = "targets";
 /// The name of the job that reads the kubelets.
 pub const KUBELET: &str = "kubelet";
 
@@ -39,7 +48,7 @@ pub fn of_targets(monitoring: &Monitoring) -> Vec<Rule> {
         _ => String::new(),
     };
     let targets = jobs(monitoring).map(|job| Rule {
-        alert: "TargetDown".to_owned(),
+        alert: TARGET_DOWN.to_owned(),
         // Name servers have no records of ended containers. A job whose containers have all ended thus has no series,
         // which `absent` detects.
         expr: format!("up{{job=\"{job}\"{namespace}}} == 0 or absent(up{{job=\"{job}\"{namespace}}})"),

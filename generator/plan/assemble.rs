@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::addresses::published_address;
+use super::addresses::{port, published_address};
 use super::dockerfile;
 use super::inputs::Inputs;
 use super::model::{Check, Health, Publish, Secret, Service};
 use super::roster::{PlannedService, Roster, plugin_of};
 use super::service_names::PROXY_SERVICE;
 use super::wiring::{Addition, Wirings};
+use crate::diagnostic::FieldPath;
 use crate::stack::{self, Profile, Protocol, RouteKind, Run, Zone};
 use crate::values::{Checked, Cpus, Duration, ImageRef, Memory, PortName, SecretName, ServiceName};
 
@@ -72,8 +73,8 @@ impl Service {
             aliases: declared.aliases.iter().cloned().collect(),
             publish: published_ports(declared, is_proxy, profile, &ports),
             udp_ports: udp_ports(declared),
-            health: health(declared, &ports),
-            h2c_ports: h2c_ports(declared, &ports),
+            health: health(declared),
+            h2c_ports: h2c_ports(declared),
             ports,
             env: BTreeMap::new(),
             secret_files: BTreeSet::new(),
@@ -218,27 +219,22 @@ fn udp_ports(declared: &stack::Service) -> BTreeSet<PortName> {
 }
 
 /// Returns the ports of gRPC routes and of a gRPC health check.
-fn h2c_ports(declared: &stack::Service, ports: &BTreeMap<PortName, u16>) -> BTreeSet<u16> {
+fn h2c_ports(declared: &stack::Service) -> BTreeSet<u16> {
     let routes = declared.all_routes().into_values().filter(|route| route.kind == RouteKind::Grpc);
     let check = declared.health.as_ref().and_then(|health| health.grpc.as_ref()).map(|check| check.port.clone());
-    let declared_names = routes.map(|route| route.port).chain(check);
-    // A route or a check without a port uses the port `http`.
-    let names = declared_names.map(|name| name.unwrap_or_else(|| PortName::wrap("http".into())));
-    names.filter_map(|name| ports.get(&name).copied()).collect()
+    let names = routes.map(|route| route.port).chain(check);
+    names.filter_map(|name| port(declared, &name, &FieldPath::root()).ok()).collect()
 }
 
 /// Returns the health check of a service, with all defaults filled in.
-fn health(declared: &stack::Service, ports: &BTreeMap<PortName, u16>) -> Health {
+fn health(declared: &stack::Service) -> Health {
     let health = declared.health.clone().unwrap_or_default();
-    let port = |name: &Option<PortName>| {
-        let name = name.clone().unwrap_or_else(|| PortName::wrap("http".into()));
-        // A rule reports an unknown name, so a port 0 is never generated.
-        ports.get(&name).copied().unwrap_or_default()
-    };
+    // A rule reports an unknown name, so a port 0 is never generated.
+    let number = |name: &Option<PortName>| port(declared, name, &FieldPath::root()).unwrap_or_default();
     let check = match (&health.http, &health.tcp, &health.grpc, &health.exec) {
-        (Some(http), ..) => Check::Http { port: port(&http.port), path: http.path.clone(), tool: http.tool },
-        (_, Some(tcp), ..) => Check::Tcp { port: port(&tcp.port) },
-        (_, _, Some(grpc), _) => Check::Grpc { port: port(&grpc.port) },
+        (Some(http), ..) => Check::Http { port: number(&http.port), path: http.path.clone(), tool: http.tool },
+        (_, Some(tcp), ..) => Check::Tcp { port: number(&tcp.port) },
+        (_, _, Some(grpc), _) => Check::Grpc { port: number(&grpc.port) },
         (.., Some(exec)) => Check::Exec(exec.clone()),
         _ => Check::None,
     };

@@ -1,13 +1,13 @@
 //! Adapts the plan to a cluster, which provides certificates and owners of volumes itself and does not reach the host
 //! machine. Everything else is the same on all targets.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::aspect::ingress::{CERTIFICATE, CERTIFICATE_KEY};
 use super::model::{
     Cluster, Monitoring, NameServer, Operator, Peers, Plan, Platform, Programs, Resolver, ServerAccess, Service,
-    Upstream, VolumeMount,
+    Upstream, Volume, VolumeMount,
 };
 use super::network::{PRIVATE, PRIVATE_V6};
 use super::service_names::{ACME, BACKUP_TOOLS, VOLUME_OWNER, service_name};
@@ -75,6 +75,26 @@ pub fn cluster(plan: &Plan) -> Plan {
     }
     plan.ingress.sites.retain(|_, site| !site.locations.is_empty());
     plan
+}
+
+/// Returns the volumes with a separate claim: those that services other than the owner mount, and volumes of jobs. The
+/// claim templates of a StatefulSet serve only the owner of a volume, and jobs have no templates. A job that reads or
+/// changes the data of another service mounts the claim from the owner's template.
+pub fn separate_claims<'a>(
+    services: impl Iterator<Item = (&'a ServiceName, &'a Service)>,
+    volumes: &BTreeMap<VolumeName, Volume>,
+) -> BTreeSet<&'a VolumeName> {
+    let mounts = services.flat_map(|(name, service)| service.volumes.iter().map(move |mount| (name, service, mount)));
+    let mounts = mounts.filter(|(name, service, mount)| {
+        let is_owner = volumes.get(&mount.volume).is_some_and(|volume| volume.owner == **name);
+        mount.stopped_owner.is_none() && mount.running_owner.is_none() && (!is_owner || service.runs_to_completion())
+    });
+    mounts.map(|(_, _, mount)| &mount.volume).collect()
+}
+
+/// Returns the name of the disruption budget of a group of services.
+pub fn group_budget_name(group: &ServiceName) -> String {
+    format!("group-{group}")
 }
 
 /// Replaces the access rules for networks. The name of a network is a domain of host names, and addresses of pods have no

@@ -32,7 +32,7 @@ pub use aspect::databases::migrations_role;
 pub use aspect::definitions::definitions;
 pub use aspect::{access, encryption};
 pub use declared_processes::DeclaredProcesses;
-pub use for_cluster::cluster;
+pub use for_cluster::{cluster, group_budget_name, separate_claims};
 pub use inputs::{ProjectFiles, SourceFile};
 pub use model::{
     BalancedServer, Check, Cluster, ConfigMount, Connection, Dashboard, Database, DatabaseSetup, File, FileContent,

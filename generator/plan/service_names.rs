@@ -36,6 +36,21 @@ pub const FILES_RESTORE: &str = "backup-files-restore";
 /// The job that copies the backup tool into a volume, from which the database server runs it.
 pub const BACKUP_TOOLS: &str = "backup-tools";
 
+/// Returns the name of the headless Kubernetes Service by which Prometheus finds all pods of a service.
+pub fn metrics_service_name(service: &ServiceName) -> String {
+    format!("{service}-metrics")
+}
+
+/// Returns the name of the headless Kubernetes Service by which the pods of a StatefulSet find each other.
+pub fn peers_service_name(service: &ServiceName) -> String {
+    format!("{service}-peers")
+}
+
+/// Returns the name of the Kubernetes Service of the ports that clients reach without the edge.
+pub fn published_service_name(service: &ServiceName) -> String {
+    format!("{service}-published")
+}
+
 /// Returns one of the constants above as a service name.
 pub fn service_name(text: &str) -> ServiceName {
     ServiceName::wrap(text.to_owned())

@@ -15,7 +15,9 @@ use crate::values::plugin_names;
 pub type PluginFiles = BTreeMap<String, Vec<u8>>;
 
 /// Folders that tools create; their content is not part of a plugin.
-const OMITTED_FOLDERS: [&str; 4] = ["node_modules", "dist", "__pycache__", ".git"];
+const OMITTED_FOLDERS: [&str; 3] = ["node_modules", "dist", "__pycache__"];
+/// The folder of the repository, or the file that names it in a submodule.
+const REPOSITORY: &str = ".git";
 
 /// Reads the files of a plugin; `None` if there is no folder.
 ///
@@ -24,8 +26,10 @@ const OMITTED_FOLDERS: [&str; 4] = ["node_modules", "dist", "__pycache__", ".git
 /// for a folder without `plugin.ncl`; NS804 if a file cannot be read, NS813 if it is too large.
 pub fn read(root: &Root) -> Result<Option<PluginFiles>, Vec<Diagnostic>> {
     let Some(folder) = root.open().map_err(file_error)? else { return Ok(None) };
-    let mut is_omitted =
-        |path: &Path| path.file_name().is_some_and(|name| OMITTED_FOLDERS.iter().any(|omitted| name == *omitted));
+    let mut is_omitted = |path: &Path, kind: EntryKind| {
+        let has_name = |omitted: &str| path.file_name().is_some_and(|name| name == omitted);
+        has_name(REPOSITORY) || (kind != EntryKind::File && OMITTED_FOLDERS.iter().any(|omitted| has_name(omitted)))
+    };
     let mut files = PluginFiles::new();
     let mut size_budget = SizeBudget::new(FileKind::ImageContent);
     for (path, kind) in folder.list_all(&mut is_omitted).map_err(file_error)? {
@@ -194,5 +198,19 @@ mod tests {
         assert_eq!(read(&root).unwrap().unwrap().len(), 1);
         std::os::unix::fs::symlink("/etc/passwd", folder.path().join("passwd")).unwrap();
         assert_eq!(read(&root).unwrap_err()[0].code, Code::PluginFolder);
+    }
+
+    #[test]
+    fn a_file_with_the_name_of_an_omitted_folder_is_part_of_the_plugin() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["src/node_modules/a", "dist/a"] {
+            fs::create_dir_all(folder.path().join(name).parent().unwrap()).unwrap();
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        for name in [FILE, ".git", "src/dist", "__pycache__"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        let files = read(&Root::named(folder.path())).unwrap().unwrap();
+        assert_eq!(files.keys().collect::<Vec<_>>(), ["__pycache__", FILE, "src/dist"]);
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use super::migrations::{self, UnknownFolder};
 use crate::database::history::HistoryFiles;
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
-use crate::files::{EntryKind, FileError, FileKind, Folder, Reason, Root, SizeBudget, stat_path};
+use crate::files::{FileError, FileKind, Folder, Reason, Root, SizeBudget, stat_path};
 use crate::lock::{self, Lock};
 use crate::path;
 use crate::plan::{ProjectFiles, SourceFile, dockerfile, nginx_snippets};
@@ -24,6 +24,8 @@ pub struct ProjectReader<'a> {
     pub out: &'a Path,
     /// The lock that replaces nself.lock, if there is one.
     pub lock: Option<&'a Lock>,
+    /// Names of the requested environments; all if empty.
+    pub selected: &'a [String],
     /// Whether images must be pinned, and plugins must equal their pins. If so, a Dockerfile that cannot be read is
     /// refused, because its base images cannot be checked.
     pub frozen: bool,
@@ -111,55 +113,6 @@ impl ProjectReader<'_> {
             files.insert(path, file);
         }
         files
-    }
-
-    /// Reports sources of mounts that do not exist or are links.
-    fn check_mounts(&mut self, environments: &[Environment]) {
-        for environment in environments {
-            let services = environment.stack.services.iter().filter(|(_, service)| service.enabled != Some(false));
-            for (name, service) in services {
-                for (i, mount) in service.mounts.iter().enumerate() {
-                    if ProjectPath::refusal(mount.source.as_str()).is_some() {
-                        continue;
-                    }
-                    let path = path!("services", name, "mounts").index(i).key("source");
-                    let Some(mut finding) = self.mount_finding(mount.source.as_str(), path) else { continue };
-                    environment.locate(&mut finding);
-                    self.findings.push(finding);
-                }
-            }
-        }
-    }
-
-    /// Returns the finding about the source of one mount, if any. A link in the path of the source could give the
-    /// container any file of the machine.
-    fn mount_finding(&mut self, source: &str, field: FieldPath) -> Option<Diagnostic> {
-        let mut path = self.project.to_owned();
-        for part in Path::new(source).components() {
-            path.push(part);
-            match stat_path(&path) {
-                Err(_) => {
-                    self.watches.push(Watch::Absent(path));
-                    return Some(
-                        Diagnostic::warning(Code::NoSource, field)
-                            .message(format!("`{source}` does not exist in the folder of the stack"))
-                            .expected("a file or folder of the project")
-                            .hint("create it: the container cannot start without it"),
-                    );
-                }
-                Ok(stat) if stat.kind == EntryKind::Link => {
-                    let link = path.strip_prefix(self.project).unwrap_or(&path).display();
-                    return Some(
-                        Diagnostic::error(Code::LinkedSource, field)
-                            .message(format!("`{link}` is a symbolic link, so the container would get the file or folder to which it points"))
-                            .expected("a file or folder of the project, not reached through a link")
-                            .hint("replace the link with the file or folder, or mount the path to which the link points"),
-                    );
-                }
-                Ok(_) => self.watches.push(Watch::NoLink(path.clone())),
-            }
-        }
-        None
     }
 
     /// Returns the lock that replaces nself.lock, or else reads nself.lock.

@@ -82,7 +82,7 @@ fn read_subfolder(
     size_budget: &mut SizeBudget,
     files: &mut HistoryFiles,
 ) -> Result<(), Vec<Diagnostic>> {
-    for (path, kind) in subfolder.list_all(&mut |_| false).map_err(file_error)? {
+    for (path, kind) in subfolder.list_all(&mut |_, _| false).map_err(file_error)? {
         let path_in_folder = Path::new(subfolder_name).join(&path);
         match kind {
             EntryKind::Folder => {}

@@ -2,6 +2,7 @@
 
 mod inputs;
 pub mod migrations;
+mod mounts;
 mod plugin_pins;
 
 pub use inputs::ProjectReader;

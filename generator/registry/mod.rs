@@ -3,7 +3,7 @@
 //!
 //! The client uses TLS with the system's certificates, and plain HTTP only for hosts that the command line names.
 //! Credentials come from Docker's configuration, and are only sent to the host to which they belong and to the token
-//! server that this host names.
+//! server that this host names in its own domain.
 //!
 //! Every request can fail because the registry does not answer (NS821), refuses access (NS822), does not have the
 //! content (NS823) or sends unexpected content (NS824).
@@ -16,6 +16,7 @@ mod hosts;
 pub mod media;
 mod push;
 mod resolve;
+mod token_server;
 mod transport;
 
 pub use failure::Failure;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::failure::Failure;
 use super::media;
-use super::transport::{Registry, RegistryRequest, Repository};
+use super::transport::{Registry, RegistryRequest, Repository, server};
 use crate::artifact::{Sha256, json as writer};
 use crate::codes::Code;
 use crate::lock::ImageName;
@@ -192,8 +192,9 @@ fn upload_path(image: &ImageName, location: &str) -> Result<String, Failure> {
         return Ok(location.to_owned());
     }
     let address = ["https://", "http://"].iter().find_map(|scheme| location.strip_prefix(scheme));
-    let path = address.and_then(|address| address.strip_prefix(image.host.as_str()));
-    path.filter(|path| path.starts_with('/')).map(str::to_owned).ok_or_else(|| {
+    let host_and_path = address.and_then(|address| Some(address.split_at(address.find('/')?)));
+    let path = host_and_path.filter(|(host, _)| host.eq_ignore_ascii_case(server(&image.host))).map(|(_, path)| path);
+    path.map(str::to_owned).ok_or_else(|| {
         let message = format!("{}: the registry redirects the upload to a different host", image.name());
         Failure::new(Code::RegistryContent, message)
     })
@@ -224,7 +225,18 @@ mod tests {
         ] {
             assert_eq!(upload_path(&image, location).unwrap(), path);
         }
-        for location in ["", "//evil.example/x", "https://example.com:50001/x", "https://evil.example/x", "uploads/1"] {
+        let image_on_docker_hub = ImageName::parse("docker.io/acme/shop:1");
+        let location = "https://Registry-1.docker.io/v2/acme/shop/blobs/uploads/1";
+        assert_eq!(upload_path(&image_on_docker_hub, location).unwrap(), "/v2/acme/shop/blobs/uploads/1");
+        assert!(upload_path(&image_on_docker_hub, "https://auth.docker.io/v2/x").is_err());
+        for location in [
+            "",
+            "https://example.com:5000@evil.example/x",
+            "//evil.example/x",
+            "https://example.com:50001/x",
+            "https://evil.example/x",
+            "uploads/1",
+        ] {
             assert_eq!(upload_path(&image, location).unwrap_err().code, Code::RegistryContent, "{location}");
         }
     }

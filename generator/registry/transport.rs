@@ -12,6 +12,7 @@ use ureq::{Agent, Body};
 use super::auth::{Challenge, Credentials};
 use super::failure::Failure;
 use super::hosts::HostSettings;
+use super::token_server;
 use crate::codes::Code;
 use crate::lock::{DEFAULT_HOST, ImageName};
 
@@ -198,6 +199,8 @@ impl Registry {
         if !realm.starts_with("https://") && !self.hosts.plain_http.contains(host) {
             return Err(refused_request(format!("{host} asks for credentials over a connection without TLS")));
         }
+        let credentials = token_server::credentials(host, server(host), realm, credentials, Credentials::read)
+            .map_err(refused_request)?;
         let rights = if request.is_write { "pull,push" } else { "pull" };
         let scope = scope.clone().unwrap_or_else(|| format!("repository:{}:{rights}", repository.name));
         let mut query = vec![("scope", scope.as_str())];
@@ -265,9 +268,13 @@ impl Registry {
     /// Returns the URL of a path on a host, with the server that answers for Docker Hub.
     fn url(&self, host: &str, path: &str) -> String {
         let scheme = if self.hosts.plain_http.contains(host) { "http" } else { "https" };
-        let server = if host == DEFAULT_HOST { DEFAULT_SERVER } else { host };
-        format!("{scheme}://{server}{path}")
+        format!("{scheme}://{}{path}", server(host))
     }
+}
+
+/// Returns the server, with an optional port, that answers for a host in names of images.
+pub(super) fn server(host: &str) -> &str {
+    if host == DEFAULT_HOST { DEFAULT_SERVER } else { host }
 }
 
 /// Returns the failure for a request that cannot be authorized.

@@ -22,16 +22,16 @@ impl PullRecord {
     /// NS805 if it is damaged or was written by a newer version of nself.
     pub fn read(folder: &Root) -> Result<Option<Self>, Diagnostic> {
         let Some(text) = folder.read(RECORD, FileKind::Manifest)? else { return Ok(None) };
-        let unusable = |reason: String| {
+        let unusable_record = |reason: String| {
             let path = folder.path().join(RECORD);
             release_error(Code::Manifest, format!("{} cannot be used: {reason}", path.display()))
                 .hint("pull into an empty folder")
         };
-        let record: PullRecord = serde_json::from_slice(&text).map_err(|error| unusable(error.to_string()))?;
+        let record: PullRecord = serde_json::from_slice(&text).map_err(|error| unusable_record(error.to_string()))?;
         if record.version == RECORD_VERSION {
             Ok(Some(record))
         } else {
-            Err(unusable("it was written by a newer version of nself".to_owned()))
+            Err(unusable_record("it was written by a newer version of nself".to_owned()))
         }
     }
 }
@@ -43,17 +43,19 @@ impl PullRecord {
 /// NS827 for each file that nself never generates, NS812 for files that differ from the manifest, NS805 for a manifest
 /// that cannot be used.
 pub fn check_files(files: &ReleaseFiles) -> Result<Manifest, Vec<Diagnostic>> {
-    let missing = || vec![release_error(Code::Release, format!("the release has no {MANIFEST}")).hint(PUBLISH_AGAIN)];
-    let manifest = files.get(MANIFEST).ok_or_else(missing)?;
+    let missing_manifest =
+        || vec![release_error(Code::Release, format!("the release has no {MANIFEST}")).hint(PUBLISH_AGAIN)];
+    let manifest_bytes = files.get(MANIFEST).ok_or_else(missing_manifest)?;
     let findings: Vec<Diagnostic> = files.iter().filter_map(|(path, bytes)| check_path(path, bytes)).collect();
     if !findings.is_empty() {
         return Err(findings);
     }
-    let manifest = Manifest::parse(manifest).and_then(Manifest::without_conflicts).map_err(|finding| vec![finding])?;
+    let manifest =
+        Manifest::parse(manifest_bytes).and_then(Manifest::without_conflicts).map_err(|finding| vec![finding])?;
     let is_recorded = |(path, bytes): (&String, &Vec<u8>)| {
         path == MANIFEST || manifest.files.get(path.as_str()).is_some_and(|digest| *digest == Digest::of(bytes))
     };
-    // The manifest does not record itself.
+    // The manifest does not record itself, so the release has one more file than it records.
     if files.len() != manifest.files.len() + 1 || !files.iter().all(is_recorded) {
         return Err(vec![
             release_error(Code::Release, "the files of the release differ from its manifest").hint(PUBLISH_AGAIN),
@@ -81,9 +83,9 @@ fn check_path(path: &str, bytes: &[u8]) -> Option<Diagnostic> {
 /// NS802 for each file that no earlier pull wrote; nothing is written then. NS804 if a file cannot be written.
 pub fn write(target: &Root, files: &ReleaseFiles, record: &PullRecord) -> Result<(), Vec<Diagnostic>> {
     let old_manifest = Manifest::read(target).map_err(|finding| vec![finding])?;
-    let foreign = foreign_files(target, files, &old_manifest)?;
-    if !foreign.is_empty() {
-        return Err(foreign);
+    let foreign_findings = foreign_file_findings(target, files, &old_manifest)?;
+    if !foreign_findings.is_empty() {
+        return Err(foreign_findings);
     }
     let write_all = || -> Result<(), FileError> {
         let folder = target.open_or_create(0o755)?;
@@ -108,8 +110,9 @@ fn delete_old_files(folder: &Folder, files: &ReleaseFiles, old_manifest: &Manife
     Ok(())
 }
 
-/// Returns a finding for each existing file that the release would replace and that no earlier pull wrote.
-fn foreign_files(
+/// Returns a finding for each existing file that the release would replace and that no earlier pull wrote. `Err` if the
+/// folder cannot be opened.
+fn foreign_file_findings(
     target: &Root,
     files: &ReleaseFiles,
     old_manifest: &Manifest,
@@ -120,9 +123,9 @@ fn foreign_files(
         match folder.read(path, FileKind::Output) {
             Ok(None) => {}
             Ok(Some(existing)) => {
-                let is_pulled =
+                let is_from_earlier_pull =
                     old_manifest.files.get(path.as_str()).is_some_and(|digest| *digest == Digest::of(&existing));
-                if existing != *bytes && !is_pulled {
+                if existing != *bytes && !is_from_earlier_pull {
                     let path = target.path().join(path);
                     findings.push(
                         release_error(Code::Foreign, format!("{} was not written by an earlier pull", path.display()))

@@ -24,17 +24,18 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 /// The files of a release, by path.
 pub type ReleaseFiles = BTreeMap<String, Vec<u8>>;
 
-/// Returns the digests of the files.
+/// Returns the SHA-256 digest of each file, by path.
 #[cfg(feature = "registry")]
 fn file_digests(files: &ReleaseFiles) -> BTreeMap<String, Sha256> {
     files.iter().map(|(path, bytes)| (path.clone(), Sha256::of(bytes))).collect()
 }
 
-/// Returns the environments of a release: its top folders.
+/// Returns the environments of a release: its top folders, such as `prod` for `prod/compose.yaml`.
 pub fn environments(files: &ReleaseFiles) -> BTreeSet<String> {
     files.keys().filter_map(|path| Some(path.split_once('/')?.0.to_owned())).collect()
 }
 
+/// Returns an error about a whole release, which no field of the stack causes.
 fn release_error(code: Code, message: impl Into<String>) -> Diagnostic {
     Diagnostic::error(code, FieldPath::root()).message(message)
 }

@@ -12,6 +12,7 @@ use crate::store::{MANIFEST, Manifest};
 /// A published release.
 #[derive(Debug)]
 pub struct PublishedRelease {
+    /// Digest of the release's manifest in the registry.
     pub digest: Sha256,
     pub tag: String,
     /// Digest of the manifest of the bill of materials.
@@ -68,20 +69,21 @@ pub fn publish(
 ) -> Result<PublishedRelease, Vec<Diagnostic>> {
     let title = address.repository.rsplit('/').next().unwrap_or_default();
     let pack_result = archive::pack(title, files);
-    let (blobs, digest) = pack_result.map_err(|error| vec![release_error(Code::Release, error.to_string())])?;
+    let (blobs, manifest_digest) =
+        pack_result.map_err(|error| vec![release_error(Code::Release, error.to_string())])?;
     let push = || -> Result<PublishedRelease, Failure> {
-        for (_, bytes) in blobs.0.iter().filter(|(blob, _)| **blob != digest) {
+        for (_, bytes) in blobs.0.iter().filter(|(blob, _)| **blob != manifest_digest) {
             registry.push_blob(address, bytes)?;
         }
-        // The manifest of the image is one of its blobs.
-        let image_manifest = &blobs.0[&digest];
+        // The manifest is one of the blobs. A registry accepts it only as a manifest, after the other blobs.
+        let image_manifest = &blobs.0[&manifest_digest];
         registry.push_manifest(address, None, media::IMAGE_MANIFEST, image_manifest)?;
-        let bill_of_materials = json::to_canonical(&sbom::spdx(title, &digest, files));
-        let subject = Subject { digest: &digest, size: image_manifest.len() };
+        let bill_of_materials = json::to_canonical(&sbom::spdx(title, &manifest_digest, files));
+        let subject = Subject { digest: &manifest_digest, size: image_manifest.len() };
         let sbom = registry.push_referrer(address, subject, sbom::SPDX, &bill_of_materials)?;
         let tag = address.tag.clone().unwrap_or_else(|| "latest".to_owned());
         registry.push_manifest(address, Some(&tag), media::IMAGE_MANIFEST, image_manifest)?;
-        Ok(PublishedRelease { digest: digest.clone(), tag, sbom })
+        Ok(PublishedRelease { digest: manifest_digest.clone(), tag, sbom })
     };
     push().map_err(|failure| vec![failure.finding(FieldPath::root())])
 }

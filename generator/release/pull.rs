@@ -46,20 +46,20 @@ pub struct PulledRelease {
 /// NS812, NS825, NS826 and NS827 for a release that is refused; NS802 for files that no earlier pull wrote; NS821 to
 /// NS824 if the registry fails. Nothing is written then.
 pub fn pull(registry: &Registry, request: &PullRequest, target: &Root) -> Result<PulledRelease, Vec<Diagnostic>> {
-    let installed = PullRecord::read(target).map_err(|finding| vec![finding])?;
-    let fetched = fetch(registry, &request.address)?;
-    check_environments(request, &fetched.files).map_err(|finding| vec![finding])?;
+    let installed_record = PullRecord::read(target).map_err(|finding| vec![finding])?;
+    let fetched_release = fetch(registry, &request.address)?;
+    check_environments(request, &fetched_release.files).map_err(|finding| vec![finding])?;
     let release = match request.trusted_keys.is_empty() {
         true => None,
-        false => Some(attested_release(registry, request, &fetched)?),
+        false => Some(attested_release(registry, request, &fetched_release)?),
     };
-    let record = PullRecord { version: 1, digest: fetched.digest.clone(), release };
+    let record = PullRecord { version: 1, digest: fetched_release.digest.clone(), release };
     let is_first_pull = Manifest::read(target).map_err(|finding| vec![finding])?.files.is_empty();
     if !request.allow_downgrade && !is_first_pull {
-        record.check_replaces(installed.as_ref()).map_err(|finding| vec![finding])?;
+        record.check_replaces(installed_record.as_ref()).map_err(|finding| vec![finding])?;
     }
-    let manifest = folder::check_files(&fetched.files)?;
-    folder::write(target, &fetched.files, &record)?;
+    let manifest = folder::check_files(&fetched_release.files)?;
+    folder::write(target, &fetched_release.files, &record)?;
     Ok(PulledRelease { digest: record.digest, release: record.release, files: manifest.files.len() })
 }
 
@@ -81,7 +81,7 @@ pub fn fetch(registry: &Registry, address: &ImageName) -> Result<FetchedRelease,
     let manifest = registry.manifest(address).map_err(registry_findings)?;
     let document: Value = serde_json::from_slice(&manifest.bytes).unwrap_or_default();
     let layers = document["layers"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let layer = match layers {
+    let archive_digest = match layers {
         [layer] if layer["mediaType"] == archive::CONTENT => layer_digest(layer),
         _ => None,
     };
@@ -89,12 +89,14 @@ pub fn fetch(registry: &Registry, address: &ImageName) -> Result<FetchedRelease,
         let finding = release_error(Code::Release, format!("{address} is not a release of generated files"));
         vec![finding.hint("use the address of a release that `nself publish` published")]
     };
-    let layer = registry.blob(address, &layer.ok_or_else(not_a_release)?).map_err(registry_findings)?;
-    let files = archive::unpack(&layer);
+    let archive_digest = archive_digest.ok_or_else(not_a_release)?;
+    let archive_bytes = registry.blob(address, &archive_digest).map_err(registry_findings)?;
+    let files = archive::unpack(&archive_bytes);
     let files = files.map_err(|error| vec![release_error(Code::Release, format!("{address}: {error}"))])?;
     Ok(FetchedRelease { digest: manifest.digest, size: manifest.bytes.len(), files })
 }
 
+/// Returns the digest of a layer in a manifest; `None` if it is missing or malformed.
 fn layer_digest(layer: &Value) -> Option<Sha256> {
     layer["digest"].as_str().and_then(|digest| Sha256::try_from(digest.to_owned()).ok())
 }
@@ -103,6 +105,7 @@ fn registry_findings(failure: Failure) -> Vec<Diagnostic> {
     vec![failure.finding(FieldPath::root())]
 }
 
+/// Checks that the release has exactly the environments of the request.
 fn check_environments(request: &PullRequest, files: &ReleaseFiles) -> Result<(), Diagnostic> {
     let release_environments = environments(files);
     if request.environments.is_empty() || release_environments == request.environments {
@@ -117,42 +120,44 @@ fn check_environments(request: &PullRequest, files: &ReleaseFiles) -> Result<(),
 fn attested_release(
     registry: &Registry,
     request: &PullRequest,
-    fetched: &FetchedRelease,
+    fetched_release: &FetchedRelease,
 ) -> Result<Release, Vec<Diagnostic>> {
     let wanted = WantedRelease {
         repository: request.address.name(),
         tag: address::tag(&request.address),
         environments: request.environments.clone(),
     };
-    let digests = file_digests(&fetched.files);
-    let referrers = registry.referrers(&request.address, &fetched.digest).map_err(registry_findings)?;
+    let digests = file_digests(&fetched_release.files);
+    let referrers = registry.referrers(&request.address, &fetched_release.digest).map_err(registry_findings)?;
     let attestations = referrers.into_iter().filter(|referrer| referrer.artifact_type == ENVELOPE);
     let mut last_mismatch = None;
     for attestation in attestations.take(MAX_ATTESTATIONS) {
         let envelope = read_envelope(registry, &request.address, attestation.digest).map_err(registry_findings)?;
         let statement = envelope.and_then(|envelope| request.trusted_keys.iter().find_map(|key| key.open(&envelope)));
-        let release = statement.and_then(|statement| attestation::release(&statement, &fetched.digest, &digests));
+        let release =
+            statement.and_then(|statement| attestation::release(&statement, &fetched_release.digest, &digests));
         let Some(release) = release else { continue };
         match release.mismatch(&wanted) {
             None => return Ok(release),
             Some(reason) => last_mismatch = Some(reason),
         }
     }
-    let name = format!("{}@{}", wanted.repository, fetched.digest);
+    let release_name = format!("{}@{}", wanted.repository, fetched_release.digest);
     Err(vec![match last_mismatch {
-        Some(reason) => {
-            release_error(Code::ReleaseMismatch, format!("no signed statement about {name} is for this pull: {reason}"))
-                .expected("a statement for the address of the pull")
-                .hint("pull it under the address for which it was attested, or run `nself attest` for this address")
-        }
-        None => release_error(Code::Release, format!("none of the trusted keys signed {name}"))
+        Some(reason) => release_error(
+            Code::ReleaseMismatch,
+            format!("no signed statement about {release_name} is for this pull: {reason}"),
+        )
+        .expected("a statement for the address of the pull")
+        .hint("pull it under the address for which it was attested, or run `nself attest` for this address"),
+        None => release_error(Code::Release, format!("none of the trusted keys signed {release_name}"))
             .hint("ask the publisher to sign it with `nself attest`, or name the publisher's key with --trust"),
     }])
 }
 
-/// Reads the signed envelope of an attestation; `None` if its manifest names none.
+/// Reads the signed envelope of an attestation: the first layer of its manifest. `None` if the manifest has no layer.
 fn read_envelope(registry: &Registry, address: &ImageName, digest: Sha256) -> Result<Option<Vec<u8>>, Failure> {
     let manifest = registry.manifest(&ImageName { digest: Some(digest), ..address.clone() })?;
     let document: Value = serde_json::from_slice(&manifest.bytes).unwrap_or_default();
-    layer_digest(&document["layers"][0]).map(|layer| registry.blob(address, &layer)).transpose()
+    layer_digest(&document["layers"][0]).map(|digest| registry.blob(address, &digest)).transpose()
 }

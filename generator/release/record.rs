@@ -11,7 +11,7 @@ use super::version::Version;
 use crate::artifact::Sha256;
 use crate::diagnostic::{Code, Diagnostic};
 
-/// A release of a stack.
+/// A release of a stack, as the publisher signed it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Release {
@@ -49,7 +49,7 @@ pub struct WantedRelease {
 }
 
 impl Release {
-    /// Returns the reason why the release is not the wanted one; `None` if it is.
+    /// Returns the reason why the release is not the wanted one, as a clause for a message; `None` if it is.
     pub fn mismatch(&self, wanted: &WantedRelease) -> Option<String> {
         if self.repository != wanted.repository {
             return Some(format!("it was signed for the repository {}", self.repository));
@@ -61,12 +61,13 @@ impl Release {
             });
         }
         if !wanted.environments.is_empty() && self.environments != wanted.environments {
-            return Some(format!("it was signed for the environments {}", list(&self.environments)));
+            return Some(format!("it was signed for the environments {}", comma_separated(&self.environments)));
         }
         None
     }
 
-    /// Returns the reason why the release cannot replace `installed`, even if it is newer; `None` if it can.
+    /// Returns the reason why the release cannot replace `installed`, however new it is, as a clause for a message; `None`
+    /// if it can.
     pub fn discontinuity(&self, installed: &Release) -> Option<String> {
         if self.project != installed.project {
             return Some(format!(
@@ -75,23 +76,24 @@ impl Release {
             ));
         }
         if self.environments != installed.environments {
-            let (new, old) = (list(&self.environments), list(&installed.environments));
+            let (new, old) = (comma_separated(&self.environments), comma_separated(&installed.environments));
             return Some(format!("its environments are {new}, but the installed release has {old}"));
         }
         None
     }
 
-    /// Compares two releases by serial number, or else by the versions in their tags; `None` if neither is possible.
+    /// Compares this release with an installed one, by serial number or else by the versions in their tags: `Greater` if
+    /// this release is newer. `None` if neither is possible.
     pub fn order(&self, installed: &Release) -> Option<Ordering> {
         if let (Some(new), Some(old)) = (self.serial, installed.serial) {
             return Some(new.cmp(&old));
         }
-        let version = |release: &Release| release.tag.as_deref().and_then(Version::parse);
-        Some(version(self)?.cmp(&version(installed)?))
+        let version_of = |release: &Release| release.tag.as_deref().and_then(Version::parse);
+        Some(version_of(self)?.cmp(&version_of(installed)?))
     }
 
     /// Returns the name of the release in messages: its tag, its serial number or both.
-    fn name(&self) -> String {
+    fn name_in_messages(&self) -> String {
         match (self.serial, &self.tag) {
             (Some(serial), Some(tag)) => format!("{tag} with serial {serial}"),
             (Some(serial), None) => format!("serial {serial}"),
@@ -132,7 +134,7 @@ impl PullRecord {
         if installed.is_some_and(|record| record.digest == self.digest) {
             return Ok(());
         }
-        let (new_name, old_name) = (new.name(), old.name());
+        let (new_name, old_name) = (new.name_in_messages(), old.name_in_messages());
         let message = match new.order(old) {
             Some(Ordering::Greater) => return Ok(()),
             Some(Ordering::Less) => format!("{new_name} is older than {old_name}, which is installed"),
@@ -145,7 +147,8 @@ impl PullRecord {
     }
 }
 
-fn list(names: &BTreeSet<String>) -> String {
+/// Returns names as text: `prod, staging`.
+fn comma_separated(names: &BTreeSet<String>) -> String {
     names.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 

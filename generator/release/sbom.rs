@@ -14,7 +14,7 @@ use crate::lock::ImageName;
 /// Media type of the document, and type of its artifact in a registry.
 pub const SPDX: &str = "application/spdx+json";
 
-/// Returns the document of the release whose manifest has this digest.
+/// Returns the bill of materials of the release whose manifest has this digest. `title` is the name of the release.
 pub fn spdx(title: &str, digest: &Sha256, files: &ReleaseFiles) -> Value {
     let mut relations = vec![relation("SPDXRef-DOCUMENT", "DESCRIBES", "SPDXRef-Set")];
     let mut packages = vec![json!({
@@ -24,11 +24,12 @@ pub fn spdx(title: &str, digest: &Sha256, files: &ReleaseFiles) -> Value {
     for (i, image) in images(files).iter().enumerate() {
         let id = format!("SPDXRef-Image-{i}");
         relations.push(relation("SPDXRef-Set", "DEPENDS_ON", &id));
-        let sums = image.digest.iter().map(|digest| json!({ "algorithm": "SHA256", "checksumValue": digest.hex() }));
+        let checksums =
+            image.digest.iter().map(|digest| json!({ "algorithm": "SHA256", "checksumValue": digest.hex() }));
         packages.push(json!({
             "SPDXID": id, "name": image.name(), "versionInfo": image.tag.clone().unwrap_or_default(),
             "downloadLocation": "NOASSERTION", "filesAnalyzed": false, "primaryPackagePurpose": "CONTAINER",
-            "checksums": sums.collect::<Vec<_>>(),
+            "checksums": checksums.collect::<Vec<_>>(),
             "externalRefs": [{
                 "referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": purl(image),
             }],
@@ -54,8 +55,8 @@ pub fn spdx(title: &str, digest: &Sha256, files: &ReleaseFiles) -> Value {
     })
 }
 
-/// Returns the images in all `compose.yaml`. nself wrote these files, so each image is on one line, and its name is in
-/// quotes where a YAML reader could misread it.
+/// Returns the images that the services of all `compose.yaml` files run. nself wrote these files, so each image is on
+/// one line, and its name is in quotes where a YAML reader could misread it.
 fn images(files: &ReleaseFiles) -> BTreeSet<ImageName> {
     let compose_files = files.iter().filter(|(path, _)| path.ends_with("/compose.yaml"));
     let lines = compose_files.flat_map(|(_, bytes)| std::str::from_utf8(bytes).unwrap_or_default().lines());
@@ -63,7 +64,8 @@ fn images(files: &ReleaseFiles) -> BTreeSet<ImageName> {
     names.map(|name| ImageName::parse(name.trim_matches('"'))).collect()
 }
 
-/// Returns the package URL of type `oci`, <https://github.com/package-url/purl-spec>.
+/// Returns the package URL of an image, <https://github.com/package-url/purl-spec>, such as
+/// `pkg:oci/redis@sha256%3A…?repository_url=docker.io/library/redis&tag=8`.
 fn purl(image: &ImageName) -> String {
     let name = image.repository.rsplit('/').next().unwrap_or_default();
     let version = image.digest.as_ref().map(|digest| format!("@sha256%3A{}", digest.hex()));

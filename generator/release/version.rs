@@ -4,13 +4,15 @@
 /// the order of fields and variants in these types matters.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Version {
+    /// Major, minor and patch; 0 for a number that the tag leaves out.
     numbers: [u64; 3],
     stage: Stage,
 }
 
+/// The stage of a version: a pre-release comes before the release of the same numbers.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
-    /// Such as `rc.2` or `beta`, before the release.
+    /// The parts of a text such as `rc.2`.
     PreRelease(Vec<Identifier>),
     Release,
 }
@@ -23,7 +25,7 @@ enum Identifier {
 }
 
 impl Version {
-    /// Parses a tag; `None` if it is not a version.
+    /// Parses a tag, with or without `v`: `1.4`, `v1.4.0-rc.2`. `None` if it is not a version.
     pub(super) fn parse(tag: &str) -> Option<Self> {
         let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u64>().ok()).flatten();
         let version = tag.strip_prefix('v').unwrap_or(tag);

@@ -24,16 +24,16 @@ const CLOCK_MARGIN_DAYS: i64 = 1;
 const RENEWAL_DAYS: i64 = 30;
 
 /// Issues each certificate that is missing, is for different hosts, or expires within [`RENEWAL_DAYS`].
-pub fn renew(folder: &SecretFolder, created: &mut CreatedSecrets) -> Result<(), Diagnostic> {
+pub fn renew(folder: &SecretFolder, report: &mut CreatedSecrets) -> Result<(), Diagnostic> {
     for (name, entry) in &folder.list.secrets {
         if let Recipe::LocalCertificate { hosts, domains } = &entry.recipe
             && let Some(files) = CertificateFiles::find(folder, name)
         {
             if files.are_current(folder, hosts)? {
-                created.existing.extend(files.names());
+                report.existing.extend(files.names());
             } else {
                 files.issue(folder, hosts, domains)?;
-                created.created.extend(files.names());
+                report.created.extend(files.names());
             }
         }
     }
@@ -71,21 +71,21 @@ struct CertificateFiles {
     /// Whether the authority's certificate is a secret of the stack, which containers read. The authority's key is then
     /// not stored.
     containers_read_authority: bool,
-    /// The file with the end of the validity and the hosts of the certificate, so that the certificate need not be
-    /// parsed.
-    issued: SecretName,
+    /// The file that records the end of the validity and the hosts of the certificate, so that the certificate need not
+    /// be parsed.
+    issue_record: SecretName,
 }
 
 impl CertificateFiles {
     /// Finds the files that belong to a certificate; `None` if the stack has no secret for its key.
     fn find(folder: &SecretFolder, certificate: &SecretName) -> Option<Self> {
-        let find_by_recipe = |matches: &dyn Fn(&Recipe) -> bool| {
+        let name_by_recipe = |matches: &dyn Fn(&Recipe) -> bool| {
             let mut entries = folder.list.secrets.iter();
             entries.find(|(_, entry)| matches(&entry.recipe)).map(|(name, _)| name.clone())
         };
         let key =
-            find_by_recipe(&|recipe| matches!(recipe, Recipe::LocalKey { certificate: name } if name == certificate))?;
-        let authority = find_by_recipe(
+            name_by_recipe(&|recipe| matches!(recipe, Recipe::LocalKey { certificate: name } if name == certificate))?;
+        let authority = name_by_recipe(
             &|recipe| matches!(recipe, Recipe::LocalAuthority { certificate: name } if name == certificate),
         );
         Some(CertificateFiles {
@@ -93,7 +93,7 @@ impl CertificateFiles {
             key,
             containers_read_authority: authority.is_some(),
             authority: authority.unwrap_or_else(|| SecretName::wrap(AUTHORITY.into())),
-            issued: SecretName::wrap(format!("{certificate}_issued")),
+            issue_record: SecretName::wrap(format!("{certificate}_issued")),
         })
     }
 
@@ -115,8 +115,8 @@ impl CertificateFiles {
                 return Ok(false);
             }
         }
-        let Some(issued) = folder.read(&self.issued)? else { return Ok(false) };
-        let (end, issued_hosts) = parse_issued(&issued);
+        let Some(issue_record) = folder.read(&self.issue_record)? else { return Ok(false) };
+        let (end, issued_hosts) = parse_issue_record(&issue_record);
         Ok(ends_after_renewal(end) && issued_hosts.eq(hosts.iter().map(String::as_str)))
     }
 
@@ -140,13 +140,14 @@ impl CertificateFiles {
             }
         };
         let leaf = authority.sign(project, hosts, validity).map_err(creation_error)?;
+        // The file has the whole chain: the certificate, then that of its authority.
         folder.write(&self.certificate, &(leaf.certificate + &authority.certificate))?;
         folder.write(&self.key, &leaf.key)?;
         let end = validity.end.unix_timestamp().min(authority.end);
-        folder.write(&self.issued, &format!("{end}\n{}", hosts.join("\n")))
+        folder.write(&self.issue_record, &format!("{end}\n{}", hosts.join("\n")))
     }
 
-    /// Returns the authority in the folder if it stays valid and permits the hosts.
+    /// Returns the authority in the folder; `None` if it is incomplete, expires soon or does not permit the hosts.
     fn existing_authority(
         &self,
         folder: &SecretFolder,
@@ -157,9 +158,11 @@ impl CertificateFiles {
             return Ok(None);
         }
         let files = [self.authority.clone(), self.authority_file("key"), self.authority_file("issued")];
-        let [certificate, key, issued] = files.map(|name| folder.read(&name));
-        let (Some(certificate), Some(key), Some(issued)) = (certificate?, key?, issued?) else { return Ok(None) };
-        let (end, limits) = parse_issued(&issued);
+        let [certificate, key, issue_record] = files.map(|name| folder.read(&name));
+        let (Some(certificate), Some(key), Some(issue_record)) = (certificate?, key?, issue_record?) else {
+            return Ok(None);
+        };
+        let (end, limits) = parse_issue_record(&issue_record);
         let limits: Vec<String> = limits.map(str::to_owned).collect();
         let is_usable =
             ends_after_renewal(end) && permitted_names(hosts, domains).iter().all(|name| limits.contains(name));
@@ -167,6 +170,7 @@ impl CertificateFiles {
         Ok(is_usable.then(|| Authority { certificate: certificate + "\n", key, limits, end }))
     }
 
+    /// Writes the certificate of the authority and, unless containers read it, also its key and its record.
     fn write_authority(&self, folder: &SecretFolder, authority: &Authority) -> Result<(), Diagnostic> {
         folder.write(&self.authority, &authority.certificate)?;
         if self.containers_read_authority {
@@ -177,8 +181,8 @@ impl CertificateFiles {
     }
 }
 
-/// Parses a file about an issued certificate: the end of the validity in seconds since 1970, then one name per line.
-fn parse_issued(text: &str) -> (i64, std::str::Lines<'_>) {
+/// Parses the record of an issued certificate: the end of the validity in seconds since 1970, then one name per line.
+fn parse_issue_record(text: &str) -> (i64, std::str::Lines<'_>) {
     let mut lines = text.lines();
     (lines.next().and_then(|line| line.parse().ok()).unwrap_or_default(), lines)
 }
@@ -188,13 +192,15 @@ fn ends_after_renewal(end: i64) -> bool {
     end > (OffsetDateTime::now_utc() + Duration::days(RENEWAL_DAYS)).unix_timestamp()
 }
 
-/// Returns the names to which the authority is limited: the domains, and the hosts that are not below them.
+/// Returns the names to which the authority is limited: the domains, and the hosts that are not below them. A wildcard
+/// host such as `*.example.test` counts as `example.test`.
 fn permitted_names(hosts: &[String], domains: &[String]) -> Vec<String> {
     let is_below = |host: &str| domains.iter().any(|domain| labels_below(host, domain).is_some());
     let hosts = hosts.iter().map(|host| host.trim_start_matches("*.")).filter(|host| !is_below(host));
     domains.iter().cloned().chain(hosts.map(str::to_owned)).collect()
 }
 
+/// The times between which a certificate is valid.
 #[derive(Clone, Copy)]
 struct Validity {
     start: OffsetDateTime,
@@ -211,13 +217,14 @@ struct Authority {
     end: i64,
 }
 
-/// A signed certificate and its key in PEM.
+/// A certificate that an authority signed, and its key, in PEM.
 struct Leaf {
     certificate: String,
     key: String,
 }
 
 impl Authority {
+    /// Creates an authority that may sign for `limits` and the names below them.
     fn create(project: &str, limits: Vec<String>, validity: Validity) -> Result<Self, rcgen::Error> {
         let mut params = authority_parameters(project)?;
         let permitted_subtrees = limits.iter().cloned().map(GeneralSubtree::DnsName).collect();
@@ -243,10 +250,10 @@ impl Authority {
     }
 }
 
-fn distinguished_name(common: String) -> DistinguishedName {
+fn distinguished_name(common_name: String) -> DistinguishedName {
     let mut name = DistinguishedName::new();
     name.push(DnType::OrganizationName, "nself local development");
-    name.push(DnType::CommonName, common);
+    name.push(DnType::CommonName, common_name);
     name
 }
 

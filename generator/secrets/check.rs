@@ -42,7 +42,7 @@ const WELL_KNOWN: [&str; 22] = [
 /// Minimum length of a secret in characters, unless the stack declares `min_length`.
 const MIN_LENGTH: usize = 16;
 /// Minimum number of different characters in a secret.
-const MIN_DIFFERENT: usize = 5;
+const MIN_DISTINCT_CHARACTERS: usize = 5;
 
 /// The result of a check.
 #[derive(Debug, Default)]
@@ -61,15 +61,15 @@ type KnownValues<'a> = BTreeMap<Digest, (&'a SecretFolder, &'a SecretName)>;
 /// # Errors
 /// A file cannot be read or its mode cannot be set.
 pub fn check(folders: &[SecretFolder]) -> Result<CheckedSecrets, Diagnostic> {
-    let mut checked = CheckedSecrets::default();
+    let mut check_result = CheckedSecrets::default();
     let mut known_values = KnownValues::new();
     for folder in folders {
         match folder.refuse_tracked() {
-            Ok(version_control_problem) => checked.version_control_problem = version_control_problem,
-            Err(tracked) => checked.findings.extend(tracked),
+            Ok(version_control_problem) => check_result.version_control_problem = version_control_problem,
+            Err(tracked_findings) => check_result.findings.extend(tracked_findings),
         }
-        checked.findings.extend(modes::repair(folder)?);
-        checked.findings.extend(certificate::check(folder)?);
+        check_result.findings.extend(modes::repair(folder)?);
+        check_result.findings.extend(certificate::check(folder)?);
         let mut findings = Vec::new();
         let mut missing = Vec::new();
         for (name, entry) in folder.list.secrets.iter().filter(|(_, entry)| !is_derived(&entry.recipe)) {
@@ -79,12 +79,12 @@ pub fn check(folders: &[SecretFolder]) -> Result<CheckedSecrets, Diagnostic> {
             }
         }
         findings.extend(missing_values(folder, &missing));
-        checked.findings.extend(findings.into_iter().map(|mut finding| {
+        check_result.findings.extend(findings.into_iter().map(|mut finding| {
             finding.environments = vec![folder.list.environment.to_string()];
             finding
         }));
     }
-    Ok(checked)
+    Ok(check_result)
 }
 
 /// Returns whether nself derives the value from other secrets or issues it.
@@ -98,6 +98,7 @@ fn is_derived(recipe: &Recipe) -> bool {
     }
 }
 
+/// Returns findings about one value, and adds it to `known_values`.
 fn check_value<'a>(
     (folder, name, entry): (&'a SecretFolder, &'a SecretName, &SecretEntry),
     value: &str,
@@ -108,7 +109,7 @@ fn check_value<'a>(
     // The provider chooses host and user names, often the same for all environments, so they may be weak and shared.
     let holds_host_or_user_name = matches!(entry.recipe, Recipe::External { .. }) && !is_credential(name.as_str());
     if holds_host_or_user_name {
-        return too_short(name, value, entry.min_length).into_iter().collect();
+        return short_name_finding(name, value, entry.min_length).into_iter().collect();
     }
     if let Some(reason) = weakness(value, folder, entry) {
         let finding = match folder.list.profile {
@@ -170,7 +171,7 @@ fn required_from_operator<'a>(folder: &SecretFolder, recipe: &'a Recipe) -> Opti
 }
 
 /// Returns a finding if a host or user name is shorter than `min_length`.
-fn too_short(name: &SecretName, value: &str, min_length: Option<u16>) -> Option<Diagnostic> {
+fn short_name_finding(name: &SecretName, value: &str, min_length: Option<u16>) -> Option<Diagnostic> {
     let min_length = min_length.filter(|minimum| value.chars().count() < usize::from(*minimum))?;
     let finding = Diagnostic::error(Code::WeakSecret, path!("secrets", name))
         .message(format!("the value of `{name}` has fewer than {min_length} characters"))
@@ -178,14 +179,14 @@ fn too_short(name: &SecretName, value: &str, min_length: Option<u16>) -> Option<
     Some(finding)
 }
 
-/// Returns the reason if a value can be guessed, as a predicate for a sentence about the value.
+/// Returns the reason if a value can be guessed, as a predicate for a sentence about the value: `is a well-known word`.
 fn weakness(value: &str, folder: &SecretFolder, entry: &SecretEntry) -> Option<String> {
     let lower_case = value.to_ascii_lowercase();
     let names = [folder.list.project.as_str(), folder.list.environment.as_str()];
-    let mut users = folder.list.secrets.values().flat_map(|entry| entry.used_by.iter());
+    let mut services = folder.list.secrets.values().flat_map(|entry| entry.used_by.iter());
     if WELL_KNOWN.contains(&lower_case.as_str())
         || names.contains(&lower_case.as_str())
-        || users.any(|user| user.as_str() == lower_case)
+        || services.any(|service| service.as_str() == lower_case)
     {
         return Some("is a well-known word".into());
     }
@@ -196,5 +197,6 @@ fn weakness(value: &str, folder: &SecretFolder, entry: &SecretEntry) -> Option<S
     let mut characters: Vec<char> = value.chars().collect();
     characters.sort_unstable();
     characters.dedup();
-    (characters.len() < MIN_DIFFERENT.min(min_length)).then(|| "consists of only a few different characters".into())
+    (characters.len() < MIN_DISTINCT_CHARACTERS.min(min_length))
+        .then(|| "consists of only a few different characters".into())
 }

@@ -37,7 +37,8 @@ enum Origin<'a> {
     Operator(&'a Text),
 }
 
-/// Creates missing values, and returns the values of all secrets except certificates, by name.
+/// Creates missing values, and returns the values of all secrets except certificates and values that the operator has
+/// not provided, by name.
 fn create_values(
     folder: &SecretFolder,
     report: &mut CreatedSecrets,
@@ -67,7 +68,7 @@ fn create_values(
     }
     for (name, entry) in &folder.list.secrets {
         let Recipe::Template { parts } = &entry.recipe else { continue };
-        let Some(value) = compose(parts, &values) else { continue };
+        let Some(value) = compose_value(parts, &values) else { continue };
         // `read` removes one line break at the end.
         if folder.read(name)?.as_deref() == Some(value.strip_suffix('\n').unwrap_or(&value)) {
             report.existing.push(name.clone());
@@ -82,7 +83,7 @@ fn create_values(
 }
 
 /// Returns the composed value; `None` if a part has no value.
-fn compose(parts: &[TemplatePart], values: &BTreeMap<SecretName, String>) -> Option<String> {
+fn compose_value(parts: &[TemplatePart], values: &BTreeMap<SecretName, String>) -> Option<String> {
     let mut composed = String::new();
     for part in parts {
         if let Some(text) = &part.text {
@@ -103,7 +104,8 @@ fn compose(parts: &[TemplatePart], values: &BTreeMap<SecretName, String>) -> Opt
     Some(composed)
 }
 
-/// Appends a value with all characters encoded that RFC 3986, section 2.3, does not call unreserved.
+/// Appends a value to `out`, with each byte encoded that RFC 3986, section 2.3, does not call unreserved: `p@ss` becomes
+/// `p%40ss`.
 fn percent_encode(value: &str, out: &mut String) {
     for byte in value.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
@@ -126,8 +128,9 @@ fn random_text(length: u16) -> Result<String, Diagnostic> {
                 .hint("run nself where the system call `getrandom` is allowed")
         })?;
         // 248 is 4 × 62. If larger bytes were used too, the first characters of the alphabet would be more likely.
-        let letters = bytes.iter().filter(|byte| **byte < 248).map(|byte| char::from(ALPHABET[usize::from(byte % 62)]));
-        text.extend(letters.take(usize::from(length) - text.len()));
+        let characters =
+            bytes.iter().filter(|byte| **byte < 248).map(|byte| char::from(ALPHABET[usize::from(byte % 62)]));
+        text.extend(characters.take(usize::from(length) - text.len()));
     }
     Ok(text)
 }
@@ -156,13 +159,13 @@ mod tests {
             TemplatePart { secret: Some(name.clone()), encode: Encoding::Url, ..TemplatePart::default() },
             text("@h/d"),
         ];
-        let url = compose(&parts, &BTreeMap::from([(name.clone(), password.to_owned())])).unwrap();
+        let url = compose_value(&parts, &BTreeMap::from([(name.clone(), password.to_owned())])).unwrap();
         let encoded = url.strip_prefix("postgres://u:").unwrap().strip_suffix("@h/d").unwrap();
         assert!(encoded.chars().all(|c| c.is_ascii_alphanumeric() || "-._~%".contains(c)), "{encoded}");
         let mut bytes = Vec::new();
-        let mut rest = encoded.as_bytes();
-        while let [first, tail @ ..] = rest {
-            rest = match first {
+        let mut remaining = encoded.as_bytes();
+        while let [first, tail @ ..] = remaining {
+            remaining = match first {
                 b'%' => {
                     bytes.push(u8::from_str_radix(std::str::from_utf8(&tail[..2]).unwrap(), 16).unwrap());
                     &tail[2..]
@@ -185,7 +188,7 @@ mod tests {
             TemplatePart { text: Some(Text::wrap(r#""}"#.into())), ..TemplatePart::default() },
         ];
         for secret in ["a\"b\\c", "\"ends with a quote\"", "ends with \\"] {
-            let value = compose(&parts, &BTreeMap::from([(name.clone(), secret.to_owned())])).unwrap();
+            let value = compose_value(&parts, &BTreeMap::from([(name.clone(), secret.to_owned())])).unwrap();
             assert_eq!(serde_json::from_str::<serde_json::Value>(&value).unwrap()["key"], secret);
         }
     }

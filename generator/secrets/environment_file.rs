@@ -18,8 +18,8 @@ const COMPOSE_FILE: &str = "compose.yaml";
 
 /// The first line of the file.
 const HEADER: &str = "# Secrets for Compose, written by `nself secrets init`. Do not commit this file.";
-/// The line after the variables of nself. Lines below it belong to the operator.
-const END: &str = "# Lines below this one are yours; `nself secrets init` keeps them.";
+/// The line after the variables that nself writes. Lines below it belong to the operator.
+const END_LINE: &str = "# Lines below this one are yours; `nself secrets init` keeps them.";
 /// The variable that names the project.
 const PROJECT_NAME: &str = "COMPOSE_PROJECT_NAME";
 
@@ -30,17 +30,17 @@ const PROJECT_NAME: &str = "COMPOSE_PROJECT_NAME";
 pub fn write(folder: &SecretFolder, values: &BTreeMap<SecretName, String>) -> Result<(), Vec<Diagnostic>> {
     let mut text = format!("{HEADER}\n");
     let name_line = project_name_line(folder).map_err(|finding| vec![finding])?;
-    let mut written: BTreeSet<&str> = BTreeSet::new();
+    let mut written_variables: BTreeSet<&str> = BTreeSet::new();
     if !name_line.is_empty() {
-        written.insert(PROJECT_NAME);
+        written_variables.insert(PROJECT_NAME);
     }
     text.push_str(&name_line);
     let mut findings = Vec::new();
     for (name, entry) in &folder.list.secrets {
         let Some(variable) = &entry.variable else { continue };
-        written.insert(variable);
+        written_variables.insert(variable);
         let Some(value) = values.get(name) else { continue };
-        match refusal(value) {
+        match unrepresentable_reason(value) {
             None => {
                 let _ = writeln!(text, "{variable}='{value}'");
             }
@@ -55,19 +55,20 @@ pub fn write(folder: &SecretFolder, values: &BTreeMap<SecretName, String>) -> Re
     if !findings.is_empty() {
         return Err(findings);
     }
-    let old = folder.environment.read(ENVIRONMENT_FILE, FileKind::Secret).map_err(|error| vec![error.into()])?;
-    let mut bytes = format!("{text}{END}\n").into_bytes();
-    bytes.extend(lines_of_operator(&old.unwrap_or_default(), &written));
+    let old_text = folder.environment.read(ENVIRONMENT_FILE, FileKind::Secret).map_err(|error| vec![error.into()])?;
+    let mut bytes = format!("{text}{END_LINE}\n").into_bytes();
+    bytes.extend(lines_of_operator(&old_text.unwrap_or_default(), &written_variables));
     let write_result = folder.environment.replace(ENVIRONMENT_FILE, &bytes, PRIVATE_MODE);
     write_result.map_err(|error| vec![error.into()])
 }
 
-/// Returns the lines of a file that nself did not write. Above the end of nself's lines, a variable in single quotes is one
-/// of nself, perhaps of a secret that no longer exists; in a file without this end, only a variable that is written again.
-/// A second value of such a variable would replace the secret, so it never stays.
-fn lines_of_operator(old: &[u8], written: &BTreeSet<&str>) -> Vec<u8> {
-    let mut kept = Vec::new();
-    let is_end = |line: &[u8]| line.trim_ascii_end() == END.as_bytes();
+/// Returns the lines of the old file that belong to the operator. All other lines are dropped:
+/// - [`HEADER`] and [`END_LINE`];
+/// - each line that sets one of `written_variables`, because a second value would replace the secret;
+/// - above [`END_LINE`], if the file has it, each variable in single quotes: its secret may no longer exist.
+fn lines_of_operator(old: &[u8], written_variables: &BTreeSet<&str>) -> Vec<u8> {
+    let mut operator_lines = Vec::new();
+    let is_end = |line: &[u8]| line.trim_ascii_end() == END_LINE.as_bytes();
     let mut is_above_end = old.split(|byte| *byte == b'\n').any(is_end);
     for line in old.split_inclusive(|byte| *byte == b'\n') {
         let content = line.trim_ascii_end();
@@ -76,31 +77,32 @@ fn lines_of_operator(old: &[u8], written: &BTreeSet<&str>) -> Vec<u8> {
             continue;
         }
         let assignment = content.iter().position(|byte| *byte == b'=').map(|at| (&content[..at], &content[at + 1..]));
-        let is_written = assignment.is_some_and(|(name, value)| {
-            written.iter().any(|variable| variable.as_bytes() == name) || (is_above_end && value.starts_with(b"'"))
+        let is_nself_variable = assignment.is_some_and(|(name, value)| {
+            written_variables.iter().any(|variable| variable.as_bytes() == name)
+                || (is_above_end && value.starts_with(b"'"))
         });
-        if !is_written && content != HEADER.as_bytes() {
-            kept.extend_from_slice(line);
+        if !is_nself_variable && content != HEADER.as_bytes() {
+            operator_lines.extend_from_slice(line);
         }
     }
-    if kept.last().is_some_and(|byte| *byte != b'\n') {
-        kept.push(b'\n');
+    if operator_lines.last().is_some_and(|byte| *byte != b'\n') {
+        operator_lines.push(b'\n');
     }
-    kept
+    operator_lines
 }
 
-/// Returns the line with the name of the project. If a value is missing, Compose refuses its file, but still finds the
-/// project by this name: `ps`, `logs` and `down` work, and `up` does not. The line is empty if the file of Compose has
-/// no name, because the project then has the name of the folder.
+/// Returns the line with the name of the project, such as `COMPOSE_PROJECT_NAME='shop-local'`. With this variable, `ps`,
+/// `logs` and `down` find the project even if Compose refuses its file because a value is missing. The line is empty if
+/// the file of Compose has no name, because the project then has the name of the folder.
 fn project_name_line(folder: &SecretFolder) -> Result<String, Diagnostic> {
     let name = format!("{}-{}", folder.list.project, folder.list.environment);
     let file = folder.environment.read(COMPOSE_FILE, FileKind::Output)?.unwrap_or_default();
-    let is_named = file.starts_with(format!("name: {name}\n").as_bytes());
-    Ok(if is_named { format!("{PROJECT_NAME}='{name}'\n") } else { String::new() })
+    let has_project_name = file.starts_with(format!("name: {name}\n").as_bytes());
+    Ok(if has_project_name { format!("{PROJECT_NAME}='{name}'\n") } else { String::new() })
 }
 
 /// Returns the reason if a value cannot be in single quotes, as a predicate for a sentence about the value.
-fn refusal(value: &str) -> Option<&'static str> {
+fn unrepresentable_reason(value: &str) -> Option<&'static str> {
     if value.contains('\'') {
         Some("contains a single quote")
     } else if value.contains(['\n', '\r']) {
@@ -124,14 +126,18 @@ mod tests {
 
     #[test]
     fn lines_of_the_operator_stay_and_those_of_nself_do_not() {
-        let written = BTreeSet::from([PROJECT_NAME, "API_KEY"]);
-        let kept = |old: &str| String::from_utf8(lines_of_operator(old.as_bytes(), &written)).unwrap();
-        let own = format!("{HEADER}\n{PROJECT_NAME}='shop-local'\nAPI_KEY='x'\n");
-        assert_eq!(kept(&own), "");
-        assert_eq!(kept(&format!("{own}IMAGE_TAG=1.4.2")), "IMAGE_TAG=1.4.2\n");
+        let written_variables = BTreeSet::from([PROJECT_NAME, "API_KEY"]);
+        let remaining_lines =
+            |old: &str| String::from_utf8(lines_of_operator(old.as_bytes(), &written_variables)).unwrap();
+        let nself_lines = format!("{HEADER}\n{PROJECT_NAME}='shop-local'\nAPI_KEY='x'\n");
+        assert_eq!(remaining_lines(&nself_lines), "");
+        assert_eq!(remaining_lines(&format!("{nself_lines}IMAGE_TAG=1.4.2")), "IMAGE_TAG=1.4.2\n");
         // Without the end of nself's lines, a variable in quotes may be the operator's.
-        assert_eq!(kept(&format!("{own}OTHER='y'\n")), "OTHER='y'\n");
+        assert_eq!(remaining_lines(&format!("{nself_lines}OTHER='y'\n")), "OTHER='y'\n");
         let lines = "# tags\r\nIMAGE_TAG='1.4.2'\n\n";
-        assert_eq!(kept(&format!("{own}REMOVED='y'\nTZ=UTC\n{END}\n{lines}API_KEY=z\n")), format!("TZ=UTC\n{lines}"));
+        assert_eq!(
+            remaining_lines(&format!("{nself_lines}REMOVED='y'\nTZ=UTC\n{END_LINE}\n{lines}API_KEY=z\n")),
+            format!("TZ=UTC\n{lines}")
+        );
     }
 }

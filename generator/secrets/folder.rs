@@ -16,7 +16,7 @@ pub(super) const ENVIRONMENT_FILE: &str = ".env";
 /// The generated list of secrets, in the folder of the environment.
 const SECRET_LIST: &str = "secrets.json";
 
-/// Mode of the folder.
+/// Mode of the folder of the values.
 pub(super) const FOLDER_MODE: u32 = 0o700;
 /// Mode of each value in the folder.
 pub(super) const VALUE_MODE: u32 = 0o444;
@@ -41,7 +41,7 @@ pub fn environments(output: &Root) -> Result<Vec<String>, Diagnostic> {
 pub struct SecretFolder {
     /// The folder of the environment, `<output>/<environment>`.
     pub(super) environment: files::Folder,
-    /// The path of `environment` in messages.
+    /// The path of the same folder, as messages show it.
     pub(super) path_in_messages: PathBuf,
     pub list: SecretList,
 }
@@ -55,9 +55,9 @@ impl SecretFolder {
         let path_in_messages = output_in_messages.join(name);
         let list_path = path_in_messages.join(SECRET_LIST);
         let missing_list = || {
-            let known = environments(output).unwrap_or_default();
-            let suggestion = words::suggestion(name, known.iter().map(String::as_str));
-            let hint = match (known.as_slice(), suggestion.as_str()) {
+            let known_environments = environments(output).unwrap_or_default();
+            let suggestion = words::suggestion(name, known_environments.iter().map(String::as_str));
+            let hint = match (known_environments.as_slice(), suggestion.as_str()) {
                 ([], _) => "run `nself gen` first, or set the output folder with --out".to_owned(),
                 (_, "") => "run `nself gen` if the stack has this environment".to_owned(),
                 (_, suggestion) => format!("{suggestion} Otherwise run `nself gen`"),
@@ -65,7 +65,7 @@ impl SecretFolder {
             let finding = Diagnostic::error(Code::Io, FieldPath::root())
                 .message(format!("{} does not exist", list_path.display()))
                 .hint(hint);
-            if known.is_empty() { finding } else { finding.expected(words::one_of(&known)) }
+            if known_environments.is_empty() { finding } else { finding.expected(words::one_of(&known_environments)) }
         };
         let environment = output.open()?.map(|output| output.folder(name)).transpose()?.flatten();
         let environment = environment.ok_or_else(missing_list)?;
@@ -96,6 +96,7 @@ impl SecretFolder {
         Ok(Some(format!("nself cannot find out whether git tracks values: {reason}")))
     }
 
+    /// Returns the finding for a value that git tracks. `path` is relative to the folder of the environment.
     fn tracked_value_finding(&self, path: &Path) -> Diagnostic {
         let path = self.path_in_messages.join(path).display().to_string();
         let mut finding = Diagnostic::error(Code::SecretTracked, FieldPath::root())
@@ -128,12 +129,12 @@ impl SecretFolder {
         Ok(Some(text.strip_suffix('\n').map_or(text.clone(), str::to_owned)))
     }
 
-    /// Returns the path of a value in messages.
+    /// Returns the path of a value, as messages show it.
     pub(super) fn value_path(&self, name: &SecretName) -> String {
         self.path_in_messages.join(SECRETS).join(name.as_str()).display().to_string()
     }
 
-    /// Writes a value for containers.
+    /// Writes a value that containers may read.
     pub(super) fn write(&self, name: &SecretName, value: &str) -> Result<(), Diagnostic> {
         self.write_with_mode(name, value, VALUE_MODE)
     }
@@ -157,10 +158,10 @@ fn parse_list(bytes: &[u8], environment: &str) -> Result<SecretList, String> {
         return Err(format!("it belongs to the environment {}", list.environment));
     }
     // nself writes the names of variables to `.env`, so it refuses a name that it would not generate itself.
-    let has_other_variable = |(name, entry): &(&SecretName, &SecretEntry)| {
+    let has_wrong_variable = |(name, entry): &(&SecretName, &SecretEntry)| {
         entry.variable.as_ref().is_some_and(|variable| *variable != secret_list::variable(name))
     };
-    match list.secrets.iter().find(has_other_variable) {
+    match list.secrets.iter().find(has_wrong_variable) {
         Some((name, _)) => Err(format!("the variable of `{name}` is not {}", secret_list::variable(name))),
         None => Ok(list),
     }

@@ -26,8 +26,8 @@ struct Metadata<'a> {
     labels: BTreeMap<&'a str, &'a str>,
 }
 
-/// Returns a Secret for each value that a service uses, as YAML documents, and a warning if git could not be asked which
-/// values it tracks.
+/// Returns a Secret for each value that a service uses, as YAML documents, and the reason if nself cannot find out
+/// whether git tracks a value.
 ///
 /// # Errors
 /// NS304 for missing values, NS509 for each value that git tracks.

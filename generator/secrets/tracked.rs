@@ -27,7 +27,7 @@ impl Tracking {
         let mut tracked = BTreeSet::new();
         let mut repositories = 0;
         for root in folder.ancestors() {
-            let Some(index) = index_of(root) else { continue };
+            let Some(index) = read_index(root) else { continue };
             repositories += 1;
             let path_in_repository = folder.strip_prefix(root).unwrap_or(Path::new(""));
             match index.and_then(|index| paths_in_folder(&index, path_in_repository)) {
@@ -39,9 +39,9 @@ impl Tracking {
     }
 }
 
-/// Returns the index of the repository with this root. `None` if there is no repository; empty if the repository has no
+/// Reads the index of the repository with this root. `None` if there is no repository; empty if the repository has no
 /// index yet.
-fn index_of(root: &Path) -> Option<Result<Vec<u8>, String>> {
+fn read_index(root: &Path) -> Option<Result<Vec<u8>, String>> {
     let git = root.join(".git");
     let folder = match files::stat_target(&git).ok()? {
         stat if stat.is_folder() => git,
@@ -61,7 +61,7 @@ fn index_of(root: &Path) -> Option<Result<Vec<u8>, String>> {
 }
 
 /// Returns the paths of an index that are in a folder, relative to the folder. The digests of an index have 20 bytes
-/// (SHA-1) or 32 bytes (SHA-256); only the right length can parse it.
+/// (SHA-1) or 32 bytes (SHA-256). The index does not say which, and parsing fails with the wrong length.
 fn paths_in_folder(index: &[u8], folder: &Path) -> Result<BTreeSet<PathBuf>, String> {
     if index.is_empty() {
         return Ok(BTreeSet::new());
@@ -96,8 +96,8 @@ impl IndexReader<'_> {
     /// Returns the paths of all entries, and whether the index is whole: a split index has additional entries in a shared
     /// file. `None` for an unknown format.
     fn entries(&self) -> Option<(Vec<Vec<u8>>, bool)> {
-        let number = |offset: usize| Some(u32::from_be_bytes(*self.index.get(offset..)?.first_chunk()?));
-        let (version, count) = (number(4)?, usize::try_from(number(8)?).ok()?);
+        let read_number = |offset: usize| Some(u32::from_be_bytes(*self.index.get(offset..)?.first_chunk()?));
+        let (version, count) = (read_number(4)?, usize::try_from(read_number(8)?).ok()?);
         if self.index.get(..4)? != b"DIRC" || !(2..=4).contains(&version) {
             return None;
         }
@@ -107,9 +107,9 @@ impl IndexReader<'_> {
         let mut offset = 12;
         for _ in 0..count {
             let previous_path = paths.last().map(Vec::as_slice).unwrap_or_default();
-            let (path, next) = self.entry(offset, version, previous_path)?;
+            let (path, next_offset) = self.entry(offset, version, previous_path)?;
             paths.push(path);
-            offset = next;
+            offset = next_offset;
         }
         let is_whole = self.is_whole(offset)?;
         // An entry without a path is only valid in a split index, where it replaces an entry of the shared index.
@@ -117,31 +117,32 @@ impl IndexReader<'_> {
         has_valid_paths.then_some((paths, is_whole))
     }
 
-    /// Returns the path of one entry, and the start of the next one. 40 bytes of times and numbers, a digest and flags
-    /// precede the path.
+    /// Returns the path of the entry that begins at `start`, and the start of the next entry. 40 bytes of times and
+    /// numbers, a digest and flags precede the path.
     fn entry(&self, start: usize, version: u32, previous_path: &[u8]) -> Option<(Vec<u8>, usize)> {
-        let flags_at = start + 40 + self.digest_length;
-        let flags = u16::from_be_bytes(*self.index.get(flags_at..)?.first_chunk()?);
+        let flags_offset = start + 40 + self.digest_length;
+        let flags = u16::from_be_bytes(*self.index.get(flags_offset..)?.first_chunk()?);
         // The bit 0x4000 announces two more bytes of flags.
-        let mut offset = flags_at + if version >= 3 && flags & 0x4000 != 0 { 4 } else { 2 };
+        let mut offset = flags_offset + if version >= 3 && flags & 0x4000 != 0 { 4 } else { 2 };
         let mut path = Vec::new();
         if version == 4 {
-            // The number of bytes to remove from the end of the previous path.
-            let (removed_count, length) = variable_length(self.index.get(offset..)?)?;
+            // The entry begins with the number of bytes to remove from the end of the previous path.
+            let (removed_count, number_length) = read_compressed_number(self.index.get(offset..)?)?;
             path.extend_from_slice(previous_path.get(..previous_path.len().checked_sub(removed_count)?)?);
-            offset += length;
+            offset += number_length;
         }
-        let rest = self.index.get(offset..)?;
-        let length = rest.iter().position(|byte| *byte == 0)?;
-        path.extend_from_slice(&rest[..length]);
+        // The path ends with a zero byte.
+        let remaining = self.index.get(offset..)?;
+        let path_length = remaining.iter().position(|byte| *byte == 0)?;
+        path.extend_from_slice(&remaining[..path_length]);
         // The flags contain the length of the path, or 0xfff for a longer path.
         let recorded_length = usize::from(flags & 0xfff);
         let has_recorded_length =
             if recorded_length == 0xfff { path.len() >= recorded_length } else { path.len() == recorded_length };
-        let end = offset + length;
+        let end = offset + path_length;
         // Before version 4, each entry is padded with zeros to a multiple of 8 bytes.
-        let next = if version == 4 { end + 1 } else { start + (end - start + 8) / 8 * 8 };
-        has_recorded_length.then_some((path, next))
+        let next_start = if version == 4 { end + 1 } else { start + (end - start + 8) / 8 * 8 };
+        has_recorded_length.then_some((path, next_start))
     }
 
     /// Reads the extensions after the entries, and returns whether none of them links to a shared index; `None` if they
@@ -151,15 +152,16 @@ impl IndexReader<'_> {
         let mut is_whole = true;
         while offset < end {
             is_whole &= self.index.get(offset..offset + 4)? != b"link";
-            let length = u32::from_be_bytes(*self.index.get(offset + 4..)?.first_chunk()?);
-            offset = offset.checked_add(8)?.checked_add(usize::try_from(length).ok()?)?;
+            let extension_length = u32::from_be_bytes(*self.index.get(offset + 4..)?.first_chunk()?);
+            offset = offset.checked_add(8)?.checked_add(usize::try_from(extension_length).ok()?)?;
         }
         (offset == end).then_some(is_whole)
     }
 }
 
-/// Reads a number in groups of seven bits, in the encoding of offsets in git's packs. Also returns its length in bytes.
-fn variable_length(bytes: &[u8]) -> Option<(usize, usize)> {
+/// Reads a number in groups of seven bits, in the encoding of offsets in git's packs. Returns the number and the count of
+/// its bytes: `[0x05]` is 5 in one byte, `[0x80, 0x00]` is 128 in two.
+fn read_compressed_number(bytes: &[u8]) -> Option<(usize, usize)> {
     let mut value = 0_usize;
     for (i, byte) in bytes.iter().enumerate().take(5) {
         value = (value << 7) | usize::from(byte & 0x7f);

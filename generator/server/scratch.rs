@@ -27,34 +27,34 @@ impl Server {
     pub fn with_scratch_database<T>(&self, work: impl FnOnce(&Scratch) -> ServerResult<T>) -> ServerResult<T> {
         // A random name cannot collide with a database left by an interrupted run, even if process ids repeat.
         let name = format!("nself_scratch_{}", random_text()?);
-        let rights = self.query(
+        let rights_answer = self.query(
             "SELECT pg_catalog.concat_ws(' ', rolsuper, rolcreaterole) FROM pg_catalog.pg_roles WHERE rolname = current_user;",
         )?;
         // A user that may not create roles has no rights that SQL of the project could abuse, so it owns the database
         // itself. The answer is such as `t f`.
-        let mut rights = rights.split_whitespace().map(|right| right == "t");
+        let mut rights = rights_answer.split_whitespace().map(|right| right == "t");
         let is_superuser = rights.next().unwrap_or_default();
         let may_create_roles = rights.next().unwrap_or_default();
         let creates_role = is_superuser || may_create_roles;
-        // The role has the name of the database.
-        let role = creates_role.then_some(name.as_str());
-        let mut owner_url = self.url.with_user_and_database(role, &name);
+        // The role and the database have the same name.
+        let role_name = creates_role.then_some(name.as_str());
+        let mut owner_url = self.url.with_user_and_database(role_name, &name);
         if creates_role {
             let password = format!("{}{}", random_text()?, random_text()?);
             self.query(&create_role(&name, &password, is_superuser))?;
             owner_url.password = Some(password);
         }
         let owner_clause = if creates_role { format!("OWNER {name} ") } else { String::new() };
-        let created = self.query(&format!("CREATE DATABASE {name} {owner_clause}TEMPLATE template0;"));
-        let result = created.and_then(|_| {
-            let owner = Server::with_session(owner_url, self.session);
-            let admin = Server::with_session(self.url.with_user_and_database(None, &name), self.session);
-            let result = work(&Scratch { owner, admin });
-            self.query(&format!("DROP DATABASE {name};")).and(result)
+        let creation = self.query(&format!("CREATE DATABASE {name} {owner_clause}TEMPLATE template0;"));
+        let result = creation.and_then(|_| {
+            let owner = Server::with_session(owner_url, self.session_start);
+            let admin = Server::with_session(self.url.with_user_and_database(None, &name), self.session_start);
+            let work_result = work(&Scratch { owner, admin });
+            self.query(&format!("DROP DATABASE {name};")).and(work_result)
         });
-        let role_dropped = if creates_role { self.query(&format!("DROP ROLE {name};")) } else { Ok(String::new()) };
+        let role_removal = if creates_role { self.query(&format!("DROP ROLE {name};")) } else { Ok(String::new()) };
         let value = result?;
-        role_dropped?;
+        role_removal?;
         Ok(value)
     }
 
@@ -65,8 +65,8 @@ impl Server {
     /// # Errors
     /// The errors of [`Server::schema`] and of planning the schema.
     pub fn reprint(&self, schema: &Schema, settings: &InputSettings) -> ServerResult<Schema> {
-        let groups = plan_with_all_hazards(&Schema::default(), schema, &FieldPath::root())?;
-        let statements: Vec<&str> = groups.iter().flatten().map(|step| step.up.as_str()).collect();
+        let step_groups = plan_with_all_hazards(&Schema::default(), schema, &FieldPath::root())?;
+        let statements: Vec<&str> = step_groups.iter().flatten().map(|step| step.up.as_str()).collect();
         let statements = statements.join("\n");
         let extensions: String = schema.extensions.iter().map(|name| ddl::create_extension(name) + "\n").collect();
         let imported = self.with_scratch_database(|scratch| {
@@ -84,6 +84,7 @@ impl Server {
     }
 }
 
+/// Returns random hexadecimal digits for a name or a password.
 fn random_text() -> ServerResult<String> {
     random_suffix().map_err(|error| vec![failure(format!("no random name for the temporary database: {error}"))])
 }

@@ -17,7 +17,7 @@ pub type ServerResult<T> = Result<T, Vec<Diagnostic>>;
 /// A database on a server, and the settings with which its sessions start.
 pub struct Server {
     pub(super) url: ServerUrl,
-    pub(super) session: SessionStart,
+    pub(super) session_start: SessionStart,
     /// Whether the server accepts a session without event triggers; determined before the first session.
     can_start_without_event_triggers: OnceCell<bool>,
 }
@@ -57,8 +57,9 @@ impl Server {
         Ok(Server::with_session(url, SessionStart::Usual))
     }
 
-    pub(super) fn with_session(url: ServerUrl, session: SessionStart) -> Server {
-        Server { url, session, can_start_without_event_triggers: OnceCell::new() }
+    /// Returns a server whose sessions start with these settings.
+    pub(super) fn with_session(url: ServerUrl, session_start: SessionStart) -> Server {
+        Server { url, session_start, can_start_without_event_triggers: OnceCell::new() }
     }
 
     /// Returns the name of the database, or `database` if a definition could not have that name.
@@ -87,7 +88,7 @@ impl Server {
         // No start-up file, no question for a password, only rows with their columns separated by a space, an end at
         // the first error, and the statements from stdin.
         let arguments = ["-X", "-w", "-qtA", "-F", " ", "-v", "ON_ERROR_STOP=1", "-f", "-"];
-        let settings = match self.session {
+        let settings = match self.session_start {
             SessionStart::ThroughPooler => "",
             // Compiling queries of the catalog takes longer than running them.
             _ => "SET search_path = pg_catalog, pg_temp;\nSET jit = off;\n",
@@ -135,16 +136,17 @@ impl Server {
 
     /// Returns the options of a session, as libpq sends them. If a setting occurs twice, the last value counts, so the
     /// user's options come first.
-    fn session_options(&self, turns_off_event_triggers: bool, more_options: &str) -> String {
+    fn session_options(&self, without_event_triggers: bool, more_options: &str) -> String {
         let user_options = self.url.options.clone().or_else(|| std::env::var("PGOPTIONS").ok()).unwrap_or_default();
-        let pooler_guard = if self.session == SessionStart::RefusedByPoolers { "-c nself.session=1" } else { "" };
-        let search_path = if self.session == SessionStart::ThroughPooler { "" } else { SEARCH_PATH };
-        let event_triggers = if turns_off_event_triggers { NO_EVENT_TRIGGERS } else { "" };
+        let pooler_guard = if self.session_start == SessionStart::RefusedByPoolers { "-c nself.session=1" } else { "" };
+        let search_path = if self.session_start == SessionStart::ThroughPooler { "" } else { SEARCH_PATH };
+        let event_triggers = if without_event_triggers { NO_EVENT_TRIGGERS } else { "" };
         let options = [user_options.as_str(), pooler_guard, search_path, event_triggers, more_options];
         options.into_iter().filter(|option| !option.is_empty()).collect::<Vec<_>>().join(" ")
     }
 
-    fn spawn(&self, program: &str, arguments: &[&str], input: &str, options: &str) -> std::io::Result<Output> {
+    /// Runs a program to its end with `input` on stdin. `options` are the options of the session.
+    fn run_with_input(&self, program: &str, arguments: &[&str], input: &str, options: &str) -> std::io::Result<Output> {
         use std::io::Write;
         let mut command = Command::new(program);
         command.args(arguments).arg(format!("--dbname={}", self.url.text));
@@ -157,31 +159,31 @@ impl Server {
             command.env("PGOPTIONS", options);
         }
         let mut child = command.spawn()?;
-        let pipe = child.stdin.take();
-        // Input and output flow at the same time: a program that waits until its output is read reads no more input.
+        let stdin = child.stdin.take();
+        // A separate thread writes the input: a program that waits until its output is read reads no more input.
         std::thread::scope(|scope| {
             // Writing fails if the program exited early. The message of the program then names the reason.
-            scope.spawn(move || pipe.map(|mut pipe| pipe.write_all(input.as_bytes())));
+            scope.spawn(move || stdin.map(|mut stdin| stdin.write_all(input.as_bytes())));
             child.wait_with_output()
         })
     }
 
     /// Returns whether a session can start without event triggers. A trigger on logins runs before the first statement
     /// of a session, so no statement can turn it off: the setting must be part of the start.
-    fn can_turn_off_event_triggers(&self) -> bool {
+    fn can_start_without_event_triggers(&self) -> bool {
         *self.can_start_without_event_triggers.get_or_init(|| {
             let options = self.session_options(true, "");
-            let output = self.spawn("psql", &["-X", "-w", "-qtA", "-c", "SELECT"], "", &options);
+            let output = self.run_with_input("psql", &["-X", "-w", "-qtA", "-c", "SELECT"], "", &options);
             output.is_ok_and(|output| output.status.success())
         })
     }
 
     /// Runs a program and returns its output. `more_options` are added to the options of the session.
     fn run_program(&self, program: &str, arguments: &[&str], input: &str, more_options: &str) -> ServerResult<String> {
-        let turns_off_event_triggers =
-            self.session != SessionStart::ThroughPooler && self.can_turn_off_event_triggers();
-        let options = self.session_options(turns_off_event_triggers, more_options);
-        let output = self.spawn(program, arguments, input, &options).map_err(|error| {
+        let without_event_triggers =
+            self.session_start != SessionStart::ThroughPooler && self.can_start_without_event_triggers();
+        let options = self.session_options(without_event_triggers, more_options);
+        let output = self.run_with_input(program, arguments, input, &options).map_err(|error| {
             vec![
                 failure(format!("{program} cannot be run: {error}"))
                     .hint("install the client programs of PostgreSQL, such as the Debian package postgresql-client"),
@@ -200,6 +202,7 @@ impl Server {
     }
 }
 
+/// Returns an error about a server or its programs.
 pub(super) fn failure(message: String) -> Diagnostic {
     Diagnostic::error(Code::Io, FieldPath::root()).message(message)
 }

@@ -20,12 +20,12 @@ impl ServerUrl {
     /// NS106 if it is not the URL of a PostgreSQL server. The finding never quotes the URL, which may contain a
     /// password.
     pub fn parse(url: &str) -> Result<Self, Diagnostic> {
-        let Some((scheme, rest)) =
+        let Some((scheme, after_scheme)) =
             url.split_once("://").filter(|(scheme, _)| ["postgres", "postgresql"].contains(scheme))
         else {
             return Err(malformed_url("does not start with postgresql://"));
         };
-        let (before_query, query) = split_query(rest);
+        let (before_query, query) = split_query(after_scheme);
         let (user_info, host_and_path) = match before_query.rsplit_once('@') {
             Some((user_info, host_and_path)) => (Some(user_info), host_and_path),
             None => (None, before_query),
@@ -72,37 +72,39 @@ impl ServerUrl {
     /// Returns the name of the database, or `database` if a definition could not have that name. As for libpq, the
     /// option `dbname` replaces the name in the path.
     pub fn database_name(&self) -> SqlIdent {
-        let rest = self.text.split_once("://").map_or("", |(_, rest)| rest);
-        let (before_query, query) = split_query(rest);
-        let option =
+        let after_scheme = self.text.split_once("://").map_or("", |(_, after_scheme)| after_scheme);
+        let (before_query, query) = split_query(after_scheme);
+        let dbname_option =
             query.and_then(|query| query.split('&').filter_map(|pair| pair.strip_prefix("dbname=")).next_back());
-        let name = option.or_else(|| before_query.split_once('/').map(|(_, name)| name)).unwrap_or_default();
+        let name = dbname_option.or_else(|| before_query.split_once('/').map(|(_, name)| name)).unwrap_or_default();
         SqlIdent::new(name).unwrap_or_else(|_| SqlIdent::wrap("database".into()))
     }
 
-    /// Returns the URL of a different database on the same server, and of a different user if one is given.
+    /// Returns the URL of a different database on the same server, and of `user` unless it is `None`.
     #[must_use]
     pub fn with_user_and_database(&self, user: Option<&str>, database: &str) -> Self {
-        let (scheme, rest) = self.text.split_once("://").unwrap_or_default();
-        let (before_query, query) = split_query(rest);
-        let mut authority = before_query.split('/').next().unwrap_or_default().to_owned();
+        let (scheme, after_scheme) = self.text.split_once("://").unwrap_or_default();
+        let (before_query, query) = split_query(after_scheme);
+        let mut user_and_host = before_query.split('/').next().unwrap_or_default().to_owned();
         let mut pairs: Vec<&str> = query.map_or(Vec::new(), |query| query.split('&').collect());
         pairs.retain(|pair| !pair.starts_with("dbname="));
         if let Some(user) = user {
-            let host = authority.rsplit_once('@').map_or(authority.as_str(), |(_, host)| host);
-            authority = format!("{user}@{host}");
+            let host = user_and_host.rsplit_once('@').map_or(user_and_host.as_str(), |(_, host)| host);
+            user_and_host = format!("{user}@{host}");
             pairs.retain(|pair| !pair.starts_with("user="));
         }
-        ServerUrl { text: format!("{scheme}://{authority}/{database}{}", join_query(&pairs)), ..self.clone() }
+        ServerUrl { text: format!("{scheme}://{user_and_host}/{database}{}", join_query(&pairs)), ..self.clone() }
     }
 }
 
+/// Returns the error for a URL; `reason` is a predicate for it.
 fn malformed_url(reason: &str) -> Diagnostic {
     Diagnostic::error(Code::BadValue, FieldPath::root())
         .message(format!("the URL {reason}"))
         .expected("postgresql://user:password@host:5432/database, with special characters encoded, such as %40 for `@`")
 }
 
+/// Splits a URL at its query: `host/shop?a=b` into `host/shop` and `a=b`.
 fn split_query(text: &str) -> (&str, Option<&str>) {
     text.split_once('?').map_or((text, None), |(before, query)| (before, Some(query)))
 }
@@ -111,6 +113,7 @@ fn join_query(pairs: &[&str]) -> String {
     if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
 }
 
+/// Decodes the value of a part of the URL.
 fn decode_value(text: &str) -> Result<String, Diagnostic> {
     percent_decode(text).ok_or_else(|| malformed_url("has a `%` that is not followed by two hexadecimal digits"))
 }

@@ -202,6 +202,6 @@ pub fn syntax_advice(source: &str, offset: usize, message: &str) -> (Option<&'st
 
 /// Returns whether a text ends with a `let` that has a value and no `in`.
 fn is_let_without_in(text: &str) -> bool {
-    let code = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    code.last().is_some_and(|line| line.starts_with("let ") && line.contains('=') && !line.ends_with(" in"))
+    let mut code = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    code.next_back().is_some_and(|line| line.starts_with("let ") && line.contains('=') && !line.ends_with(" in"))
 }

@@ -33,10 +33,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use decode::{JsonDecoder, decode_json};
-pub use foreign_words::is_meant;
 pub use evaluator::{Limits, child as evaluate_child};
+pub use foreign_words::is_meant;
 pub use node::Input;
 pub use origins::{Origins, is_distinctive};
+pub use stack_file::STACK_FILE;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
 use crate::files::{self, Root, Scope};
@@ -203,8 +204,11 @@ fn read(mut document: Document, stack_file: String) -> Result<LoadedStack, Vec<D
     let document = Arc::new(document);
     let document_origins = Origins { document: Arc::clone(&document), root: Arc::new(root), layer: None };
     let mut findings = document.diagnostics();
-    let failed_paths: Vec<FieldPath> =
-        findings.iter().chain(layer_findings.iter().filter(|finding| finding.is_error())).map(|finding| finding.path.clone()).collect();
+    let failed_paths: Vec<FieldPath> = findings
+        .iter()
+        .chain(layer_findings.iter().filter(|finding| finding.is_error()))
+        .map(|finding| finding.path.clone())
+        .collect();
     drop_repeated(&mut findings);
     findings.extend(layer_findings);
     for finding in &mut findings {

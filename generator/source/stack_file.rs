@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{self, FileKind};
 
+/// The default name of a stack file.
+pub const STACK_FILE: &str = "stack.ncl";
+
 /// Returns the path of a stack file, whose folder is the project. Links in the path of the folder are resolved. A link in
 /// the place of the file is not, since the folder of its target would become the project. The file is checked like an
 /// import.
@@ -15,7 +18,7 @@ use crate::files::{self, FileKind};
 pub fn path_with_resolved_folder(stack: &Path) -> Result<PathBuf, Diagnostic> {
     let system_error = |error: Error| {
         let hint = match error.kind() {
-            ErrorKind::IsADirectory => format!("name the file: `{}`", stack.join("stack.ncl").display()),
+            ErrorKind::IsADirectory => format!("name the file: `{}`", stack.join(STACK_FILE).display()),
             _ => "correct the path, or write a stack with `nself init`".to_owned(),
         };
         finding(Code::StackUnreadable, stack, &error.to_string()).hint(hint)

@@ -6,7 +6,7 @@ use crate::values::{
     PortName, ProjectPath, Reason, Schedule, SecretName, ServiceName, Signal, SqlIdent, SysctlName, Text, UserId,
     VariableName, VolumeName,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -208,6 +208,12 @@ impl Service {
             ports.entry(PortName::wrap("http".into())).or_insert(port);
         }
         ports
+    }
+
+    /// Returns the protocols of the ports with this number: UDP for a port that is published for UDP, otherwise TCP.
+    pub fn protocols_of_port(&self, number: u16) -> BTreeSet<Protocol> {
+        let ports = self.all_ports().into_iter().filter(|(_, port)| *port == number);
+        ports.map(|(name, _)| self.publish.get(&name).map_or(Protocol::Tcp, |publish| publish.protocol)).collect()
     }
 
     /// Calls `visit` with every reference in variables and files for a profile.

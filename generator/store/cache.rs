@@ -50,6 +50,7 @@ impl Cache {
     }
 
     /// Returns the place of the stamp of one command line: the record that lets an unchanged run repeat its output.
+    /// `request` is the digest of the command line.
     pub fn stamp(&self, request: &Digest) -> StampFile {
         StampFile { cache: self.0.clone(), name: request.short().to_string() }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 /// The state of one path: who wrote the file on disk, and whether it equals the generated file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum State {
+    /// The file on disk equals the generated file.
     Same,
     /// The file is generated for the first time.
     New,
@@ -25,6 +26,7 @@ pub enum State {
 }
 
 impl State {
+    /// Returns the name of the state in messages and in JSON.
     pub fn name(self) -> &'static str {
         match self {
             State::Same => "same",

@@ -88,15 +88,16 @@ pub fn compare(
     };
     let mut comparison = Comparison::new(folder.as_ref(), previous, artifacts);
     for pair in previous.outputs.iter().merge_join_by(artifacts.iter(), |(a, _), (b, _)| a.cmp(b)) {
-        let (path, old, artifact) = match pair {
-            EitherOrBoth::Both((path, old), (_, artifact)) => (path, Some(old), Some(artifact)),
-            EitherOrBoth::Left((path, old)) => (path, Some(old), None),
+        let (path, record, artifact) = match pair {
+            EitherOrBoth::Both((path, record), (_, artifact)) => (path, Some(record), Some(artifact)),
+            EitherOrBoth::Left((path, record)) => (path, Some(record), None),
             EitherOrBoth::Right((path, artifact)) => (path, None, Some(artifact)),
         };
         if artifact.is_some() || is_selected(selected, path) {
-            comparison.add(path, old, artifact);
-        } else if let Some(old) = old {
-            comparison.manifest.files.insert(path.clone(), old.digest);
+            comparison.compare_path(path, record, artifact);
+        } else if let Some(record) = record {
+            // A file of an environment that is not selected keeps its record.
+            comparison.manifest.files.insert(path.clone(), record.digest);
         }
     }
     let is_output = |path: &str| previous.outputs.contains_key(path) || artifacts.get(path).is_some();
@@ -111,7 +112,7 @@ pub fn compare(
     if !comparison.findings.is_empty() {
         return Err(comparison.findings);
     }
-    Ok(comparison.finish(out, scan))
+    Ok(comparison.into_changes(out, scan))
 }
 
 /// The comparison of the paths so far.
@@ -123,12 +124,12 @@ struct Comparison<'a> {
     reused: usize,
     findings: Vec<Diagnostic>,
     /// Paths of generated files at which the disk has a folder of outputs, each with the error of reading it. The folder
-    /// goes when its outputs are deleted, unless it has other files.
+    /// is removed when its outputs are deleted, unless it has other files.
     replaced_folders: Vec<(String, FileError)>,
     environments: BTreeSet<&'a str>,
     manifest: Manifest,
     /// The number of bytes that were read so far, which is limited.
-    total: SizeBudget,
+    read_budget: SizeBudget,
 }
 
 impl<'a> Comparison<'a> {
@@ -143,12 +144,12 @@ impl<'a> Comparison<'a> {
             replaced_folders: Vec::new(),
             environments: BTreeSet::new(),
             manifest: Manifest::default(),
-            total: SizeBudget::new(FileKind::Output),
+            read_budget: SizeBudget::new(FileKind::Output),
         }
     }
 
-    /// Compares one path: its record in the manifest, its artifact and its file on disk.
-    fn add(&mut self, path: &'a ArtifactPath, record: Option<&RecordedFile>, artifact: Option<&Artifact>) {
+    /// Compares one path: its record in the manifest, its artifact and its file on disk. Adds the change, if there is one.
+    fn compare_path(&mut self, path: &'a ArtifactPath, record: Option<&RecordedFile>, artifact: Option<&Artifact>) {
         self.environments.insert(path.top());
         let digest = artifact.map(Artifact::digest);
         self.manifest.files.extend(digest.map(|digest| (path.clone(), digest)));
@@ -157,26 +158,35 @@ impl<'a> Comparison<'a> {
             self.reused += 1;
             return;
         }
-        let new = match artifact.map(|artifact| artifact.bytes()) {
+        let new_bytes = match artifact.map(|artifact| artifact.bytes()) {
+            // An artifact has no bytes if it was reused because its file on disk was unchanged.
             Some(None) => return self.findings.push(changed_after_reuse(path.as_str())),
             bytes => bytes.flatten(),
         };
-        let disk = match self.folder.map_or(Ok(None), |folder| read_counted(folder, path.as_str(), &mut self.total)) {
-            Ok(disk) => disk,
+        let old_bytes = match self
+            .folder
+            .map_or(Ok(None), |folder| read_within_budget(folder, path.as_str(), &mut self.read_budget))
+        {
+            Ok(bytes) => bytes,
             Err(error) if self.is_in_place_of_outputs(path.as_str(), &error.reason) => {
-                self.replaced_folders.extend(new.map(|_| (path.to_string(), error)));
+                self.replaced_folders.extend(new_bytes.map(|_| (path.to_string(), error)));
                 None
             }
             Err(error) => return self.findings.push(error.into()),
         };
-        let state = state_of_path(disk.as_deref(), new, record, self.previous.is_unfinished);
+        let state = state_of_path(old_bytes.as_deref(), new_bytes, record, self.previous.is_unfinished);
         // A file that git or a copy wrote without its mode is written again.
         let state = state.map(|state| match state {
             State::Same if !has_mode(self.folder, path.as_str()) => State::Changed,
             state => state,
         });
         let path = path.to_string();
-        self.changes.extend(state.map(|state| Change { path, state, old: disk, new: new.map(<[u8]>::to_vec) }));
+        self.changes.extend(state.map(|state| Change {
+            path,
+            state,
+            old: old_bytes,
+            new: new_bytes.map(<[u8]>::to_vec),
+        }));
     }
 
     /// Returns whether a path cannot be read because an output was a file and becomes a folder, or the reverse.
@@ -188,16 +198,19 @@ impl<'a> Comparison<'a> {
             Reason::NotAFile(EntryKind::Folder) => {
                 let folder = format!("{path}/");
                 let is_inside =
-                    |first: Option<&ArtifactPath>| first.is_some_and(|first| first.as_str().starts_with(&folder));
-                let mut outputs =
+                    |path: Option<&ArtifactPath>| path.is_some_and(|path| path.as_str().starts_with(&folder));
+                // Paths are sorted, so the first path from `folder/` on is inside if any is.
+                let mut outputs_from_folder =
                     self.previous.outputs.range::<str, _>((Bound::Included(folder.as_str()), Bound::Unbounded));
-                is_inside(outputs.next().map(|(path, _)| path)) || is_inside(self.artifacts.first_from(&folder))
+                is_inside(outputs_from_folder.next().map(|(path, _)| path))
+                    || is_inside(self.artifacts.first_from(&folder))
             }
             _ => false,
         }
     }
 
-    fn finish(mut self, out: &Root, scan: FolderScan) -> Changes {
+    /// Returns the finished comparison, with the foreign files of the scan.
+    fn into_changes(mut self, out: &Root, scan: FolderScan) -> Changes {
         let foreign_change = |path| Change { path, state: State::Foreign, old: None, new: None };
         self.changes.extend(scan.foreign_files.into_iter().map(foreign_change));
         self.changes.sort_by(|a, b| a.path.cmp(&b.path));
@@ -226,10 +239,10 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// Reads a file that stays in memory until the end of the run.
-fn read_counted(folder: &Folder, path: &str, total: &mut SizeBudget) -> Result<Option<Vec<u8>>, FileError> {
+/// Reads a file that stays in memory until the end of the run, and counts its bytes against the budget.
+fn read_within_budget(folder: &Folder, path: &str, budget: &mut SizeBudget) -> Result<Option<Vec<u8>>, FileError> {
     let bytes = folder.read(path, FileKind::Output)?;
-    bytes.as_ref().map_or(Ok(()), |bytes| total.add(folder, path, bytes))?;
+    bytes.as_ref().map_or(Ok(()), |bytes| budget.add(folder, path, bytes))?;
     Ok(bytes)
 }
 
@@ -238,12 +251,13 @@ pub fn is_selected(selected: Option<&BTreeSet<String>>, path: &ArtifactPath) -> 
     selected.is_none_or(|selected| selected.contains(path.top()))
 }
 
+/// Returns the error for a file that changed on disk after the run decided to reuse it.
 fn changed_after_reuse(path: &str) -> Diagnostic {
     Diagnostic::error(Code::Internal, FieldPath::root()).message(format!("{path} was reused but has changed on disk"))
 }
 
-/// Returns the state of a path; `None` if it neither exists on disk nor is generated. `is_unfinished` tells that the run
-/// which wrote the manifest did not finish.
+/// Returns the state of a path; `None` if it neither exists on disk nor is generated. `is_unfinished` is true if
+/// the run that wrote the manifest did not finish.
 fn state_of_path(
     disk: Option<&[u8]>,
     new: Option<&[u8]>,

@@ -18,7 +18,7 @@ const MAX_COMPARED_LINES: usize = 1_000_000;
 /// The maximum number of shown characters of a line.
 const MAX_LINE_WIDTH: usize = 2_000;
 /// The maximum number of lines on both sides of a part that is compared line by line: the time grows with its square.
-const MAX_PART: usize = 1_000;
+const MAX_PART_LINES: usize = 1_000;
 /// The maximum depth of divisions.
 const MAX_DIVISIONS: u8 = 3;
 /// The number of unchanged lines that are shown before and after a change.
@@ -46,20 +46,26 @@ pub fn hidden_lines(lines: usize) -> String {
     format!("-[{} of the file on disk, not shown]", words::count(lines, "line"))
 }
 
-/// Returns a unified diff of two texts, each with its name; empty if they are equal.
-pub fn text_diff(old: (&str, &str), new: (&str, &str), old_side: OldSide, budget: &mut DiffBudget) -> Lines {
+/// Returns a unified diff of two texts; empty if they are equal. Each text is a pair of its name and its content.
+pub fn text_diff(
+    (old_name, old): (&str, &str),
+    (new_name, new): (&str, &str),
+    old_side: OldSide,
+    budget: &mut DiffBudget,
+) -> Lines {
     let mut lines = Lines::default();
-    if old.1 == new.1 {
+    if old == new {
         return lines;
     }
-    lines.push(&format!("--- {}", old.0));
-    lines.push(&format!("+++ {}", new.0));
-    let (old_count, new_count) = (old.1.split_inclusive('\n').count(), new.1.split_inclusive('\n').count());
+    lines.push(&format!("--- {old_name}"));
+    lines.push(&format!("+++ {new_name}"));
+    let (old_count, new_count) = (old.split_inclusive('\n').count(), new.split_inclusive('\n').count());
     if old_count.max(new_count) > MAX_COMPARED_LINES {
-        lines.push(&format!("# too long to compare: {old_count} lines before, {new_count} lines after"));
+        let (old_lines, new_lines) = (words::count(old_count, "line"), words::count(new_count, "line"));
+        lines.push(&format!("# too long to compare: {old_lines} before, {new_lines} after"));
         return lines;
     }
-    let sides = [old.1, new.1].map(|text| text.split_inclusive('\n').collect::<Vec<&str>>());
+    let sides = [old, new].map(|text| text.split_inclusive('\n').collect::<Vec<&str>>());
     let mut numbers = BTreeMap::new();
     let [old_lines, new_lines] = [&sides[0], &sides[1]].map(|side| number_lines(side, &mut numbers));
     drop(numbers);
@@ -95,15 +101,16 @@ struct Comparison<'a> {
     operations: Vec<DiffOp>,
 }
 
-/// The first line of a part, and the line after its last one.
+/// The part of a text that is compared: the index of its first line, and the index after its last line.
 type Span = (usize, usize);
 
 impl Comparison<'_> {
     /// Compares two parts. `divisions` is the number of divisions that are still allowed.
     fn compare_parts(&mut self, old: Span, new: Span, divisions: u8) {
-        let (a, b) = (&self.old[old.0..old.1], &self.new[new.0..new.1]);
-        let prefix = a.iter().zip(b).take_while(|(a, b)| a == b).count();
-        let suffix = a[prefix..].iter().rev().zip(b[prefix..].iter().rev()).take_while(|(a, b)| a == b).count();
+        let (old_lines, new_lines) = (&self.old[old.0..old.1], &self.new[new.0..new.1]);
+        let prefix = old_lines.iter().zip(new_lines).take_while(|(a, b)| a == b).count();
+        let (old_lines, new_lines) = (&old_lines[prefix..], &new_lines[prefix..]);
+        let suffix = old_lines.iter().rev().zip(new_lines.iter().rev()).take_while(|(a, b)| a == b).count();
         self.push_equal(old.0, new.0, prefix);
         self.compare_different((old.0 + prefix, old.1 - suffix), (new.0 + prefix, new.1 - suffix), divisions);
         self.push_equal(old.1 - suffix, new.1 - suffix, suffix);
@@ -116,7 +123,7 @@ impl Comparison<'_> {
         if old_len + new_len == 0 {
             return;
         }
-        if old_len + new_len <= MAX_PART {
+        if old_len + new_len <= MAX_PART_LINES {
             let operations = capture_diff_slices(Algorithm::Myers, &self.old[old.0..old.1], &self.new[new.0..new.1]);
             operations.into_iter().for_each(|operation| self.push(shift(operation, old_index, new_index)));
             return;
@@ -128,8 +135,8 @@ impl Comparison<'_> {
             return;
         }
         let (mut old_start, mut new_start) = (old_index, new_index);
-        for (a, b) in anchors {
-            let (old_anchor, new_anchor) = (old_index + a, new_index + b);
+        for (old_position, new_position) in anchors {
+            let (old_anchor, new_anchor) = (old_index + old_position, new_index + new_position);
             self.compare_parts((old_start, old_anchor), (new_start, new_anchor), divisions - 1);
             self.push_equal(old_anchor, new_anchor, 1);
             (old_start, new_start) = (old_anchor + 1, new_anchor + 1);
@@ -155,25 +162,27 @@ impl Comparison<'_> {
     }
 }
 
-/// Returns the operation with its lines counted from the start of the texts instead of the part.
-fn shift(operation: DiffOp, old: usize, new: usize) -> DiffOp {
+/// Returns the operation with its lines counted from the start of the texts instead of the part, which begins at these
+/// lines.
+fn shift(operation: DiffOp, old_start: usize, new_start: usize) -> DiffOp {
     match operation {
         DiffOp::Equal { old_index, new_index, len } => {
-            DiffOp::Equal { old_index: old_index + old, new_index: new_index + new, len }
+            DiffOp::Equal { old_index: old_index + old_start, new_index: new_index + new_start, len }
         }
         DiffOp::Delete { old_index, old_len, new_index } => {
-            DiffOp::Delete { old_index: old_index + old, old_len, new_index: new_index + new }
+            DiffOp::Delete { old_index: old_index + old_start, old_len, new_index: new_index + new_start }
         }
         DiffOp::Insert { old_index, new_index, new_len } => {
-            DiffOp::Insert { old_index: old_index + old, new_index: new_index + new, new_len }
+            DiffOp::Insert { old_index: old_index + old_start, new_index: new_index + new_start, new_len }
         }
         DiffOp::Replace { old_index, old_len, new_index, new_len } => {
-            DiffOp::Replace { old_index: old_index + old, old_len, new_index: new_index + new, new_len }
+            DiffOp::Replace { old_index: old_index + old_start, old_len, new_index: new_index + new_start, new_len }
         }
     }
 }
 
-/// Returns the positions of lines that occur once on each side: the longest sequence that has the same order on both.
+/// Returns lines that occur once on each side, as pairs of their old and new positions: the longest sequence that has
+/// the same order on both sides.
 fn anchors(old: &[u32], new: &[u32]) -> Vec<(usize, usize)> {
     // For each side, the number of occurrences and the last position.
     let mut lines: BTreeMap<u32, [(usize, usize); 2]> = BTreeMap::new();
@@ -214,6 +223,7 @@ fn anchors(old: &[u32], new: &[u32]) -> Vec<(usize, usize)> {
 /// Adds the lines of one hunk up to the limit, and returns the number of changed lines that were omitted.
 fn push_hunk(group: &[DiffOp], sides: [&[&str]; 2], old_side: OldSide, limit: &mut usize, lines: &mut Lines) -> usize {
     let (Some(first), Some(last)) = (group.first(), group.last()) else { return 0 };
+    // The lines from `start` to before `end`, as `@@ -3,7 +3,8 @@` counts them.
     let range = |start: usize, end: usize| match end - start {
         1 => format!("{}", start + 1),
         0 => format!("{start},0"),
@@ -256,6 +266,7 @@ fn push_hunk(group: &[DiffOp], sides: [&[&str]; 2], old_side: OldSide, limit: &m
     omitted
 }
 
+/// Adds one line with its sign, cut at the maximum width.
 fn push_line(lines: &mut Lines, sign: char, line: &str) {
     let text = line.strip_suffix('\n').unwrap_or(line);
     match text.char_indices().nth(MAX_LINE_WIDTH) {
@@ -281,7 +292,7 @@ mod tests {
     /// Applies a diff to the old side and returns the new side; the diff's old lines must match.
     fn apply_diff(old: &str, diff: &str) -> String {
         let old: Vec<&str> = old.split_inclusive('\n').collect();
-        let (mut new, mut at) = (String::new(), 0);
+        let (mut new, mut old_position) = (String::new(), 0);
         for line in diff.lines().skip(2) {
             let (sign, text) = line.split_at(1);
             match sign {
@@ -290,14 +301,14 @@ mod tests {
                     let old_range = text.split(' ').nth(1).unwrap().trim_start_matches('-');
                     let (start, length) = old_range.split_once(',').unwrap_or((old_range, "1"));
                     let start = start.parse::<usize>().unwrap() - usize::from(length != "0");
-                    new.extend(old[at..start].iter().copied());
-                    at = start;
+                    new.extend(old[old_position..start].iter().copied());
+                    old_position = start;
                 }
                 "\\" => drop(new.pop()),
                 _ => {
                     if sign != "+" {
-                        assert_eq!(old[at].trim_end_matches('\n'), text);
-                        at += 1;
+                        assert_eq!(old[old_position].trim_end_matches('\n'), text);
+                        old_position += 1;
                     }
                     if sign != "-" {
                         new.extend([text, "\n"]);
@@ -305,7 +316,7 @@ mod tests {
                 }
             }
         }
-        new.extend(old[at..].iter().copied());
+        new.extend(old[old_position..].iter().copied());
         new
     }
 

@@ -27,6 +27,7 @@ pub enum Watch {
 }
 
 impl Watch {
+    /// Returns the watched path.
     pub fn path(&self) -> &Path {
         match self {
             Watch::Program(path)
@@ -44,23 +45,24 @@ impl Watch {
 pub(super) struct Fingerprint {
     pub watch: Watch,
     pub stat: FileStat,
+    /// The digest of the content, as [`content_digest`] returns it.
     pub digest: String,
 }
 
 impl Fingerprint {
     /// Returns the current fingerprint; `None` if the path does not have the property that the watch expects, or changes
     /// while its content is read.
-    pub fn now(watch: Watch) -> Option<Self> {
-        let before = stat(&watch)?;
+    pub fn of_watch(watch: Watch) -> Option<Self> {
+        let stat_before = stat(&watch)?;
         let digest = content_digest(&watch)?;
-        let after = stat(&watch)?;
-        (before == after).then_some(Fingerprint { watch, stat: after, digest })
+        let stat_after = stat(&watch)?;
+        (stat_before == stat_after).then_some(Fingerprint { watch, stat: stat_after, digest })
     }
 
     /// Returns whether the path is unchanged since the fingerprint was recorded at the time `written_at`.
     pub fn unchanged_since(&self, written_at: i64) -> bool {
         match stat(&self.watch) {
-            Some(now) if self.stat.unchanged_since(now, written_at) => true,
+            Some(current_stat) if self.stat.unchanged_since(current_stat, written_at) => true,
             Some(_) if !matches!(self.watch, Watch::Program(_)) => {
                 content_digest(&self.watch).is_some_and(|digest| digest == self.digest)
             }
@@ -94,13 +96,13 @@ impl FileStat {
         self.modified < moment && self.changed < moment
     }
 
-    /// Returns whether the metadata `now` proves that the file is unchanged since it was recorded at the time
+    /// Returns whether the current metadata proves that the file is unchanged since it was recorded at the time
     /// `written_at`.
-    pub fn unchanged_since(&self, now: FileStat, written_at: i64) -> bool {
-        now == *self && now.is_before(written_at)
+    pub fn unchanged_since(&self, current_stat: FileStat, written_at: i64) -> bool {
+        current_stat == *self && current_stat.is_before(written_at)
     }
 
-    /// Reads the four fields that [`fmt::Display`] writes.
+    /// Reads the four fields that [`fmt::Display`] writes, such as `12 1700000000000000000 1700000000000000000 4711`.
     pub fn parse<'a>(fields: &mut impl Iterator<Item = &'a str>) -> Option<Self> {
         Some(FileStat {
             size: fields.next()?.parse().ok()?,
@@ -118,6 +120,8 @@ impl fmt::Display for FileStat {
     }
 }
 
+/// Returns the current metadata of a path; empty metadata if the watch expects only that the path is absent or no link.
+/// `None` if the path does not have the expected property.
 fn stat(watch: &Watch) -> Option<FileStat> {
     match watch {
         Watch::Absent(path) => stat_path(path).is_err().then(FileStat::default),

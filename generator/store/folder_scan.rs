@@ -23,7 +23,7 @@ pub(super) struct FolderScan {
 
 impl FolderScan {
     /// Scans the folders of these environments. `recorded` maps the folders in the stamp to whether they are unchanged
-    /// and contain only outputs; such folders are skipped.
+    /// and contain only outputs; those for which this is true are skipped.
     pub fn of_folder(
         out: &Folder,
         environments: &BTreeSet<&str>,
@@ -45,16 +45,17 @@ impl FolderScan {
             let candidates = recorded
                 .range(environment_folder.clone().into_os_string()..)
                 .take_while(|(folder, _)| has_prefix(folder));
-            let (unchanged, changed): (Vec<_>, Vec<_>) = candidates
+            let (unchanged_folders, changed_folders): (Vec<_>, Vec<_>) = candidates
                 .filter(|(folder, _)| is_inside(folder))
                 .map(|(folder, is_unchanged)| (folder.clone(), *is_unchanged))
                 .partition(|(_, is_unchanged)| *is_unchanged);
-            scan.folders.extend(unchanged);
+            scan.folders.extend(unchanged_folders);
             // The environment's folder itself, unless it is in the stamp.
             let unrecorded_folder =
                 (!recorded.contains_key(environment_folder.as_os_str())).then(|| environment_folder.clone());
-            for root in unrecorded_folder.into_iter().chain(changed.into_iter().map(|(folder, _)| folder.into())) {
-                let Ok(relative_path) = root.strip_prefix(out.path()) else { continue };
+            let changed_folders = changed_folders.into_iter().map(|(folder, _)| PathBuf::from(folder));
+            for folder_path in unrecorded_folder.into_iter().chain(changed_folders) {
+                let Ok(relative_path) = folder_path.strip_prefix(out.path()) else { continue };
                 match out.folder(relative_path) {
                     Ok(Some(folder)) => scan.scan_folder(
                         &folder,
@@ -71,7 +72,8 @@ impl FolderScan {
         scan
     }
 
-    /// Scans a folder and the folders in it. `relative_path` is its path below the output folder.
+    /// Scans a folder and the folders in it that are not in the stamp. `relative_path` is its path below the output
+    /// folder.
     fn scan_folder(&mut self, folder: &Folder, relative_path: &Path, scope: &ScanScope) {
         let mut has_only_outputs = true;
         for entry in folder.list().unwrap_or_default() {
@@ -81,15 +83,15 @@ impl FolderScan {
             let path = relative_path.join(&entry.name);
             if entry.kind == EntryKind::Folder {
                 if !scope.recorded.contains_key(folder.path().join(&entry.name).as_os_str())
-                    && let Ok(Some(inner)) = folder.folder(&entry.name)
+                    && let Ok(Some(subfolder)) = folder.folder(&entry.name)
                 {
-                    self.scan_folder(&inner, &path, scope);
+                    self.scan_folder(&subfolder, &path, scope);
                 }
                 continue;
             }
-            let is_stale = entry.kind == EntryKind::File && is_temporary(&entry.name);
+            let is_stale_temp_file = entry.kind == EntryKind::File && is_temporary(&entry.name);
             let path_text = path.to_string_lossy().into_owned();
-            if is_stale {
+            if is_stale_temp_file {
                 self.stale_temp_files.push(path);
             } else if !(scope.is_output)(&path_text) {
                 self.foreign_files.push(path_text);
@@ -108,10 +110,11 @@ struct ScanScope<'a> {
     /// Folders in the stamp. The scan of a parent folder leaves them out, because [`FolderScan::of_folder`] handles each of
     /// them.
     recorded: &'a FolderFlags,
+    /// Returns whether a path below the output folder is an output.
     is_output: &'a dyn Fn(&str) -> bool,
 }
 
 /// Returns whether an entry of an environment's folder belongs to the operator: values of secrets or data of services.
 fn is_private(name: &OsStr) -> bool {
-    [".env", "secrets", "data"].iter().any(|private| name == *private)
+    [".env", "secrets", "data"].iter().any(|private_name| name == *private_name)
 }

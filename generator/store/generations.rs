@@ -89,17 +89,18 @@ pub struct GenerationChanges<'a> {
 /// Names of changed parts, each with `new`, `changed` or `gone`.
 pub type ChangedNames<'a> = BTreeMap<&'a str, &'static str>;
 
+/// Returns the names whose values differ between two maps, and the names that only one of them has.
 fn changed_names<'a, N: Ord + Borrow<str>, T: PartialEq>(
     old: &'a BTreeMap<N, T>,
     new: &'a BTreeMap<N, T>,
 ) -> ChangedNames<'a> {
-    let present = new.iter().filter_map(|(name, value)| match old.get(name.borrow()) {
+    let new_or_changed = new.iter().filter_map(|(name, value)| match old.get(name.borrow()) {
         None => Some((name.borrow(), "new")),
         Some(old_value) if old_value != value => Some((name.borrow(), "changed")),
         Some(_) => None,
     });
-    let removed = old.keys().filter(|name| !new.contains_key((*name).borrow())).map(|name| (name.borrow(), "gone"));
-    present.chain(removed).collect()
+    let gone = old.keys().filter(|name| !new.contains_key((*name).borrow())).map(|name| (name.borrow(), "gone"));
+    new_or_changed.chain(gone).collect()
 }
 
 /// The records of one cache.
@@ -109,6 +110,7 @@ pub struct Generations {
 }
 
 impl Generations {
+    /// Returns the records in this cache.
     pub fn new(cache: Root) -> Self {
         Generations { cache }
     }
@@ -122,12 +124,15 @@ impl Generations {
         numbers
     }
 
+    /// Returns the folder of the records; `None` if it does not exist or cannot be used.
     fn folder(&self) -> Option<Folder> {
         self.cache.open().ok()??.folder(FOLDER).ok()?
     }
 
+    /// Reads a record, with the manifest and the derivations that it refers to; `None` if any of them is missing or
+    /// damaged.
     fn read(&self, number: u64) -> Option<Generation> {
-        let text = self.folder()?.read(name_of(number), FileKind::CacheRecord).ok()??;
+        let text = self.folder()?.read(file_name(number), FileKind::CacheRecord).ok()??;
         let mut generation: Generation = serde_json::from_slice(&text).ok()?;
         let objects = Objects::new(self.cache.clone());
         let files_of_manifest = |digest| Some(Manifest::parse(&objects.get(digest)?).ok()?.files);
@@ -136,12 +141,12 @@ impl Generations {
         Some(generation)
     }
 
-    /// Returns every record that can be read, oldest first; damaged records are skipped.
+    /// Returns every record that can be read with its number, oldest first; damaged records are skipped.
     pub fn all(&self) -> Vec<(u64, Generation)> {
         self.numbers().into_iter().filter_map(|number| Some((number, self.read(number)?))).collect()
     }
 
-    /// Returns the newest record.
+    /// Returns the newest record; `None` if there is none or it is damaged.
     pub fn latest(&self) -> Option<Generation> {
         self.read(*self.numbers().last()?)
     }
@@ -161,16 +166,16 @@ impl Generations {
         let folder = self.cache.create_cache()?.make_folder(FOLDER, 0o755)?;
         let latest_number = self.numbers().last().copied();
         let latest_text = latest_number
-            .and_then(|latest_number| folder.read(name_of(latest_number), FileKind::CacheRecord).ok().flatten());
+            .and_then(|latest_number| folder.read(file_name(latest_number), FileKind::CacheRecord).ok().flatten());
         if latest_text.is_some_and(|latest_text| latest_text == text) {
             return Ok(());
         }
-        let temporary = format!(".{}", random_suffix()?);
-        let name = name_of(latest_number.map_or(1, |latest_number| latest_number + 1));
+        let temporary_name = format!(".{}", random_suffix()?);
+        let name = file_name(latest_number.map_or(1, |latest_number| latest_number + 1));
         let write_result =
-            folder.create(&temporary, &text, 0o644).and_then(|()| folder.rename(&temporary, &folder, name));
+            folder.create(&temporary_name, &text, 0o644).and_then(|()| folder.rename(&temporary_name, &folder, name));
         write_result.inspect_err(|_| {
-            let _ = folder.remove_file(&temporary);
+            let _ = folder.remove_file(&temporary_name);
         })?;
         self.delete_all_but_latest(MAX_RECORDS);
         Ok(())
@@ -181,11 +186,12 @@ impl Generations {
         let numbers = self.numbers();
         let outdated = &numbers[..numbers.len().saturating_sub(count)];
         let Some(folder) = self.folder() else { return 0 };
-        outdated.iter().filter(|number| folder.remove_file(name_of(**number)).is_ok()).count()
+        outdated.iter().filter(|number| folder.remove_file(file_name(**number)).is_ok()).count()
     }
 }
 
-fn name_of(number: u64) -> String {
+/// Returns the file name of a record: `00000012.json` for 12.
+fn file_name(number: u64) -> String {
     format!("{number:08}.json")
 }
 

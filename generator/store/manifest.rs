@@ -61,6 +61,7 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// Adds a line of the manifest. A second digest of a path becomes an alternative.
     fn add(&mut self, path: ArtifactPath, digest: Digest) {
         match self.files.entry(path) {
             Entry::Vacant(entry) => {
@@ -102,7 +103,8 @@ impl Manifest {
         text.into_bytes()
     }
 
-    /// Returns the bytes of the manifest while a run replaces the files of `old` with the files of `self`.
+    /// Returns the bytes of the manifest while a run replaces the files of `old` with the files of `self`: both digests of
+    /// each file, below a first line that marks the run as unfinished.
     pub(super) fn to_bytes_while_writing<'a>(
         &self,
         old: impl Iterator<Item = (&'a ArtifactPath, &'a Digest)>,
@@ -116,15 +118,18 @@ impl Manifest {
     }
 }
 
+/// Appends the line of one file: its digest, two spaces and its path.
 fn push_line(text: &mut String, path: &ArtifactPath, digest: &Digest) {
     text.extend([digest.as_str(), "  ", path.as_str(), "\n"]);
 }
 
+/// Parses a line that [`push_line`] wrote; the error is the reason as a sentence about the line.
 fn parse_line(line: &str) -> Result<(Digest, ArtifactPath), String> {
     let (digest, path) = line.split_once("  ").ok_or("it is not a digest, two spaces and a path")?;
     Ok((digest.parse()?, ArtifactPath::new(path)?))
 }
 
+/// Returns whether a line is one of the markers that git writes into a file with a conflict.
 fn is_conflict_mark(line: &str) -> bool {
     ["<<<<<<<", "|||||||", "=======", ">>>>>>>"].iter().any(|mark| line.starts_with(mark))
 }
@@ -134,15 +139,16 @@ pub(super) fn canonical(text: &[u8]) -> Cow<'_, [u8]> {
     if !text.contains(&b'\r') {
         return Cow::Borrowed(text);
     }
-    let mut converted = Vec::with_capacity(text.len());
+    let mut canonical_text = Vec::with_capacity(text.len());
     for (i, byte) in text.iter().enumerate() {
         if !(*byte == b'\r' && text.get(i + 1) == Some(&b'\n')) {
-            converted.push(*byte);
+            canonical_text.push(*byte);
         }
     }
-    Cow::Owned(converted)
+    Cow::Owned(canonical_text)
 }
 
+/// Returns the error for a manifest that cannot be read.
 fn damaged_manifest(reason: &str) -> Diagnostic {
     Diagnostic::error(Code::Manifest, FieldPath::root())
         .message(format!("{MANIFEST}: {reason}"))
@@ -188,7 +194,7 @@ mod tests {
 
     #[test]
     fn damaged_manifests_and_paths_outside_are_refused() {
-        for bad in [
+        for damaged_text in [
             "{}".to_owned(),
             text()[..text().len() - 20].to_owned() + "..",
             text().replace("local/nginx/a", "../nginx/a"),
@@ -196,7 +202,7 @@ mod tests {
             text().replace("  ", " "),
             text().replacen(Digest::of(b"local/nginx/a").as_str(), "none", 1),
         ] {
-            assert_eq!(Manifest::parse(bad.as_bytes()).unwrap_err().code, Code::Manifest, "{bad}");
+            assert_eq!(Manifest::parse(damaged_text.as_bytes()).unwrap_err().code, Code::Manifest, "{damaged_text}");
         }
         assert_eq!(Manifest::parse(b"\xff").unwrap_err().code, Code::Manifest);
     }
@@ -204,11 +210,11 @@ mod tests {
     #[test]
     fn a_merge_keeps_every_digest_of_a_path() {
         let (ours, theirs) = (Digest::of(b"ours"), Digest::of(b"theirs"));
-        let both = format!("{ours}  local/compose.yaml\n{theirs}  local/compose.yaml\n");
+        let union = format!("{ours}  local/compose.yaml\n{theirs}  local/compose.yaml\n");
         let conflict =
             format!("<<<<<<< HEAD\n{ours}  local/compose.yaml\n=======\n{theirs}  local/compose.yaml\n>>>>>>> other\n");
-        for merged in [both, conflict] {
-            let merged = Manifest::parse(merged.as_bytes()).unwrap();
+        for merged_text in [union, conflict] {
+            let merged = Manifest::parse(merged_text.as_bytes()).unwrap();
             assert_eq!(merged.files[&path("local/compose.yaml")], ours);
             assert_eq!(merged.alternatives[&path("local/compose.yaml")], [theirs]);
             assert_eq!(merged.without_conflicts().unwrap_err().code, Code::Manifest);
@@ -221,9 +227,9 @@ mod tests {
         let old = BTreeMap::from([(path("local/nginx/a"), Digest::of(b"old")), (path("local/gone"), Digest::of(b"x"))]);
         let old = old.iter().filter(|(path, _)| Backend::of_output(path).is_some());
         let bytes = manifest().to_bytes_while_writing(old);
-        let read = Manifest::parse(&bytes).unwrap();
-        assert!(read.is_unfinished && read.clone().without_conflicts().is_err());
-        assert_eq!(read.files[&path("local/nginx/a")], Digest::of(b"old"));
-        assert_eq!(read.alternatives[&path("local/nginx/a")], [Digest::of(b"local/nginx/a")]);
+        let parsed = Manifest::parse(&bytes).unwrap();
+        assert!(parsed.is_unfinished && parsed.clone().without_conflicts().is_err());
+        assert_eq!(parsed.files[&path("local/nginx/a")], Digest::of(b"old"));
+        assert_eq!(parsed.alternatives[&path("local/nginx/a")], [Digest::of(b"local/nginx/a")]);
     }
 }

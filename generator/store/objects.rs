@@ -10,6 +10,7 @@ use crate::files::{FileError, FileKind, Folder, Root, Stat, random_suffix};
 /// The folder of objects. Its number is the version of the layout: a release of nself with a different layout uses a
 /// different folder.
 const FOLDER: &str = "objects1";
+/// The folder of damaged objects.
 const QUARANTINE: &str = "quarantine";
 
 /// The objects of one cache.
@@ -19,10 +20,12 @@ pub struct Objects {
 }
 
 impl Objects {
+    /// Returns the objects in this cache.
     pub fn new(cache: Root) -> Self {
         Objects { cache }
     }
 
+    /// Returns the folder of the objects; `None` if it does not exist or cannot be used.
     fn folder(&self) -> Option<Folder> {
         self.cache.open().ok()??.folder(FOLDER).ok()?
     }
@@ -33,14 +36,14 @@ impl Objects {
     /// The cache cannot be written; no object is left incomplete.
     pub fn put<'a>(&self, objects: impl IntoIterator<Item = (&'a Digest, &'a [u8])>) -> io::Result<()> {
         let folder = self.cache.create_cache()?.make_folder(FOLDER, 0o755)?;
-        let temporary = format!(".{}", random_suffix()?);
+        let temporary_name = format!(".{}", random_suffix()?);
         for (digest, bytes) in objects {
             if self.read_object(&folder, digest).is_none() {
                 let result = folder
-                    .create(&temporary, bytes, 0o444)
-                    .and_then(|()| folder.rename(&temporary, &folder, digest.as_str()));
+                    .create(&temporary_name, bytes, 0o444)
+                    .and_then(|()| folder.rename(&temporary_name, &folder, digest.as_str()));
                 result.inspect_err(|_| {
-                    let _ = folder.remove_file(&temporary);
+                    let _ = folder.remove_file(&temporary_name);
                 })?;
             }
         }
@@ -52,6 +55,7 @@ impl Objects {
         self.read_object(&self.folder()?, digest)
     }
 
+    /// Reads an object; a damaged one is moved to the quarantine, and `None` is returned.
     fn read_object(&self, folder: &Folder, digest: &Digest) -> Option<Vec<u8>> {
         match folder.read(digest.as_str(), FileKind::Output) {
             Ok(None) => None,
@@ -65,9 +69,9 @@ impl Objects {
 
     /// Checks all objects and returns the number of intact objects and the names of damaged objects.
     pub fn check_all(&self) -> (usize, Vec<String>) {
-        let mut damaged = Vec::new();
+        let mut damaged_names = Vec::new();
         let mut intact_count = 0;
-        let Some(folder) = self.folder() else { return (intact_count, damaged) };
+        let Some(folder) = self.folder() else { return (intact_count, damaged_names) };
         for entry in folder.list().unwrap_or_default() {
             let name = entry.name.to_string_lossy().into_owned();
             // Temporary files begin with a dot.
@@ -76,9 +80,9 @@ impl Objects {
             }
             let bytes = folder.read(&entry.name, FileKind::Output).ok().flatten();
             let is_intact = bytes.is_some_and(|bytes| Digest::of(&bytes).as_str() == name);
-            if is_intact { intact_count += 1 } else { damaged.push(name) }
+            if is_intact { intact_count += 1 } else { damaged_names.push(name) }
         }
-        (intact_count, damaged)
+        (intact_count, damaged_names)
     }
 
     /// Moves damaged objects to the quarantine. An object that cannot be moved stays and is still never used.
@@ -88,6 +92,7 @@ impl Objects {
         }
     }
 
+    /// Moves an object to the quarantine, under a name that is not in use.
     fn move_to_quarantine(&self, folder: &Folder, name: &str) {
         let move_object = || -> io::Result<()> {
             let quarantine = self.cache.create_cache()?.make_folder(QUARANTINE, 0o755)?;
@@ -105,8 +110,8 @@ impl Objects {
     pub fn sweep(&self, keep: &dyn Fn(&str) -> bool, grace: u64) -> Result<(usize, u64), FileError> {
         let cache = self.cache.create_cache()?;
         let grace_nanoseconds = i64::try_from(grace).unwrap_or(i64::MAX).saturating_mul(1_000_000_000);
-        let newest_deleted = file_system_time(&cache)?.saturating_sub(grace_nanoseconds);
-        let is_old = |stat: &Stat| stat.modified <= newest_deleted;
+        let deletion_limit = file_system_time(&cache)?.saturating_sub(grace_nanoseconds);
+        let is_old = |stat: &Stat| stat.modified <= deletion_limit;
         let (mut deleted_count, mut deleted_bytes) = (0, 0);
         for name in [FOLDER, QUARANTINE] {
             let Some(folder) = cache.folder(name)? else { continue };
@@ -149,20 +154,20 @@ mod tests {
         let project = tempfile::tempdir().unwrap();
         let (objects, cache) = objects_in(project.path());
         let digest = Digest::of(b"one");
-        let at = cache.join(FOLDER).join(digest.as_str());
+        let object_path = cache.join(FOLDER).join(digest.as_str());
         objects.put([(&digest, &b"one"[..])]).unwrap();
         assert_eq!(objects.get(&digest).unwrap(), b"one");
-        assert_eq!(fs::metadata(&at).unwrap().mode() & 0o777, 0o444);
-        fs::remove_file(&at).unwrap();
-        for bad in [&b"two"[..], b"", b"one and more"] {
-            fs::write(&at, bad).unwrap();
+        assert_eq!(fs::metadata(&object_path).unwrap().mode() & 0o777, 0o444);
+        fs::remove_file(&object_path).unwrap();
+        for damaged_bytes in [&b"two"[..], b"", b"one and more"] {
+            fs::write(&object_path, damaged_bytes).unwrap();
             assert_eq!(objects.check_all(), (0, vec![digest.to_string()]));
             assert_eq!(objects.get(&digest), None);
             // A damaged object is replaced.
-            fs::write(&at, bad).unwrap();
+            fs::write(&object_path, damaged_bytes).unwrap();
             objects.put([(&digest, &b"one"[..])]).unwrap();
             assert_eq!(objects.check_all(), (1, vec![]));
-            fs::remove_file(&at).unwrap();
+            fs::remove_file(&object_path).unwrap();
         }
         assert_eq!(fs::read_dir(cache.join(QUARANTINE)).unwrap().count(), 6);
     }

@@ -24,8 +24,9 @@ pub fn write(out: &Root, path: &str, bytes: &[u8]) -> Result<(), Diagnostic> {
     Ok(out.write(path, bytes)?)
 }
 
-/// Returns whether a file on disk has the mode that its path names; always true for a path that names none.
+/// Returns whether a file on disk has the mode that its path demands, such as that of a script. Always true for a path
+/// that demands none.
 pub fn has_mode(folder: Option<&Folder>, path: &str) -> bool {
-    let on_disk = || folder.and_then(|folder| folder.stat(path).ok().flatten()).map(|stat| stat.mode);
-    mode::of_path(path) == mode::DEFAULT || on_disk().is_some_and(|on_disk| mode::is_kept(path, on_disk))
+    let mode_on_disk = || folder.and_then(|folder| folder.stat(path).ok().flatten()).map(|stat| stat.mode);
+    mode::of_path(path) == mode::DEFAULT || mode_on_disk().is_some_and(|mode| mode::is_kept(path, mode))
 }

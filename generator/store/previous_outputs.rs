@@ -16,13 +16,13 @@ use crate::files::{FileKind, Root};
 pub struct PreviousOutputs {
     /// Every file of the manifest. Only a stamp says which of them are unchanged.
     pub outputs: BTreeMap<ArtifactPath, RecordedFile>,
-    /// The digest of the manifest.
+    /// The digest of the manifest; `None` if there is no manifest.
     pub(super) manifest: Option<Digest>,
     /// Set if the run that wrote the manifest did not finish.
     pub(super) is_unfinished: bool,
     /// Folders of outputs, and whether they are unchanged and contain only outputs.
     pub(super) folders: FolderFlags,
-    /// The stamp that proves which files are unchanged.
+    /// The stamp that proves which files are unchanged; `None` if the files were read from the manifest.
     pub stamp: Option<Stamp>,
 }
 
@@ -44,7 +44,7 @@ impl PreviousOutputs {
     pub fn from_stamp(out: &Root, mut stamp: Stamp) -> Self {
         let Ok(Some(folder)) = out.open() else { return PreviousOutputs::default() };
         let manifest = folder.read(MANIFEST, FileKind::Manifest).ok().flatten().map(|text| Digest::of(&text));
-        match manifest.and_then(|manifest| stamp.retain_unchanged(&folder, &manifest)) {
+        match manifest.and_then(|digest| stamp.retain_unchanged(&folder, &digest)) {
             Some((outputs, folders)) => {
                 PreviousOutputs { outputs, manifest, is_unfinished: false, folders, stamp: Some(stamp) }
             }

@@ -25,8 +25,8 @@ pub fn diff(changes: &[Change]) -> Lines {
             continue;
         }
         let old_name = if change.old.is_some() { format!("a/{}", change.path) } else { "/dev/null".to_owned() };
-        let is_old_generated = matches!(change.state, State::New | State::Missing | State::Changed);
-        let old_side = if is_old_generated { OldSide::Printed } else { OldSide::Counted };
+        let is_old_side_public = matches!(change.state, State::New | State::Missing | State::Changed);
+        let old_side = if is_old_side_public { OldSide::Printed } else { OldSide::Counted };
         let new_name = format!("b/{}", change.path);
         lines.append(&text_diff((&old_name, &old), (&new_name, &new), old_side, &mut budget));
     }
@@ -63,7 +63,7 @@ pub fn line_end_warning(changes: &[Change]) -> Lines {
     }
 }
 
-/// Returns every file that is not the same, with its state.
+/// Returns every file that is not the same: `[{ "path": "prod/compose.yaml", "state": "changed" }]`.
 pub fn states(changes: &[Change]) -> Value {
     let changed = changes.iter().filter(|change| change.state != State::Same);
     Value::Array(changed.map(|change| json!({ "path": change.path, "state": change.state.name() })).collect())

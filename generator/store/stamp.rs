@@ -24,6 +24,7 @@ pub(super) const FOLDER: &str = "stamps";
 #[derive(Debug, Clone)]
 pub struct StampFile {
     pub cache: Root,
+    /// The name of the file in the folder of stamps.
     pub name: String,
 }
 
@@ -44,9 +45,9 @@ impl Stamp {
         let written_at = modified(&metadata);
         let mut programs =
             content.fingerprints.iter().filter(|fingerprint| matches!(fingerprint.watch, Watch::Program(_)));
-        let same_program = programs.all(|fingerprint| fingerprint.unchanged_since(written_at));
-        let same_file = Some(&content.identity) == identity(&metadata).as_ref();
-        (same_program && same_file).then_some(Stamp { content, written_at })
+        let is_same_program = programs.all(|fingerprint| fingerprint.unchanged_since(written_at));
+        let is_same_file = Some(&content.identity) == identity(&metadata).as_ref();
+        (is_same_program && is_same_file).then_some(Stamp { content, written_at })
     }
 
     /// Returns the saved text that the run printed; a warm run prints it again.
@@ -60,11 +61,11 @@ impl Stamp {
         let is_unchanged = |output: &StampOutput| {
             let Some(written) = output.written else { return true };
             let path = output.path.as_str();
-            let same_stat =
-                FileStat::of_file(&folder, path).is_some_and(|now| written.stat.unchanged_since(now, self.written_at));
-            let read = || folder.read(path, FileKind::Output).ok().flatten();
-            let same_content = || read().is_some_and(|bytes| Digest::of(&bytes) == output.digest);
-            same_stat || same_content() && has_mode(Some(&folder), path)
+            let has_same_stat = FileStat::of_file(&folder, path)
+                .is_some_and(|stat| written.stat.unchanged_since(stat, self.written_at));
+            let read_file = || folder.read(path, FileKind::Output).ok().flatten();
+            let has_same_content = || read_file().is_some_and(|bytes| Digest::of(&bytes) == output.digest);
+            has_same_stat || has_same_content() && has_mode(Some(&folder), path)
         };
         self.content.out == out.path()
             && self.content.fingerprints.iter().all(|fingerprint| fingerprint.unchanged_since(self.written_at))
@@ -72,7 +73,7 @@ impl Stamp {
     }
 
     /// Returns the fingerprints of the folders in the output folder.
-    pub(super) fn folders(&self) -> impl Iterator<Item = &Fingerprint> {
+    pub(super) fn output_folders(&self) -> impl Iterator<Item = &Fingerprint> {
         self.content.fingerprints.iter().filter(|fingerprint| is_output_folder(fingerprint, &self.content.out))
     }
 
@@ -101,9 +102,9 @@ impl Stamp {
                 return true;
             }
             let path = fingerprint.watch.path();
-            let now =
-                path.strip_prefix(out).ok().and_then(Path::to_str).and_then(|relative| plain_folders.stat(relative));
-            let is_unchanged = now.is_some_and(|now| fingerprint.stat.unchanged_since(now, written_at));
+            let relative_path = path.strip_prefix(out).ok().and_then(Path::to_str);
+            let stat = relative_path.and_then(|relative_path| plain_folders.stat(relative_path));
+            let is_unchanged = stat.is_some_and(|stat| fingerprint.stat.unchanged_since(stat, written_at));
             let has_only_outputs = is_unchanged && matches!(fingerprint.watch, Watch::OutputsOnly(_));
             folders.insert(path.as_os_str().to_owned(), has_only_outputs);
             is_unchanged
@@ -111,8 +112,8 @@ impl Stamp {
         let recorded_files = content.outputs.iter_mut().map(|StampOutput { path, digest, written }| {
             let parent = path.as_str().rsplit_once('/').map_or("", |(parent, _)| parent);
             *written = written.filter(|written| {
-                let now = FileStat::of_file(folder, path.as_str());
-                now.is_some_and(|now| written.stat.unchanged_since(now, written_at))
+                let stat = FileStat::of_file(folder, path.as_str());
+                stat.is_some_and(|stat| written.stat.unchanged_since(stat, written_at))
                     && plain_folders.stat(parent).is_some()
             });
             let unchanged =
@@ -126,6 +127,7 @@ impl Stamp {
 /// The files of the manifest by their paths.
 type RecordedFiles = BTreeMap<ArtifactPath, RecordedFile>;
 
+/// Returns whether a fingerprint is that of a folder in the output folder.
 fn is_output_folder(fingerprint: &Fingerprint, out: &Path) -> bool {
     matches!(fingerprint.watch, Watch::OutputsOnly(_) | Watch::Folder(_)) && fingerprint.watch.path().starts_with(out)
 }
@@ -137,11 +139,13 @@ struct PlainFolders<'a> {
 }
 
 impl PlainFolders<'_> {
-    /// Returns the metadata of a folder; `None` if it or a folder above it is a symbolic link.
+    /// Returns the metadata of a folder; `None` if it or a folder above it is a symbolic link. `folder` is its path below
+    /// the output folder.
     fn stat(&mut self, folder: &str) -> Option<FileStat> {
         if let Some(stat) = self.stats.get(folder) {
             return *stat;
         }
+        // The parent of `prod` is the output folder, `""`, which has no parent here.
         let parent = folder.rsplit_once('/').map(|(parent, _)| parent).or((!folder.is_empty()).then_some(""));
         let is_parent_plain = parent.is_none_or(|parent| self.stat(parent).is_some());
         let stat = if folder.is_empty() { self.out.own_stat() } else { self.out.stat_below_plain_folders(folder) };
@@ -159,8 +163,8 @@ pub(super) fn modified(metadata: &Metadata) -> i64 {
 /// Returns the inode and the birth time of a file. A program that writes a file cannot choose them. `None` on file
 /// systems without birth times, on which no stamps are written.
 pub(super) fn identity(metadata: &Metadata) -> Option<String> {
-    let born = metadata.created().ok()?.duration_since(UNIX_EPOCH).ok()?;
-    Some(format!("{} {}", metadata.ino(), born.as_nanos()))
+    let birth_time = metadata.created().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(format!("{} {}", metadata.ino(), birth_time.as_nanos()))
 }
 
 #[cfg(test)]
@@ -180,13 +184,14 @@ mod tests {
         sleep(Duration::from_millis(20));
     }
 
-    /// A project folder's stamp and output folder.
+    /// The place of a stamp in a project, and the output folder.
     struct Place {
         file: StampFile,
         out: Root,
         path: PathBuf,
     }
 
+    /// Returns the place of the stamp `one` in a project.
     fn place(folder: &Path) -> Place {
         Place {
             file: StampFile { cache: Root::cache(folder), name: "one".into() },
@@ -195,7 +200,8 @@ mod tests {
         }
     }
 
-    fn fresh(place: &Place) -> Option<Stamp> {
+    /// Returns the stamp; `None` if it is not fresh.
+    fn fresh_stamp(place: &Place) -> Option<Stamp> {
         Stamp::read(&place.file).filter(|stamp| stamp.is_fresh(&place.out))
     }
 
@@ -215,6 +221,7 @@ mod tests {
         writer.save(inputs, outputs, None, "two\nlines");
     }
 
+    /// Writes a stamp of a run with these inputs.
     fn record(place: &Place, inputs: Vec<Watch>) {
         save(place, StampWriter::begin(&place.file).unwrap(), inputs);
     }
@@ -228,18 +235,18 @@ mod tests {
         fs::write(&file, "one").unwrap();
         tick();
         record(&stamp, vec![Watch::File(file.clone()), Watch::Absent(other.clone()), Watch::Folder(names.clone())]);
-        assert_eq!(fresh(&stamp).unwrap().saved_report(), "two\nlines");
+        assert_eq!(fresh_stamp(&stamp).unwrap().saved_report(), "two\nlines");
 
         // The size and perhaps the time are the same; the content differs.
         fs::write(&file, "two").unwrap();
-        assert!(fresh(&stamp).is_none());
+        assert!(fresh_stamp(&stamp).is_none());
         fs::write(&file, "one").unwrap();
-        assert!(fresh(&stamp).is_some(), "the same content is the same");
+        assert!(fresh_stamp(&stamp).is_some(), "the same content is the same");
         fs::write(&other, "").unwrap();
-        assert!(fresh(&stamp).is_none());
+        assert!(fresh_stamp(&stamp).is_none());
         fs::remove_file(&other).unwrap();
         fs::write(names.join("new"), "").unwrap();
-        assert!(fresh(&stamp).is_none());
+        assert!(fresh_stamp(&stamp).is_none());
     }
 
     #[test]
@@ -295,10 +302,10 @@ mod tests {
         fs::write(&program, "program").unwrap();
         tick();
         record(&stamp, vec![Watch::Program(program.clone())]);
-        assert!(fresh(&stamp).is_some());
+        assert!(fresh_stamp(&stamp).is_some());
         fs::remove_file(&program).unwrap();
         fs::write(&program, "program").unwrap();
-        assert!(fresh(&stamp).is_none(), "the same content is not the same file");
+        assert!(fresh_stamp(&stamp).is_none(), "the same content is not the same file");
     }
 
     #[test]
@@ -308,23 +315,23 @@ mod tests {
         fs::write(&file, "one").unwrap();
         tick();
         record(&stamp, vec![Watch::File(file)]);
-        assert!(fresh(&stamp).is_some());
+        assert!(fresh_stamp(&stamp).is_some());
         let text = fs::read_to_string(&stamp.path).unwrap();
         // Written in place, so it is the same file and only its content differs.
-        for bad in [
+        for damaged_text in [
             String::new(),
             text[..text.len() - 5].to_owned(),
             text.replace("stamp 5", "stamp 6"),
             text.replace("\nf ", "\nx "),
         ] {
-            fs::write(&stamp.path, bad).unwrap();
-            assert!(fresh(&stamp).is_none());
+            fs::write(&stamp.path, damaged_text).unwrap();
+            assert!(fresh_stamp(&stamp).is_none());
         }
         fs::write(&stamp.path, &text).unwrap();
-        assert!(fresh(&stamp).is_some());
+        assert!(fresh_stamp(&stamp).is_some());
         let copy = folder.path().join("copy");
         fs::write(&copy, &text).unwrap();
         fs::rename(&copy, &stamp.path).unwrap();
-        assert!(fresh(&stamp).is_none(), "a stamp that was copied");
+        assert!(fresh_stamp(&stamp).is_none(), "a stamp that was copied");
     }
 }

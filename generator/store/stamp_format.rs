@@ -54,7 +54,8 @@ pub(super) struct WrittenOutput {
     pub derivation: Digest,
 }
 
-/// Returns the text of a stamp; `None` if a path contains a line break or is not UTF-8.
+/// Returns the text of a stamp in the format at the top of this file; `None` if a path contains a line break
+/// or is not UTF-8.
 pub(super) fn write(content: &StampContent) -> Option<String> {
     let StampContent { printed, identity, fingerprints, out, outputs } = content;
     let mut text = String::with_capacity(256 * (fingerprints.len() + outputs.len()) + printed.len());
@@ -76,9 +77,9 @@ pub(super) fn write(content: &StampContent) -> Option<String> {
             text.extend(["r ", digest.as_str(), " ", path.as_str(), "\n"]);
             continue;
         };
-        // Outputs of one step are adjacent.
-        let step = if last_derivation == Some(derivation) { SAME_DERIVATION } else { derivation.as_str() };
-        writeln!(text, "o {stat} {step} {digest} {path}").ok()?;
+        // Files of one generation step are adjacent and have the same derivation.
+        let derivation_text = if last_derivation == Some(derivation) { SAME_DERIVATION } else { derivation.as_str() };
+        writeln!(text, "o {stat} {derivation_text} {digest} {path}").ok()?;
         last_derivation = Some(derivation);
     }
     text.push_str("end\n");
@@ -87,18 +88,18 @@ pub(super) fn write(content: &StampContent) -> Option<String> {
 
 /// Reads the text of a stamp; `None` for any other text.
 pub(super) fn parse(text: &str) -> Option<StampContent> {
-    let text = text.strip_prefix(HEADER)?.strip_prefix('\n')?;
-    let (identity, text) = text.split_once('\n')?;
-    let (length, rest) = text.split_once('\n')?;
+    let after_header = text.strip_prefix(HEADER)?.strip_prefix('\n')?;
+    let (identity, after_identity) = after_header.split_once('\n')?;
+    let (length, after_length) = after_identity.split_once('\n')?;
     let length: usize = length.parse().ok()?;
-    let printed = rest.get(..length)?.to_owned();
-    let (out, rest) = rest.get(length..)?.strip_prefix('\n')?.split_once('\n')?;
+    let printed = after_length.get(..length)?.to_owned();
+    let (out, lines) = after_length.get(length..)?.strip_prefix('\n')?.split_once('\n')?;
     let (mut fingerprints, mut outputs, mut last_derivation) = (Vec::new(), Vec::new(), None);
-    for line in rest.strip_suffix("end\n")?.lines() {
-        let (kind, rest) = line.split_once(' ')?;
+    for line in lines.strip_suffix("end\n")?.lines() {
+        let (kind, fields_text) = line.split_once(' ')?;
         match kind {
             "o" => {
-                let mut fields = rest.splitn(7, ' ');
+                let mut fields = fields_text.splitn(7, ' ');
                 let stat = FileStat::parse(&mut fields)?;
                 let derivation = match fields.next()? {
                     SAME_DERIVATION => last_derivation?,
@@ -107,8 +108,8 @@ pub(super) fn parse(text: &str) -> Option<StampContent> {
                 last_derivation = Some(derivation);
                 outputs.push(parse_output(&mut fields, Some(WrittenOutput { stat, derivation }))?);
             }
-            "r" => outputs.push(parse_output(&mut rest.splitn(2, ' '), None)?),
-            _ => fingerprints.push(parse_fingerprint(kind, rest)?),
+            "r" => outputs.push(parse_output(&mut fields_text.splitn(2, ' '), None)?),
+            _ => fingerprints.push(parse_fingerprint(kind, fields_text)?),
         }
     }
     Some(StampContent { printed, identity: identity.to_owned(), fingerprints, out: PathBuf::from(out), outputs })
@@ -119,8 +120,9 @@ fn one_line(path: &Path) -> Option<&str> {
     path.to_str().filter(|path| !path.contains('\n'))
 }
 
-fn parse_fingerprint(kind: &str, line: &str) -> Option<Fingerprint> {
-    let mut fields = line.splitn(6, ' ');
+/// Parses the line of a watched path; `fields_text` is the line without its kind.
+fn parse_fingerprint(kind: &str, fields_text: &str) -> Option<Fingerprint> {
+    let mut fields = fields_text.splitn(6, ' ');
     let stat = FileStat::parse(&mut fields)?;
     let digest = fields.next()?.to_owned();
     let path = PathBuf::from(fields.next()?);
@@ -136,6 +138,7 @@ fn parse_fingerprint(kind: &str, line: &str) -> Option<Fingerprint> {
     Some(Fingerprint { watch, stat, digest })
 }
 
+/// Parses the end of the line of an output: its digest and its path.
 fn parse_output<'a>(fields: &mut impl Iterator<Item = &'a str>, written: Option<WrittenOutput>) -> Option<StampOutput> {
     let digest = fields.next()?.parse().ok()?;
     let path = ArtifactPath::new(fields.next()?).ok()?;
@@ -176,10 +179,12 @@ mod tests {
     #[test]
     fn other_texts_are_not_stamps() {
         let text = write(&content()).unwrap();
-        for bad in [text.replace(HEADER, "nself stamp 4"), text.replace("end\n", ""), text.replace("\nc ", "\nx ")] {
-            assert_eq!(parse(&bad), None, "{bad}");
+        for damaged_text in
+            [text.replace(HEADER, "nself stamp 4"), text.replace("end\n", ""), text.replace("\nc ", "\nx ")]
+        {
+            assert_eq!(parse(&damaged_text), None, "{damaged_text}");
         }
-        let broken = StampContent { out: "/two\nlines".into(), ..content() };
-        assert_eq!(write(&broken), None);
+        let content_with_line_break = StampContent { out: "/two\nlines".into(), ..content() };
+        assert_eq!(write(&content_with_line_break), None);
     }
 }

@@ -21,8 +21,10 @@ use crate::files::{FileKind, Folder, Root, random_suffix};
 pub struct StampWriter {
     /// The folder of the stamps.
     folder: Folder,
+    /// The name that the file gets when it is complete.
     name: String,
-    temporary: String,
+    /// The name of the file until then.
+    temporary_name: String,
     file: File,
     /// Creation time of the file, in nanoseconds since 1970.
     began_at: i64,
@@ -37,7 +39,7 @@ pub struct Outputs<'a> {
     /// Digest of the manifest's bytes.
     pub digest: Digest,
     /// Returns the digest of everything from which a file of this run was generated; `None` for files of other
-    /// environments. The stamp records only their paths and digests.
+    /// environments, of which the stamp records only paths and digests.
     pub derivation: &'a dyn Fn(&ArtifactPath) -> Option<Digest>,
     /// Folders of outputs, and whether nself wrote everything in them.
     pub folders: FolderFlags,
@@ -49,15 +51,15 @@ impl StampWriter {
     /// Creates the file of the stamp; `None` if the cache cannot be written, which only makes the next run slower.
     pub fn begin(stamp_file: &StampFile) -> Option<Self> {
         let folder = stamp_file.cache.create_cache().ok()?.make_folder(stamp::FOLDER, 0o755).ok()?;
-        let temporary = format!(".{}", random_suffix().ok()?);
-        let file = folder.create_open(&temporary, 0o644).ok()?;
+        let temporary_name = format!(".{}", random_suffix().ok()?);
+        let file = folder.create_open(&temporary_name, 0o644).ok()?;
         let metadata = file.metadata().ok();
-        let times = metadata.and_then(|metadata| Some((modified(&metadata), identity(&metadata)?)));
-        let Some((began_at, identity)) = times else {
-            let _ = folder.remove_file(&temporary);
+        let times_and_identity = metadata.and_then(|metadata| Some((modified(&metadata), identity(&metadata)?)));
+        let Some((began_at, identity)) = times_and_identity else {
+            let _ = folder.remove_file(&temporary_name);
             return None;
         };
-        Some(StampWriter { folder, name: stamp_file.name.clone(), temporary, file, began_at, identity })
+        Some(StampWriter { folder, name: stamp_file.name.clone(), temporary_name, file, began_at, identity })
     }
 
     /// Saves the text that the run printed, so that a warm run can print it again as long as no input and no output
@@ -74,7 +76,7 @@ impl StampWriter {
             && let Some(text) = stamp_format::write(&content)
             && self.file.write_all(text.as_bytes()).is_ok()
         {
-            let _ = self.folder.rename(&self.temporary, &self.folder, &self.name);
+            let _ = self.folder.rename(&self.temporary_name, &self.folder, &self.name);
         }
     }
 
@@ -88,9 +90,9 @@ impl StampWriter {
     ) -> Option<StampContent> {
         let inputs = inputs
             .into_iter()
-            .map(|watch| Fingerprint::now(watch).filter(|fingerprint| fingerprint.stat.is_before(self.began_at)));
+            .map(|watch| Fingerprint::of_watch(watch).filter(|fingerprint| fingerprint.stat.is_before(self.began_at)));
         let out = outputs.out.open().ok()??;
-        let manifest = Fingerprint::now(Watch::File(out.path().join(MANIFEST)));
+        let manifest = Fingerprint::of_watch(Watch::File(out.path().join(MANIFEST)));
         let manifest = manifest.filter(|fingerprint| fingerprint.digest == outputs.digest.as_str());
         let files = recorded_outputs(&outputs, previous, &out).collect::<Option<_>>()?;
         let folders = folder_fingerprints(outputs.folders, &outputs.changed, previous);
@@ -107,19 +109,20 @@ impl StampWriter {
 /// Returns a fingerprint of each folder of outputs: the one in the previous stamp if the folder did not change.
 fn folder_fingerprints(
     folders: FolderFlags,
-    changed: &BTreeSet<OsString>,
+    changed_folders: &BTreeSet<OsString>,
     previous: Option<&Stamp>,
 ) -> impl Iterator<Item = Option<Fingerprint>> {
     let recorded_folders =
-        previous.into_iter().flat_map(Stamp::folders).map(|folder| (folder.watch.path().as_os_str(), folder));
-    let unchanged: BTreeMap<&OsStr, &Fingerprint> =
-        recorded_folders.filter(|(path, _)| !changed.contains(*path)).collect();
+        previous.into_iter().flat_map(Stamp::output_folders).map(|folder| (folder.watch.path().as_os_str(), folder));
+    let unchanged_folders: BTreeMap<&OsStr, &Fingerprint> =
+        recorded_folders.filter(|(path, _)| !changed_folders.contains(*path)).collect();
     folders.into_iter().map(move |(path, has_only_outputs)| {
-        let recorded_content = unchanged.get(path.as_os_str()).map(|folder| (folder.stat, folder.digest.clone()));
+        let recorded_content =
+            unchanged_folders.get(path.as_os_str()).map(|folder| (folder.stat, folder.digest.clone()));
         let watch = if has_only_outputs { Watch::OutputsOnly(path.into()) } else { Watch::Folder(path.into()) };
         match recorded_content {
             Some((stat, digest)) => Some(Fingerprint { watch, stat, digest }),
-            None => Fingerprint::now(watch),
+            None => Fingerprint::of_watch(watch),
         }
     })
 }
@@ -153,6 +156,6 @@ fn recorded_outputs<'a>(
 
 impl Drop for StampWriter {
     fn drop(&mut self) {
-        let _ = self.folder.remove_file(&self.temporary);
+        let _ = self.folder.remove_file(&self.temporary_name);
     }
 }

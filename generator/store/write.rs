@@ -25,7 +25,7 @@ const GIT_FILES: [(&str, &str); 2] =
 /// - NS804: a file operation failed.
 pub fn apply(changes: &Changes, force: bool) -> Result<(), Vec<Diagnostic>> {
     if !force {
-        let findings: Vec<Diagnostic> = changes.changes.iter().filter_map(refusal).collect();
+        let findings: Vec<Diagnostic> = changes.changes.iter().filter_map(refusal_without_force).collect();
         if !findings.is_empty() {
             return Err(findings);
         }
@@ -41,19 +41,19 @@ pub fn apply(changes: &Changes, force: bool) -> Result<(), Vec<Diagnostic>> {
         out.write(MANIFEST, &changes.manifest_while_writing).map_err(as_list)?;
     }
     // Files are deleted first, since a file may take the place of a folder, or the reverse.
-    let differing = changes.changes.iter().filter(|change| change.state.differs());
-    let (written, deleted): (Vec<_>, Vec<_>) = differing.partition(|change| change.new.is_some());
-    let mut folders_of_deleted = BTreeSet::new();
-    for change in deleted {
+    let differing_files = changes.changes.iter().filter(|change| change.state.differs());
+    let (files_to_write, files_to_delete): (Vec<_>, Vec<_>) = differing_files.partition(|change| change.new.is_some());
+    let mut folders_of_deleted_files = BTreeSet::new();
+    for change in files_to_delete {
         check_unchanged(&out, change).map_err(|finding| vec![finding])?;
         out.remove_file(&change.path).map_err(as_list)?;
-        folders_of_deleted.extend(change.path.match_indices('/').map(|(i, _)| change.path[..i].to_owned()));
+        folders_of_deleted_files.extend(change.path.match_indices('/').map(|(i, _)| change.path[..i].to_owned()));
     }
     // Deepest folder first. A folder that is not empty cannot be removed and stays.
-    for folder in folders_of_deleted.iter().rev() {
+    for folder in folders_of_deleted_files.iter().rev() {
         let _ = out.remove_folder(folder);
     }
-    for change in written {
+    for change in files_to_write {
         check_unchanged(&out, change).map_err(|finding| vec![finding])?;
         out.write(&change.path, change.new.as_deref().unwrap_or_default()).map_err(as_list)?;
     }
@@ -68,7 +68,8 @@ pub fn apply(changes: &Changes, force: bool) -> Result<(), Vec<Diagnostic>> {
     Ok(())
 }
 
-fn refusal(change: &Change) -> Option<Diagnostic> {
+/// Returns the finding for a file that may be replaced only with `force`; `None` for any other file.
+fn refusal_without_force(change: &Change) -> Option<Diagnostic> {
     match change.state {
         State::HandEdited if is_converted(change) => Some(
             Diagnostic::error(Code::HandEdited, FieldPath::root())

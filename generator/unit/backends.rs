@@ -7,15 +7,18 @@ use crate::artifact::{ArtifactPath, Artifacts};
 use crate::backend::{Backend, GeneratedLine};
 use crate::codes::Code;
 
+/// Returns the text of a generated file.
 fn text(files: &Artifacts, path: &str) -> String {
     let file = files.get(path).unwrap_or_else(|| panic!("{path} is not among {:?}", paths(files)));
     String::from_utf8(file.bytes().unwrap().to_vec()).unwrap()
 }
 
+/// Returns the paths of the generated files, in order.
 fn paths(files: &Artifacts) -> Vec<&str> {
     files.iter().map(|(path, _)| path.as_str()).collect()
 }
 
+/// Returns a stack with the service `orders`, to which it adds these fields.
 fn stack_with_orders(fields: &Value) -> Value {
     let mut service = json!({
         "image": "a/orders:1", "port": 8001, "health": { "http": { "path": "/healthz" } },
@@ -50,9 +53,9 @@ fn nginx_has_a_site_for_each_service_with_a_route() {
     let has_site =
         |stack: &Value| paths(&files(stack)).iter().any(|path| path.starts_with("nginx/") && path.contains("orders"));
     assert!(has_site(&stack_with_orders(&json!({}))));
-    let without = files(&stack_with_orders(&json!({ "route": null })));
-    assert!(!paths(&without).iter().any(|path| path.starts_with("nginx/") && path.contains("orders")));
-    let texts = without.iter().map(|(_, file)| String::from_utf8_lossy(file.bytes().unwrap()).into_owned());
+    let without_route = files(&stack_with_orders(&json!({ "route": null })));
+    assert!(!paths(&without_route).iter().any(|path| path.starts_with("nginx/") && path.contains("orders")));
+    let texts = without_route.iter().map(|(_, file)| String::from_utf8_lossy(file.bytes().unwrap()).into_owned());
     assert_eq!(texts.filter(|text| text.contains("server_name;")).count(), 0, "nginx refuses a server without names");
 }
 
@@ -104,6 +107,7 @@ fn a_line_leads_back_to_the_field_from_which_it_comes() {
     let stack = stack_with_orders(&json!({ "env": { "LEVEL": "info" } }));
     let generated = files(&stack);
     let (plan, _) = plan(&stack);
+    // The fields from which the first line of a file with these words comes.
     let fields = |path: &str, words: &str| {
         let text = text(&generated, path);
         let lines: Vec<&str> = text.lines().collect();
@@ -160,4 +164,20 @@ fn a_service_that_runs_once_is_not_restarted_on_either_platform() {
     };
     assert_eq!(restart_line("once"), "restart: \"no\"");
     assert_eq!(restart_line("always"), "restart: unless-stopped");
+}
+
+#[test]
+fn a_short_port_has_brackets_around_an_ipv6_address() {
+    let ports = |compat: &Value, address: &str| {
+        let publish = json!({ "http": { "port": 8001, "address": address, "reason": "clients of the intranet" } });
+        let mut stack = stack_with_orders(&json!({ "publish": publish }));
+        stack["compose"] = json!({ "compat": compat });
+        let compose = text(&files(&stack), "compose.yaml");
+        compose.lines().filter(|line| line.contains(address)).map(|line| line.trim().to_owned()).collect::<Vec<_>>()
+    };
+    for compat in ["podman", "docker-compose-1.29"] {
+        assert_eq!(ports(&json!(compat), "2001:db8::1"), ["- \"[2001:db8::1]:8001:8001\""], "{compat}");
+        assert_eq!(ports(&json!(compat), "192.0.2.7"), ["- \"192.0.2.7:8001:8001\""], "{compat}");
+    }
+    assert_eq!(ports(&Value::Null, "2001:db8::1"), ["host_ip: \"2001:db8::1\""]);
 }

@@ -2,16 +2,18 @@
 
 use serde_json::{Value, json};
 
-use super::{errors, files, plan, stack};
+use super::{errors, files, generate, plan, stack};
 use crate::artifact::Artifacts;
 use crate::backend::kubernetes::upgrade_warnings;
 use crate::codes::Code;
 
+/// Returns the text of a generated file.
 fn text(files: &Artifacts, path: &str) -> String {
     let file = files.get(path).unwrap_or_else(|| panic!("{path} is missing"));
     String::from_utf8(file.bytes().unwrap().to_vec()).unwrap()
 }
 
+/// Returns a stack with the service `orders`, to which it adds these fields.
 fn stack_with_orders(fields: &Value) -> Value {
     let mut service = json!({
         "image": "a/orders:1", "port": 8001, "health": { "http": { "path": "/healthz" } },
@@ -42,6 +44,7 @@ fn deployment(stack: &Value) -> Vec<String> {
     text.lines().map(|line| line.trim().to_owned()).collect()
 }
 
+/// Returns whether these lines follow each other in `lines`.
 fn contains(lines: &[String], wanted: &[&str]) -> bool {
     lines.windows(wanted.len()).any(|window| window == wanted)
 }
@@ -62,9 +65,9 @@ fn local_certificates_are_self_signed_in_every_profile() {
 
 #[test]
 fn a_reachable_pod_serves_until_no_node_sends_requests() {
-    let plain = deployment(&on_cluster(&json!({ "stop_grace": "20s" })));
-    assert!(contains(&plain, &["preStop:", "sleep:", "seconds: 5"]), "{plain:#?}");
-    assert!(contains(&plain, &["terminationGracePeriodSeconds: 25"]), "{plain:#?}");
+    let with_drain = deployment(&on_cluster(&json!({ "stop_grace": "20s" })));
+    assert!(contains(&with_drain, &["preStop:", "sleep:", "seconds: 5"]), "{with_drain:#?}");
+    assert!(contains(&with_drain, &["terminationGracePeriodSeconds: 25"]), "{with_drain:#?}");
     let mut without_drain = on_cluster(&json!({ "stop_grace": "20s" }));
     without_drain["kubernetes"]["drain"] = json!("0s");
     let without_drain = deployment(&without_drain);
@@ -78,16 +81,16 @@ fn a_reachable_pod_serves_until_no_node_sends_requests() {
 #[test]
 fn a_group_is_spread_and_has_one_disruption_budget() {
     let group = json!({ "on_clusters": { "group": "trio" } });
-    let written = files(&on_cluster(&group));
-    let deployment = text(&written, "kubernetes/apps/orders/deployment-orders.yaml");
+    let generated = files(&on_cluster(&group));
+    let deployment = text(&generated, "kubernetes/apps/orders/deployment-orders.yaml");
     assert_eq!(deployment.matches("nself/group: trio").count(), 2, "label and spread: {deployment}");
-    let own_budget = "kubernetes/apps/orders/poddisruptionbudget-orders.yaml";
+    let orders_budget = "kubernetes/apps/orders/poddisruptionbudget-orders.yaml";
     let group_budget = "kubernetes/policies/poddisruptionbudget-group-trio.yaml";
-    assert!(written.get(own_budget).is_none());
-    assert!(text(&written, group_budget).contains("nself/group: trio"));
-    let alone = files(&on_cluster(&json!({})));
-    assert!(alone.get(own_budget).is_some() && alone.get(group_budget).is_none());
-    assert!(!text(&alone, "kubernetes/apps/orders/deployment-orders.yaml").contains("nself/group"));
+    assert!(generated.get(orders_budget).is_none());
+    assert!(text(&generated, group_budget).contains("nself/group: trio"));
+    let without_group = files(&on_cluster(&json!({})));
+    assert!(without_group.get(orders_budget).is_some() && without_group.get(group_budget).is_none());
+    assert!(!text(&without_group, "kubernetes/apps/orders/deployment-orders.yaml").contains("nself/group"));
 }
 
 #[test]
@@ -120,11 +123,14 @@ fn cluster_with_settings(settings: &Value) -> Value {
 fn the_kustomization_lists_neither_namespace_nor_shared_claims() {
     let volumes = json!({ "data": { "path": "/data", "readers": { "nginx": "/srv/data" } } });
     let generated = files(&on_cluster(&json!({ "volumes": volumes })));
-    let main = text(&generated, "kubernetes/kustomization.yaml");
-    assert!(main.contains("policies") && main.contains("apps/orders") && !main.contains("namespace"), "{main}");
-    let separate = text(&generated, "kubernetes/namespace/kustomization.yaml");
+    let main_list = text(&generated, "kubernetes/kustomization.yaml");
+    assert!(
+        main_list.contains("policies") && main_list.contains("apps/orders") && !main_list.contains("namespace"),
+        "{main_list}"
+    );
+    let namespace_list = text(&generated, "kubernetes/namespace/kustomization.yaml");
     for file in ["namespace-shop-prod.yaml", "persistentvolumeclaim-data.yaml"] {
-        assert!(separate.contains(file), "{separate}");
+        assert!(namespace_list.contains(file), "{namespace_list}");
     }
     for object in ["namespace-shop-prod", "persistentvolumeclaim-data"] {
         let object = text(&generated, &format!("kubernetes/namespace/{object}.yaml"));
@@ -283,7 +289,7 @@ fn http3_has_a_udp_port_at_the_number_of_https() {
 
 #[test]
 fn the_prometheus_operator_takes_the_place_of_prometheus() {
-    let monitored = |operator: &Value| {
+    let files_with_operator = |operator: &Value| {
         let mut stack = on_cluster(&json!({
             "metrics": {}, "alerts": { "OrdersSlow": { "expr": "up == 0", "summary": "slow" } },
         }));
@@ -296,15 +302,24 @@ fn the_prometheus_operator_takes_the_place_of_prometheus() {
     };
     let monitor = "kubernetes/monitoring/podmonitor-orders.yaml";
     let rule = "kubernetes/monitoring/prometheusrule-orders.yaml";
-    let own = "kubernetes/apps/prometheus/deployment-prometheus.yaml";
+    let prometheus = "kubernetes/apps/prometheus/deployment-prometheus.yaml";
     let policy = "kubernetes/monitoring/networkpolicy-orders-from-operator.yaml";
-    let all = monitored(&json!({ "namespace": "watch", "release": "stack" }));
-    assert_eq!([monitor, rule, policy, own].map(|path| all.get(path).is_some()), [true, true, true, false]);
-    assert!(text(&all, monitor).contains("release: stack") && text(&all, policy).contains("name: watch"));
-    assert!(!text(&monitored(&json!({})), monitor).contains("release:"));
-    assert!(text(&monitored(&json!({})), policy).contains("name: monitoring"));
-    let without = monitored(&Value::Null);
-    assert_eq!([monitor, rule, policy, own].map(|path| without.get(path).is_some()), [false, false, false, true]);
+    let with_operator = files_with_operator(&json!({ "namespace": "watch", "release": "stack" }));
+    assert_eq!(
+        [monitor, rule, policy, prometheus].map(|path| with_operator.get(path).is_some()),
+        [true, true, true, false]
+    );
+    assert!(
+        text(&with_operator, monitor).contains("release: stack")
+            && text(&with_operator, policy).contains("name: watch")
+    );
+    assert!(!text(&files_with_operator(&json!({})), monitor).contains("release:"));
+    assert!(text(&files_with_operator(&json!({})), policy).contains("name: monitoring"));
+    let without_operator = files_with_operator(&Value::Null);
+    assert_eq!(
+        [monitor, rule, policy, prometheus].map(|path| without_operator.get(path).is_some()),
+        [false, false, false, true]
+    );
 }
 
 #[test]
@@ -326,6 +341,7 @@ fn gitops_follows_a_branch_a_tag_or_a_commit() {
         [(Code::BadValue, "kubernetes.gitops".to_owned())]
     );
     let argo = files(&gitops("argocd", &json!({})));
+    // The number in the order in which Argo CD applies the objects.
     let wave = |path: &str| {
         let text = text(&argo, path);
         let wave = text.lines().find_map(|line| line.trim().strip_prefix("argocd.argoproj.io/sync-wave: "));
@@ -338,6 +354,7 @@ fn gitops_follows_a_branch_a_tag_or_a_commit() {
 
 #[test]
 fn an_ingress_redirects_to_https_and_ports_of_nodes_renew_certificates() {
+    // The configuration of nginx.
     let site = |settings: &Value| {
         let generated = files(&cluster_with_settings(settings));
         let map = generated.iter().find(|(path, _)| path.as_str().starts_with("kubernetes/apps/nginx/configmap"));
@@ -348,12 +365,15 @@ fn an_ingress_redirects_to_https_and_ports_of_nodes_renew_certificates() {
     assert!(!site(&json!({})).contains("$without_tls"), "a gateway redirects without nginx");
     let mut nodes = cluster_with_settings(&json!({ "edge": "nodeport" }));
     nodes["tls"] = json!({ "mode": "files" });
-    let nodes = {
+    let nodes_site = {
         let generated = files(&nodes);
         let map = generated.iter().find(|(path, _)| path.as_str().starts_with("kubernetes/apps/nginx/configmap"));
         String::from_utf8(map.unwrap().1.bytes().unwrap().to_vec()).unwrap()
     };
-    assert!(nodes.contains("ssl_certificate $secrets/tls_certificate;") && nodes.contains("valid=1m"), "{nodes}");
+    assert!(
+        nodes_site.contains("ssl_certificate $secrets/tls_certificate;") && nodes_site.contains("valid=1m"),
+        "{nodes_site}"
+    );
 }
 
 #[test]
@@ -377,6 +397,7 @@ fn warnings_name_lost_volumes_and_objects_that_the_kustomization_no_longer_lists
 
 #[test]
 fn a_job_in_a_group_has_no_label_of_the_disruption_budget() {
+    // The texts of all objects of the process `task`.
     let process = |fields: &Value| {
         let fields = json!({ "on_clusters": { "group": "peers" }, "processes": { "task": fields } });
         let generated = files(&on_cluster(&fields));
@@ -392,6 +413,7 @@ fn a_job_in_a_group_has_no_label_of_the_disruption_budget() {
 
 #[test]
 fn a_deadline_ends_every_kind_of_job() {
+    // The texts of the jobs of `orders`.
     let job = |fields: &Value| {
         let mut fields = fields.clone();
         fields["waive"] = json!({ "compose.deadline": "it runs in the cluster only" });
@@ -408,4 +430,158 @@ fn a_deadline_ends_every_kind_of_job() {
         limited["deadline"] = json!("90m");
         assert!(job(&limited).contains("activeDeadlineSeconds: 5400\n"), "{}", job(&limited));
     }
+}
+
+/// Returns the stack with `orders` and the name server `dns`, which publishes its port `dns` for UDP.
+fn with_name_server(orders: &Value, ports: &Value) -> Value {
+    let mut stack = on_cluster(orders);
+    stack["services"]["dns"] = json!({
+        "image": "a/dns:1", "user": "1000:1000", "ports": ports, "health": { "exec": ["dns", "status"] },
+        "publish": {
+            "dns": { "port": 53, "address": "192.0.2.53", "protocol": "udp", "reason": "name server of the office" },
+        },
+    });
+    stack
+}
+
+#[test]
+fn a_udp_port_has_policies_for_udp_and_no_probe_by_tcp() {
+    let connects = json!({ "connects_to": ["dns"] });
+    let policies = ["orders/networkpolicy-orders-to-dns-5353", "dns/networkpolicy-dns-from-orders-5353"];
+    let protocols = |generated: &Artifacts| {
+        policies.map(|policy| {
+            let policy = text(generated, &format!("kubernetes/apps/{policy}.yaml"));
+            ["protocol: TCP", "protocol: UDP"].map(|protocol| policy.contains(protocol))
+        })
+    };
+    let deployment = |generated: &Artifacts| text(generated, "kubernetes/apps/dns/deployment-dns.yaml");
+    let udp = files(&with_name_server(&connects, &json!({ "dns": 5353 })));
+    assert_eq!(protocols(&udp), [[false, true], [false, true]]);
+    assert!(!deployment(&udp).contains("tcpSocket"), "{}", deployment(&udp));
+    let both = files(&with_name_server(&connects, &json!({ "dns": 5353, "dns-tcp": 5353 })));
+    assert_eq!(protocols(&both), [[true, true], [true, true]]);
+    assert!(deployment(&both).contains("tcpSocket"), "{}", deployment(&both));
+    let own_number = files(&with_name_server(&connects, &json!({ "dns": 5353, "status": 8081 })));
+    let lines: Vec<String> = deployment(&own_number).lines().map(|line| line.trim().to_owned()).collect();
+    assert!(contains(&lines, &["tcpSocket:", "port: 8081"]), "{lines:#?}");
+}
+
+#[test]
+fn a_pod_waits_only_for_tcp_ports() {
+    let waits = json!({ "depends_on": { "dns": "healthy" } });
+    let (only_udp, _) = plan(&with_name_server(&waits, &json!({ "dns": 5353 })));
+    let findings = generate(&only_udp).err().unwrap_or_default();
+    assert_eq!(
+        findings.iter().map(|finding| (finding.code, finding.path.to_string())).collect::<Vec<_>>(),
+        [(Code::Unsupported, "services.orders.depends_on.dns".to_owned())]
+    );
+    assert!(findings[0].hint.contains("`depends_on.dns = 'started`"), "{findings:?}");
+    let started = json!({ "depends_on": { "dns": "started" } });
+    assert!(
+        !deployment(&with_name_server(&started, &json!({ "dns": 5353 }))).iter().any(|line| line.contains("dns:5353"))
+    );
+    let pod = deployment(&with_name_server(&waits, &json!({ "dns": 5353, "status": 8081 })));
+    assert!(contains(&pod, &["- \"dns:8081\""]) && !pod.iter().any(|line| line.contains("dns:5353")), "{pod:#?}");
+}
+
+#[test]
+fn the_kubelet_runs_the_command_of_a_health_check_unchanged() {
+    let words = |script: &str| {
+        let health = json!({ "exec": ["sh", "-c", script] });
+        let pod = deployment(&on_cluster(&json!({ "health": health, "command": ["sh", "-c", script] })));
+        let scripts = pod.windows(2).filter(|lines| lines[0] == "- \"-c\"").map(|lines| lines[1].clone());
+        // The command, and the probes for startup and readiness.
+        let mut scripts: Vec<String> = scripts.map(|line| line.replace(['"', '\\'], "")).collect();
+        assert_eq!(scripts.len(), 3, "{scripts:?}");
+        scripts.dedup();
+        scripts
+    };
+    assert_eq!(words("kill -0 $$"), ["- kill -0 $$$$"]);
+    assert_eq!(words("test $(PORT)"), ["- test $$(PORT)"]);
+    // Text that the kubelet leaves unchanged.
+    assert_eq!(words("cat $(cat a) $HOME"), ["- cat $$(cat a) $$HOME", "- cat $(cat a) $HOME"]);
+}
+
+/// Returns a service of the image `a/small`, with these fields.
+fn small_service(fields: &Value) -> Value {
+    let mut service = json!({
+        "image": "a/small:1", "user": "1000:1000", "port": 8002, "health": { "none": "not the subject" },
+    });
+    for (name, value) in fields.as_object().unwrap() {
+        service[name] = value.clone();
+    }
+    service
+}
+
+#[test]
+fn names_of_additional_kubernetes_services_are_reserved() {
+    let errors_with = |orders: &Value, name: &str, service: &Value| {
+        let mut stack = on_cluster(orders);
+        stack["services"]["prometheus"] = json!({
+            "catalogue": "prometheus", "image": "a/prometheus:1", "ports": { "http": 9090 }, "user": "1:1",
+            "health": { "none": "not the subject" },
+        });
+        stack["services"][name] = small_service(service);
+        let on_cluster = errors(&stack);
+        stack["kubernetes"] = json!({});
+        assert_eq!(errors(&stack), [], "{name} without a cluster");
+        on_cluster
+    };
+    let publish = |address: &str| json!({ "publish": { "http": { "port": 8001, "address": address, "reason": "clients of the intranet" } } });
+    let volume = json!({ "volumes": { "data": { "path": "/data" } } });
+    let shared_volume = json!({ "volumes": { "data": { "path": "/data", "readers": { "nginx": "/srv/data" } } } });
+    let metrics = json!({ "metrics": {} });
+    for (orders, name, is_reserved) in [
+        (&metrics, "orders-metrics", true),
+        (&json!({}), "orders-metrics", false),
+        (&volume, "orders-peers", true),
+        (&shared_volume, "orders-peers", false),
+        (&publish("0.0.0.0"), "orders-published", true),
+        (&publish("127.0.0.1"), "orders-published", false),
+    ] {
+        let path = |field: &str| is_reserved.then(|| (Code::NameTaken, field.to_owned()));
+        let service = format!("services.{name}");
+        assert_eq!(errors_with(orders, name, &json!({})), Vec::from_iter(path(&service)), "{orders} {name}");
+        let alias = errors_with(orders, "small", &json!({ "aliases": ["little", name] }));
+        assert_eq!(alias, Vec::from_iter(path("services.small.aliases[1]")), "{orders} {name}");
+    }
+    // A job has no Kubernetes Service.
+    let job = json!({ "port": null, "run": "once", "health": null });
+    assert_eq!(errors_with(&volume, "orders-peers", &job), []);
+}
+
+#[test]
+fn names_of_additional_objects_are_reserved() {
+    let mut stack = on_cluster(&json!({ "on_clusters": { "group": "trio" } }));
+    stack["services"]["group-trio"] = small_service(&json!({}));
+    assert_eq!(errors(&stack), [(Code::NameTaken, "services.group-trio".to_owned())]);
+    stack["services"]["group-trio"] = small_service(&json!({ "on_clusters": { "group": "trio" } }));
+    assert_eq!(errors(&stack), [], "a member of a group has no budget of its own");
+
+    let mut stack = on_cluster(&json!({}));
+    stack["services"]["prometheus"] = json!({
+        "catalogue": "prometheus", "image": "a/prometheus:1", "ports": { "http": 9090 }, "user": "1:1",
+        "on_clusters": { "replaced_by": "operator", "reads": ["nodes"] }, "health": { "none": "not the subject" },
+    });
+    let alerts = json!({ "TargetsSlow": { "expr": "up == 0", "summary": "slow" } });
+    stack["services"]["targets"] = small_service(&json!({ "alerts": alerts }));
+    stack["services"]["kubelet"] = small_service(&json!({ "port": 8003, "metrics": {} }));
+    assert_eq!(errors(&stack), [(Code::NameTaken, "services.kubelet".to_owned())]);
+    stack["kubernetes"]["prometheus_operator"] = json!({});
+    assert_eq!(errors(&stack), [(Code::NameTaken, "services.targets".to_owned())]);
+}
+
+#[test]
+fn the_operator_reads_metrics_at_the_tcp_port_of_a_number() {
+    let udp = json!({ "port": 9100, "protocol": "udp", "address": "0.0.0.0", "reason": "statistics of devices" });
+    let mut stack = on_cluster(&json!({
+        "ports": { "devices": 9100, "metrics": 9100 }, "publish": { "devices": udp }, "metrics": { "port": "metrics" },
+    }));
+    stack["services"]["prometheus"] = json!({
+        "catalogue": "prometheus", "image": "a/prometheus:1", "ports": { "http": 9090 }, "user": "1:1",
+        "on_clusters": { "replaced_by": "operator" }, "health": { "none": "not the subject" },
+    });
+    stack["kubernetes"]["prometheus_operator"] = json!({});
+    let monitor = text(&files(&stack), "kubernetes/monitoring/podmonitor-orders.yaml");
+    assert!(monitor.contains("port: metrics") && !monitor.contains("port: devices"), "{monitor}");
 }

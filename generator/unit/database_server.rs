@@ -1,4 +1,4 @@
-//! Tests the database server over time and outside of the stack.
+//! Tests an external database server, and changes of the server from run to run.
 
 use serde_json::{Value, json};
 
@@ -8,12 +8,13 @@ use crate::backend::postgres::upgrade_warnings;
 use crate::codes::Code;
 use crate::plan::secret_list::Recipe;
 
+/// Returns the text of a generated file.
 fn text(files: &Artifacts, path: &str) -> String {
     let file = files.get(path).unwrap_or_else(|| panic!("{path} is missing"));
     String::from_utf8(file.bytes().unwrap().to_vec()).unwrap()
 }
 
-/// Returns a stack with a service that uses databases, on a cluster as well.
+/// Returns a stack for Compose and for a cluster, with a service `orders` that uses these databases.
 fn with_databases(databases: &Value) -> Value {
     let mut stack = stack(&json!({
         "orders": {
@@ -30,19 +31,20 @@ fn with_databases(databases: &Value) -> Value {
 }
 
 /// Returns the stack with an external server.
-fn external(server: &Value) -> Value {
+fn with_external_server(server: &Value) -> Value {
     let mut stack = with_databases(&json!({ "main": { "extensions": ["citext"] } }));
     stack["database_server"] = json!({ "external": server });
     stack
 }
 
+/// Returns the settings of an external server.
 fn external_server() -> Value {
     json!({ "host": "db.example.com", "port": 6432, "admin": "owner_of_all", "addresses": ["10.20.0.0/24", "192.0.2.7"] })
 }
 
 #[test]
 fn an_external_server_replaces_the_service() {
-    let stack = external(&external_server());
+    let stack = with_external_server(&external_server());
     let (plan, _) = plan(&stack);
     assert!(!plan.services.contains_key("postgres") && plan.access.is_none(), "{:?}", plan.services.keys());
     let files = files(&stack);
@@ -72,7 +74,7 @@ fn an_external_server_replaces_the_service() {
 
 #[test]
 fn a_policy_opens_the_addresses_of_an_external_server_to_its_clients() {
-    let files = files(&external(&external_server()));
+    let files = files(&with_external_server(&external_server()));
     for service in ["orders", "postgres-setup"] {
         let policy = files
             .iter()
@@ -89,24 +91,24 @@ fn a_policy_opens_the_addresses_of_an_external_server_to_its_clients() {
 #[test]
 fn settings_that_do_not_apply_to_an_external_server_are_refused() {
     let errors_after = |change: &dyn Fn(&mut Value)| {
-        let mut stack = external(&external_server());
+        let mut stack = with_external_server(&external_server());
         change(&mut stack);
         errors(&stack)
     };
-    let at = |path: &str| vec![(Code::ExternalServer, path.to_owned())];
+    let error_at = |path: &str| vec![(Code::ExternalServer, path.to_owned())];
     assert_eq!(errors_after(&|_| ()), []);
-    assert_eq!(errors_after(&|stack| stack["database_server"]["tls"] = json!(true)), at("database_server.tls"));
+    assert_eq!(errors_after(&|stack| stack["database_server"]["tls"] = json!(true)), error_at("database_server.tls"));
     assert_eq!(
         errors_after(&|stack| stack["database_server"]["settings"] = json!({ "work_mem": "9MB" })),
-        at("database_server.settings.work_mem")
+        error_at("database_server.settings.work_mem")
     );
     assert_eq!(
         errors_after(&|stack| stack["database_server"]["external"]["addresses"] = json!([])),
-        at("database_server.external.addresses")
+        error_at("database_server.external.addresses")
     );
     assert_eq!(
         errors_after(&|stack| stack["database_server"]["external"]["addresses"] = json!(["0.0.0.0/0"])),
-        at("database_server.external.addresses[0]")
+        error_at("database_server.external.addresses[0]")
     );
     assert_eq!(errors_after(&|stack| stack["kubernetes"]["enabled"] = json!(false)), []);
     let replica = json!({ "image": "docker.io/library/postgres:16-alpine", "user": "70:70", "ports": { "pg": 5432 } });
@@ -199,26 +201,55 @@ fn a_database_without_a_server_is_a_finding_at_the_server() {
 
 #[test]
 fn a_database_that_is_no_longer_used_is_a_warning() {
-    let both = with_databases(&json!({ "main": {}, "archive": { "name": "archive" } }));
-    let one = with_databases(&json!({ "main": {} }));
-    let mut neither = with_databases(&json!({}));
-    neither["services"]["orders"]["env"] = json!({});
+    let two_databases = with_databases(&json!({ "main": {}, "archive": { "name": "archive" } }));
+    let one_database = with_databases(&json!({ "main": {} }));
+    let mut no_databases = with_databases(&json!({}));
+    no_databases["services"]["orders"]["env"] = json!({});
     let statements = |stack: &Value| text(&files(stack), "postgres/setup/setup.sql").into_bytes();
     let warnings = |old: &Value, new: &Value| {
         let (plan, _) = plan(new);
         let warnings = upgrade_warnings(&plan, &statements(old), &statements(new));
         warnings.into_iter().map(|warning| (warning.is_error(), warning.message)).collect::<Vec<_>>()
     };
-    assert_eq!(warnings(&one, &both), []);
-    let removal_warnings = warnings(&both, &one);
+    assert_eq!(warnings(&one_database, &two_databases), []);
+    let removal_warnings = warnings(&two_databases, &one_database);
     assert!(
         matches!(removal_warnings.as_slice(), [(false, message)] if message.contains("`archive`")),
         "{removal_warnings:?}"
     );
-    let removal_warnings = warnings(&one, &neither);
+    let removal_warnings = warnings(&one_database, &no_databases);
     assert!(
         matches!(removal_warnings.as_slice(), [(false, message)] if message.contains("role `orders`")),
         "{removal_warnings:?}"
+    );
+}
+
+#[test]
+fn commands_about_removed_databases_open_an_existing_database_of_the_server() {
+    let hint = |stack: &Value| {
+        let (plan, _) = plan(stack);
+        let (old, new) = (b"-- Databases: shop archive\n-- Roles: a\n", b"-- Databases: shop\n-- Roles: a\n");
+        let warnings = upgrade_warnings(&plan, old, new);
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        warnings[0].hint.clone()
+    };
+    let start = "to remove it after a backup: ";
+    let end = " -c 'DROP DATABASE \"archive\"'`";
+    assert_eq!(
+        hint(&with_databases(&json!({ "main": {} }))),
+        format!("{start}`docker compose exec postgres psql -U postgres{end}")
+    );
+    let tls = "PGSSLMODE=verify-full PGSSLROOTCERT=deploy/prod/secrets/database_authority";
+    assert_eq!(
+        hint(&with_external_server(&external_server())),
+        format!("{start}`{tls} psql -h db.example.com -p 6432 -U owner_of_all -d postgres{end}")
+    );
+    let mut server = external_server();
+    server["port"] = json!(5432);
+    server["database"] = json!("admin_db");
+    assert_eq!(
+        hint(&with_external_server(&server)),
+        format!("{start}`{tls} psql -h db.example.com -U owner_of_all -d admin_db{end}")
     );
 }
 
@@ -233,10 +264,10 @@ fn the_volume_is_where_the_image_of_the_version_has_it() {
         let crate::plan::Value::Text(data) = &server.env["PGDATA"] else { panic!("PGDATA is text") };
         (server.volumes[0].path.to_string(), data.clone())
     };
-    let owned = |volume: &str, data: &str| (volume.to_owned(), data.to_owned());
-    let below_data = owned("/var/lib/postgresql/data", "/var/lib/postgresql/data/pgdata");
+    let paths = |volume: &str, data: &str| (volume.to_owned(), data.to_owned());
+    let below_data = paths("/var/lib/postgresql/data", "/var/lib/postgresql/data/pgdata");
     assert_eq!(volume_and_data("postgres:17-alpine"), below_data);
-    assert_eq!(volume_and_data("postgres:18.1-alpine"), owned("/var/lib/postgresql", "/var/lib/postgresql/pgdata"));
+    assert_eq!(volume_and_data("postgres:18.1-alpine"), paths("/var/lib/postgresql", "/var/lib/postgresql/pgdata"));
     assert_eq!(volume_and_data("a/postgres:main"), below_data);
 }
 

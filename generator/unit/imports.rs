@@ -29,8 +29,8 @@ impl Sources {
         Sources { modules: texts.iter().map(file).collect() }
     }
 
-    /// Returns pairs of a module and one that it imports. For a re-exported item, the second is the module that defines
-    /// it.
+    /// Returns each import as a pair: the importing module, and the imported one. For a re-exported item, the second is
+    /// the module that defines it.
     pub fn imports(&self) -> impl Iterator<Item = (&Module, Module)> {
         self.modules.iter().flat_map(move |(module, file)| {
             let targets = file.paths.iter().map(move |path| (module, self.definition(path.clone(), 8)));
@@ -57,6 +57,7 @@ impl Sources {
 }
 
 impl File {
+    /// Reads the imports of the file of a module. `text` has no comments, literals and tests.
     fn read(module: &Module, text: &str, modules: &BTreeMap<Module, String>) -> Self {
         let mut file = File::default();
         let mut scanner = Scanner { words: words(text), position: 0 };
@@ -65,14 +66,14 @@ impl File {
             let is_use = scanner.take("use");
             let first = scanner.word();
             let is_child = || modules.contains_key(&[module.as_slice(), &[first.to_owned()]].concat());
-            let is_path = scanner.peek(1) == "::" && !matches!(scanner.before(), "::" | "$");
+            let is_path = scanner.peek(1) == "::" && !matches!(scanner.word_before(), "::" | "$");
             if !(is_path && (matches!(first, "crate" | "super" | "self") || is_child())) {
                 scanner.position = statement_start + 1;
                 continue;
             }
             // `pub use`, or the end of `pub(super) use`.
-            let word_before = statement_start.checked_sub(1).map(|before| scanner.words[before]);
-            let is_public = is_use && matches!(word_before, Some("pub" | ")"));
+            let word_before_statement = statement_start.checked_sub(1).map(|before| scanner.words[before]);
+            let is_public = is_use && matches!(word_before_statement, Some("pub" | ")"));
             for (path, name) in scanner.tree(Vec::new()) {
                 let path = absolute(module, &path);
                 if is_use {
@@ -87,14 +88,14 @@ impl File {
     }
 }
 
-/// Returns the module of a file.
+/// Returns the module of a file: `["store", "manifest"]` for `store/manifest.rs`, `["store"]` for `store/mod.rs`.
 fn module(path: &str) -> Module {
     let path = path.trim_end_matches(".rs");
     let path = path.strip_suffix("/mod").unwrap_or(path);
     if path == "lib" { Vec::new() } else { path.split('/').map(str::to_owned).collect() }
 }
 
-/// Returns the absolute path of a path that a module uses.
+/// Returns the absolute path of a path that a module uses: in `a::b`, `super::c` is `["a", "c"]`.
 fn absolute(module: &Module, path: &[String]) -> Module {
     let supers = path.iter().take_while(|part| *part == "super").count();
     match path[0].as_str() {
@@ -113,15 +114,18 @@ struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
+    /// Returns the word `ahead` words after the next one; empty at the end.
     fn peek(&self, ahead: usize) -> &'a str {
         self.words.get(self.position + ahead).copied().unwrap_or_default()
     }
 
+    /// Returns the next word; empty at the end.
     fn word(&self) -> &'a str {
         self.peek(0)
     }
 
-    fn before(&self) -> &'a str {
+    /// Returns the word before the next one; empty at the start.
+    fn word_before(&self) -> &'a str {
         self.position.checked_sub(1).map_or("", |before| self.words[before])
     }
 
@@ -161,7 +165,7 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Splits code into words, `::` and single characters.
+/// Splits code into words, `::` and single characters: `use a::b;` has the words `use`, `a`, `::`, `b` and `;`.
 fn words(code: &str) -> Vec<&str> {
     let mut words = Vec::new();
     let mut remaining = code.trim_start();
@@ -183,13 +187,13 @@ fn code_only(text: &str) -> String {
     let mut code = String::with_capacity(text.len());
     let mut remaining = text;
     while let Some(first) = remaining.chars().next() {
-        let skipped = literal_length(remaining);
-        if skipped > 0 {
+        let skipped_length = literal_length(remaining);
+        if skipped_length > 0 {
             code.push(' ');
         } else {
             code.push(first);
         }
-        remaining = &remaining[skipped.max(first.len_utf8())..];
+        remaining = &remaining[skipped_length.max(first.len_utf8())..];
     }
     const TEST: &str = "#[cfg(test)]";
     while let Some(start) = code.find(TEST) {
@@ -207,21 +211,22 @@ fn code_only(text: &str) -> String {
 /// Returns the length of the comment or literal with which the text begins; 0 if it begins with code.
 fn literal_length(text: &str) -> usize {
     // Returns the length of a literal whose content begins at `open` and ends with `close`.
-    let length = |open: usize, close: &str| text[open..].find(close).map_or(text.len(), |at| open + at + close.len());
+    let length_to =
+        |open: usize, close: &str| text[open..].find(close).map_or(text.len(), |at| open + at + close.len());
     if text.starts_with("//") {
         return text.find('\n').unwrap_or(text.len());
     }
     if text.starts_with("r\"") {
-        return length(2, "\"");
+        return length_to(2, "\"");
     }
     if text.starts_with("r#\"") {
-        return length(3, "\"#");
+        return length_to(3, "\"#");
     }
-    if let Some(inner) = text.strip_prefix('"') {
-        let mut escaped = false;
-        let end = inner.find(|c| {
-            let closes = c == '"' && !escaped;
-            escaped = c == '\\' && !escaped;
+    if let Some(content) = text.strip_prefix('"') {
+        let mut is_escaped = false;
+        let end = content.find(|c| {
+            let closes = c == '"' && !is_escaped;
+            is_escaped = c == '\\' && !is_escaped;
             closes
         });
         return end.map_or(text.len(), |end| end + 2);
@@ -229,7 +234,7 @@ fn literal_length(text: &str) -> usize {
     let mut chars = text.strip_prefix('\'').unwrap_or_default().char_indices();
     match (chars.next(), chars.next()) {
         // An escape such as `'\n'`: the character after the backslash may be a quote.
-        (Some((_, '\\')), Some(_)) => length("'\\n".len(), "'"),
+        (Some((_, '\\')), Some(_)) => length_to("'\\n".len(), "'"),
         (Some(_), Some((end, '\''))) => end + 2,
         // A lifetime such as `'a` has no quote at its end.
         _ => 0,
@@ -254,9 +259,10 @@ mod tests {
             ("a/c.rs", "use super::Item; // crate::e::no\nconst T: &str = \"crate::e::no\";"),
             ("e.rs", "fn f() { crate::a::Item } #[cfg(test)]\nmod tests { use crate::a::c; }"),
         ];
-        let all = imports(&files);
-        let imported_by =
-            |from: &str| all.iter().filter(|(file, _)| file == from).map(|(_, to)| to.as_str()).collect::<Vec<_>>();
+        let all_imports = imports(&files);
+        let imported_by = |from: &str| {
+            all_imports.iter().filter(|(file, _)| file == from).map(|(_, to)| to.as_str()).collect::<Vec<_>>()
+        };
         assert_eq!(imported_by("a"), ["a::c", "a::b", "a::c"]);
         assert_eq!(imported_by("a::b"), ["e", "e", "a::c", "e"]);
         assert_eq!(imported_by("a::c"), ["a::b"], "a re-export counts as its definition");

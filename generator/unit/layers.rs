@@ -114,9 +114,10 @@ fn circles(sources: &Sources) -> BTreeSet<(String, BTreeSet<String>)> {
     // For each folder, its files and folders with their imports.
     let mut folders: BTreeMap<Vec<String>, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
     for (from, to) in sources.imports() {
-        let common = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
-        let entry = |module: &Module| module.get(common).cloned().unwrap_or_else(|| "mod".to_owned());
-        folders.entry(from[..common].to_vec()).or_default().entry(entry(from)).or_default().insert(entry(&to));
+        let common_length = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
+        // The file or folder of a module in the innermost folder that contains both modules.
+        let entry = |module: &Module| module.get(common_length).cloned().unwrap_or_else(|| "mod".to_owned());
+        folders.entry(from[..common_length].to_vec()).or_default().entry(entry(from)).or_default().insert(entry(&to));
     }
     let mut circles = BTreeSet::new();
     for (folder, imports) in folders {
@@ -131,6 +132,7 @@ fn circles(sources: &Sources) -> BTreeSet<(String, BTreeSet<String>)> {
         let reachable: BTreeMap<&String, BTreeSet<String>> =
             imports.keys().map(|entry| (entry, reachable_from(entry))).collect();
         for (entry, targets) in &reachable {
+            // A file that the entry reaches, and that reaches the entry, is in one circle with it.
             let leads_back = |target: &&String| reachable.get(target).is_some_and(|back| back.contains(*entry));
             let circle: BTreeSet<String> = targets.iter().filter(leads_back).cloned().collect();
             if !circle.is_empty() {
@@ -156,7 +158,7 @@ fn files_of_a_folder_do_not_import_each_other_in_circles() {
     assert_eq!(circles(&crate_sources()), allowed.collect(), "left: the circles of the crate; right: CIRCLES");
 }
 
-/// Known-bad controls.
+/// Checks that both rules find violations in sources that break them.
 #[test]
 fn forbidden_imports_and_circles_are_found() {
     let sources = Sources::read([

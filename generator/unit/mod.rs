@@ -5,6 +5,7 @@ mod aspects;
 mod backends;
 mod cluster;
 mod database_server;
+mod image;
 mod imports;
 mod layers;
 mod planner;

@@ -4,7 +4,10 @@ use serde_json::{Value, json};
 
 use super::{errors, plan, stack};
 use crate::codes::Code;
+use crate::diagnostic::Diagnostic;
+use crate::plan::Check;
 
+/// Returns a stack with the service `orders`, to which it adds these fields.
 fn stack_with_orders(fields: &Value) -> Value {
     let mut service = json!({ "image": "a/orders:1", "port": 8001, "health": { "http": { "path": "/" } } });
     for (name, value) in fields.as_object().unwrap() {
@@ -90,11 +93,11 @@ fn limits_are_at_least_the_reservations() {
 
 #[test]
 fn a_port_of_a_service_is_in_the_range_and_belongs_to_one_service() {
-    let two = stack(&json!({
+    let with_same_port = stack(&json!({
         "aa": { "image": "a/a:1", "port": 8001 },
         "bb": { "image": "a/b:1", "port": 8001 },
     }));
-    assert_eq!(errors(&two), [(Code::PortTaken, "services.bb.port".to_owned())]);
+    assert_eq!(errors(&with_same_port), [(Code::PortTaken, "services.bb.port".to_owned())]);
     assert_eq!(
         errors(&stack_with_orders(&json!({ "port": 5000 }))),
         [(Code::PortRange, "services.orders.port".to_owned())]
@@ -137,4 +140,34 @@ fn a_service_waits_for_the_completion_of_jobs_without_replicas_only() {
     assert_eq!(errors(&json!({})), [(Code::EndlessJob, "services.orders.depends_on.buckets".to_owned())]);
     let replicated = errors(&json!({ "run": "once", "replicas": 2 }));
     assert_eq!(replicated, [(Code::EndlessJob, "services.buckets.replicas".to_owned())]);
+}
+
+#[test]
+fn a_field_for_tcp_refuses_a_udp_port() {
+    let errors_of = |ports: &Value, port: &str| {
+        let udp = json!({ "port": 53, "protocol": "udp", "address": "0.0.0.0", "reason": "name server of the office" });
+        let health = json!({ "tcp": { "port": port } });
+        errors(&stack_with_orders(&json!({ "ports": ports, "publish": { "dns": udp }, "health": health })))
+    };
+    let udp = json!({ "dns": 5353 });
+    assert_eq!(errors_of(&udp, "dns"), [(Code::UnknownPort, "services.orders.health.tcp.port".to_owned())]);
+    assert_eq!(errors_of(&udp, "http"), []);
+    // As the hint says: a second port of the same number.
+    assert_eq!(errors_of(&json!({ "dns": 5353, "tcp": 5353 }), "tcp"), []);
+}
+
+#[test]
+fn a_health_check_and_a_grpc_route_use_the_only_port_of_any_name() {
+    let planned = |port: &str| {
+        let fields = json!({
+            "port": null, "ports": { port: 8001 }, "health": { "grpc": {} },
+            "route": { "subdomain": "orders", "kind": "grpc" },
+        });
+        let (plan, findings) = plan(&stack_with_orders(&fields));
+        assert!(!findings.iter().any(Diagnostic::is_error), "{findings:?}");
+        let (_, service) = plan.services.iter().find(|(name, _)| name.as_str() == "orders").unwrap();
+        (service.health.check.clone(), service.h2c_ports.iter().copied().collect::<Vec<_>>())
+    };
+    assert_eq!(planned("grpc"), (Check::Grpc { port: 8001 }, vec![8001]));
+    assert_eq!(planned("grpc"), planned("http"));
 }

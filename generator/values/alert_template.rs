@@ -73,9 +73,7 @@ const WORDS: [&str; 64] = [
 pub fn template_refusal(text: &str) -> Option<String> {
     let mut remaining_text = text;
     while let Some((_, after_braces)) = remaining_text.split_once("{{") {
-        let Some((action, text_after_action)) =
-            after_braces.split_once("}}").filter(|(action, _)| !action.contains("{{"))
-        else {
+        let Some((action, text_after_action)) = split_action(after_braces) else {
             return Some("a `{{` has no `}}`".into());
         };
         // `{{-` and `-}}` also remove the blanks around the action.
@@ -95,6 +93,35 @@ pub fn template_refusal(text: &str) -> Option<String> {
     None
 }
 
+/// Splits a text that follows `{{` at the end of the action: into the action and the text after its `}}`. Braces in
+/// quotes and comments belong to the action. `None` if the action has no end.
+fn split_action(text: &str) -> Option<(&str, &str)> {
+    if text.trim_start_matches('-').trim_start().starts_with("/*") {
+        let (comment, text_after_comment) = text.split_once("*/")?;
+        let (end, text_after_action) = text_after_comment.split_once("}}")?;
+        return matches!(end.trim(), "" | "-").then_some((comment, text_after_action));
+    }
+    let mut chars = text.char_indices();
+    while let Some((offset, c)) = chars.next() {
+        let rest = &text[offset..];
+        if let Some(text_after_action) = rest.strip_prefix("}}") {
+            return Some((&text[..offset], text_after_action));
+        }
+        if rest.starts_with("{{") {
+            return None;
+        }
+        if matches!(c, '"' | '\'' | '`') {
+            // In backquotes, a backslash is an ordinary character.
+            while let Some((_, quoted)) = chars.next().filter(|(_, quoted)| *quoted != c) {
+                if quoted == '\\' && c != '`' {
+                    chars.next();
+                }
+            }
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,12 +137,24 @@ mod tests {
             "{{ with query \"up\" }}{{ . | first | value }}{{ end }}",
             "{{/* a comment */}}",
             "{{ \"{\" }}",
+            "{{ \"{{\" }} and {{ `}}` }}",
+            "{{ \"\\\"}}\" }}{{ '}' }}{{ `\\` }}",
+            "{{/* {{ */}}{{- /* a */ -}}",
         ] {
             assert_eq!(template_refusal(text), None, "{text}");
         }
-        for text in
-            ["{{ $labels.x }} {{ bad", "{{ bad }}", "{{ $labels.x }", "{{}}", "{{ {{ $value }} }}", "{{ labels.x }}"]
-        {
+        for text in [
+            "{{ \"{{\" }} {{ bad }}",
+            "{{ \"}} }}",
+            "{{/* a }}",
+            "{{/* a */ b }}",
+            "{{ $labels.x }} {{ bad",
+            "{{ bad }}",
+            "{{ $labels.x }",
+            "{{}}",
+            "{{ {{ $value }} }}",
+            "{{ labels.x }}",
+        ] {
             assert!(template_refusal(text).is_some(), "{text}");
         }
     }

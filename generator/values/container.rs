@@ -66,6 +66,7 @@ checked! {
     Registry, expected: "a registry with an optional folder", example: "ghcr.io/acme",
     refusal: |t| alphabet_refusal(t, 200, "a-z, 0-9 and `._/:-`", is_lower_or_digit, |c| is_lower_or_digit(c) || "._/:-".contains(c)).or_else(|| dot_part_refusal(t))
         .or_else(|| t.ends_with('/').then(|| "it ends with `/`".to_owned()))
+        .or_else(|| repository_refusal(t))
 }
 checked! {
     /// The tag of an image.
@@ -205,6 +206,33 @@ pub fn schedule_values(field: &str, min: u8, max: u8) -> BTreeSet<u8> {
     values
 }
 
+/// Returns why container engines refuse the name of an image without its tag, or the start of one: an optional host
+/// with a port, and parts of letters and digits between which are single dots, one or two `_`, or hyphens.
+fn repository_refusal(repository: &str) -> Option<String> {
+    let is_separator = |run: &str| matches!(run, "." | "_" | "__") || run.bytes().all(|byte| byte == b'-');
+    repository.split('/').enumerate().find_map(|(i, part)| {
+        let (name, port) = match part.split_once(':') {
+            Some((host, port)) if i == 0 => (host, Some(port)),
+            _ => (part, None),
+        };
+        if let Some(port) = port.filter(|port| port.parse::<u16>().is_err()) {
+            return Some(format!("the port `{port}` is not a number from 0 to 65535"));
+        }
+        if name.contains(':') {
+            return Some(format!("the part `{name}` of the image's name contains `:`"));
+        }
+        let is_inside = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+        if !is_inside(name.chars().next()) || !is_inside(name.chars().next_back()) {
+            return Some(format!(
+                "the part `{name}` of the image's name does not begin and end with a letter or digit"
+            ));
+        }
+        let mut runs = name.split(|c: char| c.is_ascii_alphanumeric()).filter(|run| !run.is_empty());
+        let run = runs.find(|run| !is_separator(run))?;
+        Some(format!("the part `{name}` of the image's name contains `{run}`"))
+    })
+}
+
 /// Returns why an image reference is refused.
 fn image_refusal(text: &str) -> Option<String> {
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || "._/:@-".contains(c);
@@ -237,12 +265,18 @@ fn image_refusal(text: &str) -> Option<String> {
     if let Some(letter) = repository.chars().find(char::is_ascii_uppercase) {
         return Some(format!("the name of the image has the upper-case letter `{letter}`"));
     }
+    if let Some(refusal) = repository_refusal(&repository) {
+        return Some(refusal);
+    }
     match last_part.split_once(':') {
         Some((_, "latest")) => {
             Some("the tag `latest` is not allowed, because it can name a different image every day".into())
         }
         Some((_, "")) => Some("the tag after `:` is empty".into()),
         Some((_, tag)) if tag.contains(':') => Some(format!("the tag `{tag}` contains `:`")),
+        Some((_, tag)) if tag.starts_with(['.', '-']) => {
+            Some(format!("the tag `{tag}` does not begin with a letter, a digit or `_`"))
+        }
         Some((_, tag)) if tag.len() > 128 => {
             Some(format!("the tag has {} characters, but at most 128 are allowed", tag.len()))
         }

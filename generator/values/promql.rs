@@ -51,6 +51,8 @@ fn expression_refusal(text: &str) -> Option<String> {
 
 /// Operators with an operand on each side. `+` and `-` may also be the sign of a number. `|=` and `|~` belong to LogQL.
 const BINARY_OPERATORS: [&str; 14] = ["==", "!=", ">=", "<=", ">", "<", "*", "/", "%", "^", "+", "-", "|=", "|~"];
+/// Operators of filters: in braces, which are one word, and in front of a text of LogQL.
+const FILTER_OPERATORS: [&str; 2] = ["=~", "!~"];
 /// Operators that are words.
 const BINARY_WORDS: [&str; 3] = ["and", "or", "unless"];
 /// Operators that may begin an expression, or follow an operator.
@@ -85,11 +87,37 @@ fn operand_refusal(text: &str) -> Option<String> {
     None
 }
 
-/// Returns the reason to refuse an expression with two operators in sequence, an unknown function, or two operands
-/// without an operator between them. An expression with a `|` is LogQL, which has more words, and is not checked.
-fn sequence_refusal(tokens: &[&str]) -> Option<String> {
-    if tokens.iter().any(|token| token.starts_with('|')) {
+/// Returns whether an expression is LogQL, which has more words and operators: it has a `|`, or a filter in front of a
+/// text.
+fn is_logql(tokens: &[&str]) -> bool {
+    let has_text_filter = |pair: &[&str]| pair[0] == "!~" && pair[1].starts_with(['"', '`']);
+    tokens.iter().any(|token| token.starts_with('|')) || tokens.windows(2).any(has_text_filter)
+}
+
+/// Returns the reason to refuse an operator that PromQL does not have.
+fn operator_refusal(token: &str) -> Option<String> {
+    let is_other_word = |c: char| is_word_character(c) || "(),\"'`{[".contains(c);
+    if BINARY_OPERATORS.contains(&token) || token.starts_with(is_other_word) {
         return None;
+    }
+    Some(match token {
+        "=" => "PromQL has no operator `=` outside of braces; a comparison is `==`".to_owned(),
+        "=~" | "!~" => format!("PromQL has no operator `{token}` outside of braces"),
+        _ => format!("PromQL has no operator `{token}`"),
+    })
+}
+
+/// Returns the reason to refuse an expression with two operators in sequence, an unknown operator or function, or two
+/// operands without an operator between them. An expression of LogQL is not checked.
+fn sequence_refusal(tokens: &[&str]) -> Option<String> {
+    if tokens.windows(2).any(|pair| pair == ["|", "|"]) {
+        return Some("there is no operator `||`; use `or`".to_owned());
+    }
+    if is_logql(tokens) {
+        return None;
+    }
+    if let Some(refusal) = tokens.iter().find_map(|token| operator_refusal(token)) {
+        return Some(refusal);
     }
     let is_name = |token: &str| token.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     let is_operand =
@@ -126,7 +154,8 @@ fn tokens(text: &str) -> Vec<&str> {
             '{' | '[' => bracketed_length(rest),
             c if is_word_character(c) => rest.find(|c: char| !is_word_character(c)).unwrap_or(rest.len()),
             _ => {
-                let operator = BINARY_OPERATORS.iter().find(|operator| rest.starts_with(**operator));
+                let mut operators = BINARY_OPERATORS.iter().chain(&FILTER_OPERATORS);
+                let operator = operators.find(|operator| rest.starts_with(**operator));
                 operator.map_or(first.len_utf8(), |operator| operator.len())
             }
         };
@@ -239,6 +268,8 @@ mod tests {
             "a # ==\n> 1 # ==",
             "rate(a[$__rate_interval]) or vector(0)",
             "{a=\"b\"} |~ \"x\" | logfmt",
+            "count_over_time({a=\"b\"} !~ \"x\" [5m]) > 0",
+            "sum(rate({a=\"b\"} | c = `d` | e =~ \"f\" [5m]))",
             "SUM(a) BY (b) > bool 1 and on(c) d atan2 e",
             "a * on(b) group_left(c) d > 1e3",
             "rate(a[5m] offset 1h30m) @ 1609746000 > 0x1F",
@@ -266,6 +297,15 @@ mod tests {
             "foo bar",
             "a > 1 b",
             "1 2",
+            "up = 0",
+            "up =~ 0",
+            "up !~ 0",
+            "up ! 0",
+            "a ~ b",
+            "a && b",
+            "a || b",
+            "a > 1;",
+            "up == \u{201C}x\u{201D}",
         ] {
             assert!(PromqlExpression::refusal(text).is_some(), "{text}");
         }

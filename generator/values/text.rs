@@ -74,7 +74,7 @@ pub(super) fn absolute_path_refusal(text: &str) -> Option<String> {
     }
     let alphabet = "letters, digits and `._~/@+-`";
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._~/@+-".contains(c);
-    alphabet_refusal(text, 512, alphabet, |c| c == '/', allowed).or_else(|| dot_part_refusal(&text[1..]))
+    alphabet_refusal(text, 512, alphabet, |c| c == '/', allowed).or_else(|| dot_part_refusal(text))
 }
 
 /// Returns the reason to refuse a path with a part `.` or `..`, or with `//`.
@@ -145,12 +145,48 @@ mod tests {
     }
 
     #[test]
+    fn absolute_paths_have_no_empty_parts() {
+        for path in ["/", "/data", "/data/", "/a/.b/c.."] {
+            assert_eq!(ContainerPath::refusal(path), None, "{path}");
+        }
+        for path in ["//", "//data", "/a//b", "/data//", "/.", "/../a", "/a/./b", "data"] {
+            assert!(ContainerPath::refusal(path).is_some() && UrlPath::refusal(path).is_some(), "{path}");
+        }
+    }
+
+    #[test]
     fn images_are_pinned_at_least_by_tag() {
         assert!(ImageRef::new("localhost:5000/a/b:1").is_ok());
         assert!(ImageRef::new("nginx").is_err());
         assert!(ImageRef::new("localhost:5000/nginx").is_err());
         assert!(ImageRef::new("nginx:latest").is_err());
         assert!(ImageRef::new("nginx@sha256:00").is_err());
+    }
+
+    #[test]
+    fn images_have_names_and_tags_that_engines_accept() {
+        for image in
+            ["a:_1", "a:1.-_", "ghcr.io/a.b_c__d--e/f:1", "my-host.example.com:5000/a/b:1", "10.0.0.1:5000/a:1"]
+        {
+            assert_eq!(ImageRef::refusal(image), None, "{image}");
+        }
+        let digest = "0".repeat(64);
+        for image in [
+            "nginx:-1".to_owned(),
+            format!("nginx:.1@sha256:{digest}"),
+            "acme/-orders:1".to_owned(),
+            "acme/orders-:1".to_owned(),
+            "acme/.orders:1".to_owned(),
+            format!("acme_/orders@sha256:{digest}"),
+            "acme/a..b:1".to_owned(),
+            "acme/a.-b:1".to_owned(),
+            "acme/a___b:1".to_owned(),
+            "localhost:x/a:1".to_owned(),
+            "acme/a:1/b:1".to_owned(),
+        ] {
+            assert!(ImageRef::refusal(&image).is_some(), "{image}");
+        }
+        assert!(Registry::refusal("ghcr.io/-acme").is_some() && Registry::refusal("localhost:5000/acme").is_none());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{ProcessOutput, golden, nself_in, project, run, stack, tree};
+use crate::support::{ProcessOutput, golden, nself, nself_in, project, run, stack, tree};
 
 const SHOP: &str = r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", services.orders = { image = "a/orders:1" } }"#;
 
@@ -168,6 +168,55 @@ fn commands_in_hints_name_the_output_folder_and_the_environment() {
 }
 
 #[test]
+fn commands_in_hints_name_the_stack_of_the_command_line() {
+    let case = stack(SHOP);
+    let parent = case.path().parent().unwrap();
+    let folder = case.path().file_name().unwrap().to_str().unwrap();
+    let path = format!("{folder}/stack.ncl");
+    let nself = |words: &str| nself_in(parent, words.replace("STACK", &path).split(' ')).stderr;
+    assert_eq!(nself_in(parent, ["gen", &path, "--env", "local"]).code, 0);
+    let file = case.path().join("deploy/local/compose.yaml");
+    fs::write(&file, fs::read_to_string(&file).unwrap() + "# an edit\n").unwrap();
+    for (words, command) in [
+        ("gen STACK --env local", "`nself gen STACK --force --env local`"),
+        ("check STACK --env local", "`nself gen STACK --env local`"),
+        ("verify STACK", "`nself check STACK`"),
+        ("lock STACK --check", "`nself lock STACK`"),
+        ("why FOLDER/deploy/local/compose.yaml STACK", "`nself check STACK`"),
+        ("why FOLDER/deploy/none STACK", "`nself graph STACK --of derivations`"),
+        ("secrets check --env local --out FOLDER/deploy", "`nself secrets init --env local --out FOLDER/deploy`"),
+    ] {
+        let text = nself(&words.replace("FOLDER", folder));
+        let command = command.replace("STACK", &path).replace("FOLDER", folder);
+        assert!(text.contains(&command), "{command}: {text}");
+    }
+    // Control: the default stack needs no argument.
+    let text = nself_in(case.path(), ["lock", "--check"]).stderr;
+    assert!(text.contains("`nself lock`"), "{text}");
+}
+
+#[test]
+fn an_output_folder_next_to_the_project_refers_to_the_project() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("proj");
+    fs::create_dir_all(project.join("data")).unwrap();
+    let fields = r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject",
+        services.orders = { image = "a/b:1", mounts = [{ source = "data", target = "/srv" }] } }"#;
+    fs::write(project.join("stack.ncl"), format!("let nself = import \"nself/main.ncl\" in\n{fields} | nself.Stack\n"))
+        .unwrap();
+    let compose = |working_folder: &Path, arguments: &[&str]| {
+        let output = nself_in(working_folder, [["gen", "--env", "local"].as_slice(), arguments].concat());
+        assert_eq!(output.code, 0, "{}", output.stderr);
+        fs::read_to_string(folder.path().join("other/local/compose.yaml")).unwrap()
+    };
+    let from_project = compose(&project, &["--out", "../other"]);
+    assert!(from_project.contains("\"../../proj/data\""), "{from_project}");
+    // The same files result from the data folder, from which the stack is `../stack.ncl`, and with other spellings.
+    assert_eq!(compose(&project.join("data"), &["--out", "../../other"]), from_project);
+    assert_eq!(compose(folder.path(), &["proj/data/../stack.ncl", "--out", "other"]), from_project);
+}
+
+#[test]
 fn a_mount_without_a_source_is_a_warning() {
     let case = stack(
         r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject",
@@ -183,6 +232,34 @@ fn a_mount_without_a_source_is_a_warning() {
     fs::create_dir(case.path().join("static")).unwrap();
     let there = nself_in(case.path(), ["gen"]);
     assert!(there.code == 0 && !warned(&there), "{}", there.stderr);
+}
+
+#[test]
+fn mounts_of_services_that_do_not_run_are_not_checked() {
+    let mount = |source: &str| format!(r#"mounts = [{{ source = "{source}", target = "/srv" }}]"#);
+    let case = stack(&format!(
+        r#"{{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject",
+             services.orders = {{ image = "a/b:1", only = ['local], {} }},
+             services.helper = {{ image = "a/b:1", only_with = ["orders"], {} }},
+             frontends.web = {{ port = 3000, route.subdomain = "web", include = true, container = {{ image = "a/b:1", port = 8003, {} }} }} }}"#,
+        mount("linked"),
+        mount("absent"),
+        mount("page"),
+    ));
+    std::os::unix::fs::symlink("/", case.path().join("linked")).unwrap();
+    let prod = nself_in(case.path(), ["gen", "--env", "prod"]);
+    assert!(prod.code == 0 && prod.stderr.contains("`page` does not exist"), "{}", prod.stderr);
+    assert!(!prod.stderr.contains("`absent`") && !prod.stderr.contains("NS313"), "{}", prod.stderr);
+    let all = nself_in(case.path(), ["gen"]);
+    assert_eq!(all.code, 2, "{}", all.stderr);
+    for (message, environments) in [
+        ("error[NS313]: `linked` is a symbolic link", "local"),
+        ("warning[NS312]: `absent` does not exist", "local"),
+        ("warning[NS312]: `page` does not exist", "prod, staging"),
+    ] {
+        let finding = all.stderr.split("\n\n").find(|finding| finding.contains(message)).unwrap_or_default();
+        assert!(finding.contains(&format!("= in: {environments}\n")), "{message}: {}", all.stderr);
+    }
 }
 
 #[test]
@@ -312,6 +389,25 @@ fn init_prints_a_line_that_a_stack_accepts() {
     );
     assert_failure(&nself_in(case.path(), ["init"]), &["NS804", "error[NS804]: stack.ncl already exists"]);
     assert_eq!(tree(case.path()), before);
+}
+
+#[test]
+fn init_prints_commands_that_work_in_the_same_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    for (arguments, start) in [
+        (vec!["init"], "next: nself gen && "),
+        (vec!["init", "shop"], "next: cd shop && nself gen && "),
+        (vec!["init", "my shops/one"], "next: cd 'my shops/one' && nself gen && "),
+    ] {
+        let output = nself_in(folder.path(), arguments);
+        assert!(output.code == 0 && output.stderr.starts_with(start), "{start}: {}", output.stderr);
+        let commands = output.stderr.trim_end().strip_prefix("next: ").unwrap();
+        let first_commands = commands.split(" && nself secrets").next().unwrap();
+        let program = nself(folder.path()).get_program().to_owned();
+        let in_shell = first_commands.replace("nself gen", "\"$PROGRAM\" gen --env local");
+        let output = run(Command::new("sh").args(["-c", &in_shell]).env("PROGRAM", program).current_dir(folder.path()));
+        assert_eq!(output.code, 0, "{in_shell}: {}", output.stderr);
+    }
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use nself::artifact::Sha256;
 
 use crate::registry::{DebianRegistry, INDEX, MANIFEST, PASSWORD, Scripted, response};
@@ -330,4 +332,46 @@ fn transient_failures_are_tried_again() {
         text.contains(&format!("\"digest\":\"{expected}\",\"platforms\":{{\"linux/arm64/v8\":\"{expected}\"}}")),
         "{text}"
     );
+}
+
+#[test]
+fn credentials_are_not_sent_to_a_token_server_in_a_different_domain() {
+    let Some(registry) = DebianRegistry::start() else { return };
+    let server = Scripted::start(|host, asked| {
+        if asked.path.starts_with("/token") {
+            return response("200 OK", "", br#"{"token":"unknown"}"#);
+        }
+        // The same server under a different name.
+        let address = host.replace("127.0.0.1", "localhost");
+        let realm = format!("www-authenticate: Bearer realm=\"http://{address}/token\"\r\n");
+        response("401 Unauthorized", &realm, b"")
+    });
+    let project = project_with_image_on(&registry, &server.host);
+    let docker_config = tempfile::tempdir().unwrap();
+    // Runs `nself lock` with accounts for these hosts, each with its name as the password. Returns the standard error,
+    // and the headers that the token server got.
+    let lock_with_accounts = |hosts: &[&str]| {
+        let accounts: serde_json::Map<String, serde_json::Value> = hosts
+            .iter()
+            .map(|host| ((*host).to_owned(), serde_json::json!({ "username": "robot", "password": host })))
+            .collect();
+        std::fs::write(docker_config.path().join("config.json"), serde_json::json!({ "auths": accounts }).to_string())
+            .unwrap();
+        let before = server.count();
+        let mut command = nself(project.path());
+        command.args(["lock", "--plain-http", &server.host]).env("DOCKER_CONFIG", docker_config.path());
+        let output = run(&mut command);
+        assert!(output.code == 2 && output.stderr.contains("error[NS822]"), "{}", output.stderr);
+        let asked = server.asked.lock().unwrap()[before..].to_vec();
+        let for_tokens = asked.into_iter().filter(|asked| asked.path.starts_with("/token"));
+        (output.stderr, for_tokens.map(|asked| asked.authorization).collect::<Vec<_>>())
+    };
+    let (message, headers) = lock_with_accounts(&[server.host.as_str()]);
+    assert!(message.contains("in a different domain") && headers.is_empty(), "{message} {headers:?}");
+    // Controls: no account is a request without a password, and the token server may have its own account.
+    assert_eq!(lock_with_accounts(&[]).1, [None]);
+    let token_server = server.host.replace("127.0.0.1", "localhost");
+    let (message, headers) = lock_with_accounts(&[server.host.as_str(), token_server.as_str()]);
+    let expected = STANDARD.encode(format!("robot:{token_server}"));
+    assert_eq!(headers, [Some(format!("Basic {expected}"))], "{message}");
 }

@@ -76,7 +76,7 @@ fn no_mistake_causes_a_second_finding() {
 }
 
 /// A mistake, a part of its hint, the corrected fields, and the code that no longer appears.
-const HINTS: [(&str, &str, &str, &str); 40] = [
+const HINTS: [(&str, &str, &str, &str); 47] = [
     (
         "services.redis = nself.services.redis, services.aa = { image = \"a/b:1\", env.CACHE = \"redis:6379\" },",
         "`services.aa.connects_to = [\"redis\"]`",
@@ -287,6 +287,48 @@ const HINTS: [(&str, &str, &str, &str); 40] = [
     ),
     ("services.nginx.route.subdomain = \"x\",", "remove it", "", "NS106"),
     ("services.postgres.env.POSTGRES_PASSWORD = \"hunter2hunter2\",", "remove `POSTGRES_PASSWORD`", "", "NS504"),
+    (
+        "databases.shop.functions.f = { language = 'sql, returns = \"integer\", body = \"SELECT '1'\" },",
+        "write `'1'::integer`",
+        "databases.shop.functions.f = { language = 'sql, returns = \"integer\", body = \"SELECT '1'::integer\" },",
+        "NS710",
+    ),
+    (
+        "databases.shop.tables.t = { columns = { id.type = \"bigint\", j.type = \"json\" }, primary_key = [\"id\"], uniques.u.columns = [\"j\"] },",
+        "use jsonb instead of json",
+        "databases.shop.tables.t = { columns = { id.type = \"bigint\", j.type = \"jsonb\" }, primary_key = [\"id\"], uniques.u.columns = [\"j\"] },",
+        "NS710",
+    ),
+    (
+        "databases.shop.tables.t = { columns = { id.type = \"bigint\", a.type = \"text\" }, primary_key = [\"id\"], indexes.i = { columns = [{ column = \"a\" }], using = 'gin } },",
+        "the extension pg_trgm and `opclass = \"gin_trgm_ops\"`",
+        "databases.shop = { extensions = [\"pg_trgm\"], tables.t = { columns = { id.type = \"bigint\", a.type = \"text\" }, primary_key = [\"id\"], indexes.i = { columns = [{ column = \"a\", opclass = \"gin_trgm_ops\" }], using = 'gin } } },",
+        "NS710",
+    ),
+    (
+        "databases.shop.tables.t = { columns.id.type = \"bigint\", primary_key = [\"id\"], excludes.x = { using = 'gist, elements = [{ expression = \"id\", with = \"=\" }] } },",
+        "the extension btree_gist",
+        "databases.shop = { extensions = [\"btree_gist\"], tables.t = { columns.id.type = \"bigint\", primary_key = [\"id\"], excludes.x = { using = 'gist, elements = [{ expression = \"id\", with = \"=\" }] } } },",
+        "NS710",
+    ),
+    (
+        "databases.shop.functions.f = { language = 'plpgsql, returns = \"integer\", body = \"BEGIN RETURN NEXT 1; END\" },",
+        "use `SETOF`",
+        "databases.shop.functions.f = { language = 'plpgsql, returns = \"SETOF integer\", body = \"BEGIN RETURN NEXT 1; END\" },",
+        "NS710",
+    ),
+    (
+        "databases.shop.functions.f = { language = 'sql, returns = \"anyelement\", body = \"SELECT NULL\" },",
+        "add an argument of the type anyelement",
+        "databases.shop.functions.f = { language = 'sql, returns = \"anyelement\", body = \"SELECT $1\", arguments = [{ type = \"anyelement\" }] },",
+        "NS710",
+    ),
+    (
+        "databases.shop.types = { p.composite.attributes = [{ name = \"x\", type = \"integer\" }], d.domain = { type = \"p\", checks.c = \"VALUE.x > 0\" } },",
+        "write `(VALUE)` with brackets",
+        "databases.shop.types = { p.composite.attributes = [{ name = \"x\", type = \"integer\" }], d.domain = { type = \"p\", checks.c = \"(VALUE).x > 0\" } },",
+        "NS710",
+    ),
 ];
 
 #[test]

@@ -37,6 +37,21 @@ fn assert_failure(output: &ProcessOutput, code: &str) {
 }
 
 #[test]
+fn one_file_has_the_singular() {
+    let project = shop("");
+    let source = tempfile::tempdir().unwrap();
+    fs::write(source.path().join("plugin.ncl"), "{}\n").unwrap();
+    let path = source.path().display().to_string();
+    let added = assert_success(nself_in(project.path(), ["plugin", "add", &path, "--name", "tiny"]));
+    assert!(added.stderr.contains("1 file, pinned in nself.lock"), "{}", added.stderr);
+    let removed = assert_success(nself_in(project.path(), ["plugin", "remove", "tiny"]));
+    assert!(removed.stderr.contains("1 file deleted"), "{}", removed.stderr);
+    // Control: other numbers have the plural.
+    let deleted = assert_success(nself_in(project.path(), ["gc"]));
+    assert!(deleted.stderr.contains("deleted 0 generations and 0 objects with 0 bytes"), "{}", deleted.stderr);
+}
+
+#[test]
 fn a_plugin_from_a_folder_is_added_listed_and_removed() {
     let project = shop("");
     let folder = project.path();

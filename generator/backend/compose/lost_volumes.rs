@@ -39,11 +39,12 @@ fn volumes(file: &str) -> BTreeSet<&str> {
 /// Returns the first service of a generated `compose.yaml` that mounts the volume.
 fn first_service_with<'a>(file: &'a str, volume: &str) -> Option<&'a str> {
     let mut service = None;
-    // The line of a service's name is indented by two spaces, as in `  orders:`.
+    // The line of a service's name is indented by two spaces, as in `  orders:`. A name that YAML could read as a value,
+    // such as `on`, is quoted.
     for line in file.lines() {
         let name =
             line.strip_prefix("  ").filter(|name| !name.starts_with(' ')).and_then(|name| name.strip_suffix(':'));
-        service = name.or(service);
+        service = name.map(|name| name.trim_matches('"')).or(service);
         if line.trim().strip_prefix("source: ").is_some_and(|source| source.trim_matches('"') == volume) {
             return service;
         }
@@ -57,10 +58,10 @@ mod tests {
 
     #[test]
     fn volumes_and_the_services_that_mount_them_are_found() {
-        let file = "name: shop-prod\nservices:\n  orders:\n    image: a/b:1\n    volumes:\n      - type: volume\n        source: uploads\n  postgres:\n    volumes:\n      - type: volume\n        source: \"data\"\nvolumes:\n  \"data\": {}\n  uploads:\n    name: x\nnetworks:\n  edge: {}\n";
+        let file = "name: shop-prod\nservices:\n  orders:\n    image: a/b:1\n    volumes:\n      - type: volume\n        source: uploads\n  postgres:\n    volumes:\n      - type: volume\n        source: \"data\"\n  \"on\":\n    volumes:\n      - type: volume\n        source: switches\nvolumes:\n  \"data\": {}\n  uploads:\n    name: x\nnetworks:\n  edge: {}\n";
         assert_eq!(volumes(file), BTreeSet::from(["data", "uploads"]));
-        let services = ["uploads", "data", "edge"].map(|volume| first_service_with(file, volume));
-        assert_eq!(services, [Some("orders"), Some("postgres"), None]);
+        let services = ["uploads", "data", "switches", "edge"].map(|volume| first_service_with(file, volume));
+        assert_eq!(services, [Some("orders"), Some("postgres"), Some("on"), None]);
         assert!(volumes("services:\n  a:\n    volumes:\n      - type: volume\n").is_empty());
     }
 }

@@ -207,6 +207,8 @@ fn port(publish: &plan::Publish, for_older_compose: bool) -> Port {
             Protocol::Tcp => "",
             Protocol::Udp => "/udp",
         };
+        // Podman reads an IPv6 address only in brackets.
+        let address = if address.is_ipv6() { format!("[{address}]") } else { address.to_string() };
         return Port::Short(format!("{address}:{}:{}{protocol}", publish.host_port, publish.container_port));
     }
     Port::Long {

@@ -2,8 +2,9 @@
 //! decided to stop it.
 
 use super::cluster::Cluster;
-use super::model::{Lifecycle, Probe, ProbeAction};
+use super::model::{Lifecycle, Probe, ProbeAction, ProbeWord};
 use crate::plan::{Check, Health, Service};
+use crate::stack::Protocol;
 use crate::values::Duration;
 
 /// The time until every node has removed a stopping pod from the addresses of its Service. Measured on kubelet 1.36,
@@ -39,7 +40,8 @@ pub struct Probes {
 
 impl Probes {
     /// Returns the probes for startup, readiness and liveness. Startup and readiness run the service's own health
-    /// check; liveness only opens its port, so that a slow dependency does not restart the pods that wait for it.
+    /// check; liveness only opens its TCP port, if it has one, so that a slow dependency does not restart the pods that
+    /// wait for it.
     pub fn new(health: &Health, service: &Service) -> Self {
         let Some((health_action, liveness_action)) = probe_actions(health, service) else { return Probes::default() };
         let start_interval = at_least_one_second(health.start_interval);
@@ -71,9 +73,10 @@ fn probe_actions(health: &Health, service: &Service) -> Option<(ProbeAction, Pro
         Check::Tcp { port } => (ProbeAction::TcpSocket { port: *port }, ProbeAction::TcpSocket { port: *port }),
         Check::Grpc { port } => (ProbeAction::Grpc { port: *port }, ProbeAction::TcpSocket { port: *port }),
         Check::Exec(words) => {
-            let exec = ProbeAction::Exec { command: words.iter().map(ToString::to_string).collect() };
-            let liveness_action =
-                service.ports.values().next().map_or(exec.clone(), |port| ProbeAction::TcpSocket { port: *port });
+            let exec = ProbeAction::Exec { command: words.iter().map(|word| ProbeWord(word.to_string())).collect() };
+            // The kubelet has no probe for UDP.
+            let tcp_port = service.ports.iter().find(|(name, _)| service.protocol(name) == Protocol::Tcp);
+            let liveness_action = tcp_port.map_or(exec.clone(), |(_, port)| ProbeAction::TcpSocket { port: *port });
             (exec, liveness_action)
         }
         Check::None => return None,

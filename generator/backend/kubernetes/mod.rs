@@ -28,7 +28,7 @@ pub use raw_keys::RAW_KEYS;
 pub use volumes::{FILE as VOLUMES, upgrade_warnings};
 pub use wait::WAITING_WAIVER;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::findings::Findings;
 use super::provenance::{GeneratedLine, field_of_service, fields_of_service_keys};
@@ -91,18 +91,8 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     let mut findings = Findings::default();
     let (report, refusals) = super::fidelity::report("kubernetes", fidelity::TABLE, plan, digests);
     findings.extend(refusals);
-    let mounts =
-        plan.services.iter().flat_map(|(name, service)| service.volumes.iter().map(move |mount| (name, mount)));
-    // The claim templates of a StatefulSet serve only the owner of a volume, and jobs have no templates. A job that
-    // reads or changes the data of another service mounts the claim from the owner's template.
-    let needs_claim = |name: &ServiceName, mount: &plan::VolumeMount| {
-        let is_owner = plan.volumes.get(&mount.volume).is_some_and(|volume| volume.owner == *name);
-        mount.stopped_owner.is_none()
-            && mount.running_owner.is_none()
-            && (!is_owner || plan.services[name].runs_to_completion())
-    };
-    let shared_volumes = mounts.filter(|(name, mount)| needs_claim(name, mount));
-    let shared_volumes: BTreeSet<_> = shared_volumes.map(|(_, mount)| &mount.volume).collect();
+    let services = plan.services.iter().map(|(name, service)| (name, &**service));
+    let shared_volumes = plan::separate_claims(services, &plan.volumes);
     let Some(cluster) = Cluster::new(plan, BTreeMap::new(), shared_volumes) else { return Ok(Artifacts::default()) };
     let mut writer = Writer::default();
     writer.write_unlisted_folder("namespace", namespace::objects(&cluster))?;

@@ -1,5 +1,5 @@
 //! Types for the part of the Kubernetes API that nself writes. Text that the kubelet expands (commands, variables) is
-//! [`Expanded`]; the API server does not interpret other text.
+//! [`Expanded`] or, in probes, [`ProbeWord`]; the API server does not interpret other text.
 
 use std::collections::BTreeMap;
 
@@ -16,6 +16,30 @@ pub struct Expanded(pub String);
 impl Serialize for Expanded {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0.replace('$', "$$"))
+    }
+}
+
+/// A word of a probe's command, which the kubelet expands like [`Expanded`]. Commands of health checks often contain `$` in
+/// forms that the kubelet leaves unchanged, such as `$HOME` and `$(cat FILE)`, so only words that it would change have
+/// every `$` doubled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProbeWord(pub String);
+
+impl ProbeWord {
+    /// Returns whether the text contains `$$` or `$(NAME)`.
+    fn is_expanded(&self) -> bool {
+        let is_name = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
+        let mut references = self.0.split("$(").skip(1).filter_map(|rest| rest.split_once(')'));
+        self.0.contains("$$") || references.any(|(name, _)| is_name(name))
+    }
+}
+
+impl Serialize for ProbeWord {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.is_expanded() {
+            return Expanded(self.0.clone()).serialize(serializer);
+        }
+        serializer.serialize_str(&self.0)
     }
 }
 
@@ -353,7 +377,7 @@ pub enum ProbeAction {
     HttpGet { path: String, port: u16 },
     TcpSocket { port: u16 },
     Grpc { port: u16 },
-    Exec { command: Vec<String> },
+    Exec { command: Vec<ProbeWord> },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -2,19 +2,17 @@
 //! connections of the plan (a pair of policies for each), requests to nginx and to published ports, and traffic to the
 //! internet for services that may reach it.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::cluster::{Cluster, selector};
 use super::model::{Labels, Metadata, Object, Policy, Service as KubernetesService, ServicePort, Spec};
 use crate::plan::network::{metadata_ranges, non_internet_ranges};
+use crate::plan::service_names::{metrics_service_name, peers_service_name, published_service_name};
 use crate::plan::{Connection, Service};
 use crate::stack::{ClusterEdge, ClusterRight, IpFamilies, Protocol, Published};
 use crate::values::{PortName, ServiceName};
-
-/// Returns the name of the headless Service with which a StatefulSet's pods find each other.
-pub fn peers_service_name(name: &ServiceName) -> String {
-    format!("{name}-peers")
-}
 
 /// Returns the headless Service with which Prometheus finds all pods of a service, ready or not.
 fn metrics_service(cluster: &Cluster, name: &ServiceName, service: &Service) -> Option<Object> {
@@ -37,7 +35,7 @@ fn metrics_service(cluster: &Cluster, name: &ServiceName, service: &Service) -> 
             node_port: None,
         }],
     };
-    let metadata = Metadata { name: format!("{name}-metrics"), ..cluster.metadata(name, service.zone) };
+    let metadata = Metadata { name: metrics_service_name(name), ..cluster.metadata(name, service.zone) };
     Some(Object::spec("v1", "Service", metadata, Spec::Service(spec)))
 }
 
@@ -128,7 +126,7 @@ fn published_service(cluster: &Cluster, name: &ServiceName, service: &Service) -
     let mut metadata = cluster.metadata(name, service.zone);
     let annotations = cluster.settings.service_annotations.get(name).into_iter().flatten();
     metadata.annotations.extend(annotations.map(|(name, value)| (name.to_string(), value.to_string())));
-    let metadata = Metadata { name: format!("{name}-published"), ..metadata };
+    let metadata = Metadata { name: published_service_name(name), ..metadata };
     Some(Object::spec("v1", "Service", metadata, Spec::Service(spec)))
 }
 
@@ -189,7 +187,12 @@ fn client_ports(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
 
 /// Returns the list of ports of a rule for one TCP port.
 fn tcp_ports(port: u16) -> Value {
-    json!([{ "port": port, "protocol": "TCP" }])
+    rule_ports(port, &BTreeSet::from([Protocol::Tcp]))
+}
+
+/// Returns the list of ports of a rule for one number with each of the protocols.
+fn rule_ports(port: u16, protocols: &BTreeSet<Protocol>) -> Value {
+    protocols.iter().map(|transport| json!({ "port": port, "protocol": protocol(*transport) })).collect()
 }
 
 /// Returns the list of peers of a rule for the pods of a service.
@@ -221,13 +224,13 @@ pub fn policies(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
     let metadata = cluster.metadata(name, service.zone);
     let policy = |suffix: &str, direction, rule| policy(&metadata, selector(name), suffix, &direction, rule);
     let mut objects = Vec::new();
-    for Connection { from, to, port } in &cluster.plan.connections {
+    for Connection { from, to, port, protocols } in &cluster.plan.connections {
         if to == name {
-            let rule = json!({ "from": pods_of_service(from), "ports": tcp_ports(*port) });
+            let rule = json!({ "from": pods_of_service(from), "ports": rule_ports(*port, protocols) });
             objects.push(policy(&format!("from-{from}-{port}"), Direction::Ingress, rule));
         }
         if from == name {
-            let rule = json!({ "to": pods_of_service(to), "ports": tcp_ports(*port) });
+            let rule = json!({ "to": pods_of_service(to), "ports": rule_ports(*port, protocols) });
             objects.push(policy(&format!("to-{to}-{port}"), Direction::Egress, rule));
         }
     }
@@ -250,6 +253,8 @@ pub fn policies(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
     if !public_ports.is_empty() {
         objects.push(policy("from-outside", Direction::Ingress, json!({ "ports": public_ports })));
     }
+    // nginx has `egress` in every stack, since ports of the host need a network with access to the internet in Compose. On
+    // a cluster it opens connections only to services and to the servers of `upstreams`, so it gets no such access.
     if is_edge {
         let ports = cluster.client_ports().into_iter();
         let ports = ports.map(|(port, transport)| json!({ "port": port, "protocol": protocol(transport) }));

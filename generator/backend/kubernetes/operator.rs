@@ -8,17 +8,15 @@ use serde_json::{Value, json};
 use super::cluster::{Cluster, selector};
 use super::model::{Metadata, Object, Spec};
 use super::network;
-use crate::plan::alert_rules::{self, HEARTBEAT, Rule};
+use crate::plan::alert_rules::{self, HEARTBEAT, HEARTBEAT_RECEIVER, NO_RECEIVER, Rule, TARGET_DOWN, TARGET_RULES};
 use crate::plan::secret_list::{SECRET_KEY, secret_name};
 use crate::plan::{Monitoring, Operator, Program, ScrapeJob};
-use crate::stack::{PrometheusOperator, Receiver, SecretReference, Severity};
+use crate::stack::{PrometheusOperator, Protocol, Receiver, SecretReference, Severity};
 use crate::values::{SecretName, ServiceName};
 
 const API: &str = "monitoring.coreos.com/v1";
 /// The version with AlertmanagerConfig.
 const CONFIG_API: &str = "monitoring.coreos.com/v1alpha1";
-/// The receiver of alerts that no declared receiver accepts.
-const NO_RECEIVER: &str = "none";
 
 /// Returns the objects for the operator; none if the cluster has no operator, or monitoring is off.
 pub fn objects(cluster: &Cluster) -> Vec<Object> {
@@ -30,7 +28,7 @@ pub fn objects(cluster: &Cluster) -> Vec<Object> {
         objects.extend(pod_monitor(cluster, operator, name, job));
         objects.push(network::from_namespace(cluster, name, operator.namespace(), job.port));
     }
-    objects.push(rules(cluster, operator, "targets", alert_rules::of_targets(monitoring)));
+    objects.push(rules(cluster, operator, TARGET_RULES, alert_rules::of_targets(monitoring)));
     for (name, alerts) in &monitoring.alerts {
         objects.push(rules(cluster, operator, name.as_str(), alert_rules::of_service(name.as_str(), alerts)));
     }
@@ -58,7 +56,9 @@ fn pod_monitor(
     name: &ServiceName,
     job: &ScrapeJob,
 ) -> Option<Object> {
-    let (port, _) = cluster.plan.services.get(name)?.ports.iter().find(|(_, port)| **port == job.port)?;
+    let service = cluster.plan.services.get(name)?;
+    let mut tcp_ports = service.ports.iter().filter(|(port, _)| service.protocol(port) == Protocol::Tcp);
+    let (port, _) = tcp_ports.find(|(_, number)| **number == job.port)?;
     let endpoint = || {
         json!({
             "port": port,
@@ -109,14 +109,14 @@ fn receivers(cluster: &Cluster, operator: &PrometheusOperator, monitoring: &Moni
     let mut receivers = vec![json!({ "name": NO_RECEIVER })];
     if let Some(secret) = &monitoring.heartbeat {
         routes.push(json!({
-            "receiver": "heartbeat",
+            "receiver": HEARTBEAT_RECEIVER,
             "matchers": [matcher("alertname", HEARTBEAT)],
             "groupWait": "1s",
             "groupInterval": "1m",
             "repeatInterval": "50s",
         }));
         receivers.push(json!({
-            "name": "heartbeat",
+            "name": HEARTBEAT_RECEIVER,
             "webhookConfigs": [{ "urlSecret": secret_key(secret), "sendResolved": false }],
         }));
     }
@@ -144,7 +144,7 @@ fn receivers(cluster: &Cluster, operator: &PrometheusOperator, monitoring: &Moni
         "receivers": receivers,
         // While a service is down, its warnings are not sent: they have the same cause.
         "inhibitRules": [{
-            "sourceMatch": [matcher("alertname", "TargetDown")],
+            "sourceMatch": [matcher("alertname", TARGET_DOWN)],
             "targetMatch": [matcher("severity", "warning")],
             "equal": ["service"],
         }],

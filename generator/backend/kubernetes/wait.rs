@@ -10,7 +10,7 @@ use crate::backend::findings::Findings;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::secret_list::{SECRET_KEY, secret_name};
 use crate::plan::{DatabaseSetup, Migrations, Programs, Service, Value, encryption};
-use crate::stack::Condition;
+use crate::stack::{Condition, Protocol};
 use crate::values::{ExtensionName, ServiceName, UserId};
 
 /// The waiver of a stack that accepts that a pod does not wait for a job.
@@ -39,8 +39,11 @@ pub fn containers(cluster: &Cluster, name: &ServiceName, service: &Service) -> R
     let mut migration_containers = Vec::new();
     let mut container_for_setup = None;
     for (to, condition) in &service.depends_on {
-        let connection =
-            cluster.plan.connections.iter().find(|connection| connection.from == *name && connection.to == *to);
+        let connections = cluster.plan.connections.iter();
+        let connections: Vec<_> =
+            connections.filter(|connection| connection.from == *name && connection.to == *to).collect();
+        // The container `wait` opens a TCP connection to the port.
+        let connection = connections.iter().find(|connection| connection.protocols.contains(&Protocol::Tcp));
         let migrations = cluster.plan.migrations.values().find(|migrations| migrations.job == *to);
         if let Some(setup) = cluster.plan.setup.as_ref().filter(|setup| setup.job == *to) {
             container_for_setup = findings.value(setup_container(cluster, (name, service), setup).map_err(Some));
@@ -66,9 +69,7 @@ pub fn containers(cluster: &Cluster, name: &ServiceName, service: &Service) -> R
                      `{}.\"{WAITING_WAIVER}\" = \"…\"`",
                     service.waive_path()
                 ))]),
-            _ => findings.extend([Diagnostic::error(Code::Unsupported, path)
-                .message(format!("a pod can wait only for a port, but `{to}` has no port"))
-                .hint("declare the port of its health check, or depend on it with `'started`")]),
+            _ => findings.extend([no_port_to_open(to, !connections.is_empty(), path)]),
         }
     }
     let mut containers = Vec::new();
@@ -80,6 +81,19 @@ pub fn containers(cluster: &Cluster, name: &ServiceName, service: &Service) -> R
     containers.extend(migration_containers);
     containers.extend(service.programs.as_ref().map(|programs| copying_container(programs, service)));
     findings.into_result(containers)
+}
+
+/// Returns the finding for a dependency on a healthy service that has no TCP port.
+fn no_port_to_open(to: &ServiceName, has_udp_port: bool, path: FieldPath) -> Diagnostic {
+    let finding = Diagnostic::error(Code::Unsupported, path);
+    if has_udp_port {
+        return finding
+            .message(format!("a pod can wait only for a TCP port, but the connection to `{to}` uses UDP"))
+            .hint(format!("start after it without waiting until it is healthy: `depends_on.{to} = 'started`"));
+    }
+    finding
+        .message(format!("a pod can wait only for a port, but `{to}` has no port"))
+        .hint("declare the port of its health check, or depend on it with `'started`")
 }
 
 /// Returns the container that waits until the setup job has prepared the server. It connects with the URLs of the

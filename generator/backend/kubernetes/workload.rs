@@ -12,7 +12,8 @@ use super::model::{
 };
 use super::namespace::claim;
 use crate::artifact::{Digest, json as json_writer};
-use crate::plan::Service;
+use crate::plan::service_names::peers_service_name;
+use crate::plan::{Service, group_budget_name};
 use crate::stack::Autoscale;
 use crate::values::{Duration, ServiceName};
 
@@ -74,7 +75,7 @@ pub fn group_budgets(cluster: &Cluster) -> Vec<Object> {
     let groups: BTreeSet<&ServiceName> = services.filter_map(|service| service.on_clusters.group.as_ref()).collect();
     let budgets = groups.into_iter().map(|group| {
         let selector = Selector { match_labels: group_selector(group) };
-        disruption_budget(cluster.common_metadata(&format!("group-{group}")), selector)
+        disruption_budget(cluster.common_metadata(&group_budget_name(group)), selector)
     });
     budgets.collect()
 }
@@ -104,7 +105,7 @@ fn stateful_set(
     volume_claim_templates: Vec<ClaimTemplate>,
 ) -> Spec {
     Spec::StatefulSet(StatefulSet {
-        service_name: super::network::peers_service_name(name),
+        service_name: peers_service_name(name),
         replicas: service.replicas,
         revision_history_limit: REVISION_HISTORY,
         selector,

@@ -5,16 +5,10 @@ use serde_json::{Value, json};
 
 use super::files::Files;
 use crate::diagnostic::Diagnostic;
-use crate::plan::alert_rules::HEARTBEAT;
+use crate::plan::alert_rules::{HEARTBEAT, HEARTBEAT_RECEIVER, NO_RECEIVER, TARGET_DOWN};
 use crate::plan::{Monitoring, Plan, Program};
 use crate::stack::{Receiver, SecretReference, Severity};
 use crate::values::SecretName;
-
-/// The receiver of alerts that no declared receiver accepts.
-const NO_RECEIVER: &str = "none";
-/// The receiver of the heartbeat, an alert that always fires. A monitor outside of the stack reports when its
-/// notifications stop, since no alerts can be delivered then.
-const HEARTBEAT_RECEIVER: &str = "heartbeat";
 
 #[derive(Serialize)]
 struct Config {
@@ -67,7 +61,7 @@ pub fn emit(plan: &Plan, monitoring: &Monitoring, files: &mut Files) -> Result<(
         }),
         // While a service is down, its warnings are not sent: they have the same cause.
         inhibit_rules: vec![json!({
-            "source_matchers": ["alertname=\"TargetDown\""],
+            "source_matchers": [format!("alertname=\"{TARGET_DOWN}\"")],
             "target_matchers": ["severity=\"warning\""],
             "equal": ["service"],
         })],

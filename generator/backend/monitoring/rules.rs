@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::files::Files;
 use crate::diagnostic::Diagnostic;
-use crate::plan::alert_rules::{self, HEARTBEAT, Rule};
+use crate::plan::alert_rules::{self, HEARTBEAT, Rule, TARGET_DOWN};
 use crate::plan::{Monitoring, Program};
 use crate::stack::Alert;
 
@@ -93,7 +93,7 @@ fn target_tests(monitoring: &Monitoring) -> Vec<Test> {
     for job in alert_rules::jobs(monitoring) {
         // `0+0x20` is the value 0, then 20 more values with the increment 0.
         let series = |value: &str| (format!("up{{job=\"{job}\", instance=\"10.0.0.1:80\"}}"), format!("{value}x20"));
-        let alert_matchers = format!("alertname=\"TargetDown\",service=\"{job}\"");
+        let alert_matchers = format!("alertname=\"{TARGET_DOWN}\",service=\"{job}\"");
         tests.push(test(format!("{job} is down"), &alert_matchers, [series("0+0")], "10m", FIRES));
         tests.push(test(format!("{job} is gone"), &alert_matchers, [], "10m", FIRES));
         tests.push(test(format!("{job} is up"), &alert_matchers, [series("1+0")], "10m", DOES_NOT_FIRE));

@@ -7,6 +7,9 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 use crate::plan::{Plan, Value};
 
+/// The port that psql uses by default.
+const DEFAULT_PORT: &str = "5432";
+
 /// Returns NS320 for each database and role that is no longer part of the stack. `old` and `new` are the statements of
 /// the setup job in the last run and in this run. The statements remove nothing from the server.
 pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> {
@@ -16,7 +19,8 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> 
         old_names.difference(&new_names).map(ToString::to_string).collect()
     };
     let (databases, roles): (Vec<String>, Vec<String>) = (removed_names(DATABASES_PREFIX), removed_names(ROLES_PREFIX));
-    let psql = psql_command(plan);
+    let psql = psql_command(plan, None);
+    let psql_in = |database: &str| psql_command(plan, Some(database));
     let databases = databases.iter().map(|name| {
         warning(plan)
             .message(format!("the stack no longer uses the database `{name}`; it stays on the server with its data"))
@@ -27,7 +31,7 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> 
             .message(format!("the stack no longer uses the role `{name}`; it can still log in to the server"))
             .hint(format!(
                 "{}to lock it: `{psql} -c 'ALTER ROLE \"{name}\" NOLOGIN'`; `DROP ROLE` works once the role owns nothing",
-                reassignment_hint(&psql, name, &owners(&old), &owners(&new))
+                reassignment_hint(psql_in, name, &owners(&old), &owners(&new))
             ))
     });
     databases.chain(roles).collect()
@@ -35,9 +39,9 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> 
 
 /// Returns the commands that give the objects of a removed role to the new owners of its databases, as the start of a
 /// hint. It is empty if the role owned no database that the stack still has. The maps contain the owner of each
-/// database.
+/// database; `psql_in` returns the command that opens a session in a database.
 fn reassignment_hint(
-    psql: &str,
+    psql_in: impl Fn(&str) -> String,
     role: &str,
     old_owners: &BTreeMap<&str, &str>,
     new_owners: &BTreeMap<&str, &str>,
@@ -45,7 +49,7 @@ fn reassignment_hint(
     let databases_of_role = old_owners.iter().filter(|(_, owner)| **owner == role).map(|(database, _)| database);
     let new_database_owners = databases_of_role.filter_map(|database| new_owners.get_key_value(database));
     let commands = new_database_owners
-        .map(|(database, owner)| format!("`{psql} -d {database} -c 'REASSIGN OWNED BY \"{role}\" TO \"{owner}\"'`"));
+        .map(|(database, owner)| format!("`{} -c 'REASSIGN OWNED BY \"{role}\" TO \"{owner}\"'`", psql_in(database)));
     let commands = commands.collect::<Vec<_>>().join(", then ");
     if commands.is_empty() {
         commands
@@ -75,8 +79,9 @@ fn names_after_prefix<'a>(statements: &'a str, prefix: &str) -> BTreeSet<&'a str
     statements.lines().find_map(|line| line.strip_prefix(prefix)).unwrap_or_default().split_whitespace().collect()
 }
 
-/// Returns the command that opens a session of the superuser, or of the administrator of an external server.
-fn psql_command(plan: &Plan) -> String {
+/// Returns the command that opens a session of the superuser, or of the administrator of an external server, in this
+/// database, or else in the one in which the setup job begins.
+fn psql_command(plan: &Plan, database: Option<&str>) -> String {
     let job_variable = |name: &str| {
         let job = plan.setup.as_ref().and_then(|setup| plan.services.get(&setup.job))?;
         match job.env.get(name) {
@@ -85,12 +90,24 @@ fn psql_command(plan: &Plan) -> String {
         }
     };
     let user = job_variable("PGUSER").unwrap_or_else(|| "postgres".to_owned());
+    let database = database.map(str::to_owned).or_else(|| job_variable("PGDATABASE"));
+    // By default, psql opens the database with the name of the user.
+    let database_option =
+        database.filter(|database| *database != user).map_or_else(String::new, |database| format!(" -d {database}"));
     let is_own_server = plan.setup.as_ref().is_none_or(|setup| setup.is_own_server);
     if is_own_server {
-        return format!("docker compose exec postgres psql -U {user}");
+        return format!("docker compose exec postgres psql -U {user}{database_option}");
     }
+    // The secrets of the job are files in the output folder.
+    let secrets = format!("deploy/{}/secrets/", plan.environment);
+    let tls_variables = ["PGSSLMODE", "PGSSLROOTCERT"].map(|name| {
+        let value = job_variable(name).map(|value| value.replace("/run/secrets/", &secrets));
+        value.map_or_else(String::new, |value| format!("{name}={value} "))
+    });
     let host = job_variable("PGHOST").unwrap_or_default();
-    format!("psql -h {host} -U {user}")
+    let port = job_variable("PGPORT").filter(|port| port != DEFAULT_PORT);
+    let port_option = port.map_or_else(String::new, |port| format!(" -p {port}"));
+    format!("{}psql -h {host}{port_option} -U {user}{database_option}", tls_variables.concat())
 }
 
 #[cfg(test)]
@@ -112,9 +129,10 @@ mod tests {
     fn objects_are_handed_over_to_the_new_owner_of_a_database() {
         let (old, new) =
             ("ALTER DATABASE \"shop\" OWNER TO \"orders\";\n", "ALTER DATABASE \"shop\" OWNER TO \"sales\";\n");
-        let hint = reassignment_hint("psql", "orders", &owners(old), &owners(new));
+        let psql_in = |database: &str| format!("psql -d {database}");
+        let hint = reassignment_hint(psql_in, "orders", &owners(old), &owners(new));
         assert!(hint.contains("`psql -d shop -c 'REASSIGN OWNED BY \"orders\" TO \"sales\"'`"), "{hint}");
-        assert_eq!(reassignment_hint("psql", "other", &owners(old), &owners(new)), "");
-        assert_eq!(reassignment_hint("psql", "orders", &owners(old), &owners("")), "");
+        assert_eq!(reassignment_hint(psql_in, "other", &owners(old), &owners(new)), "");
+        assert_eq!(reassignment_hint(psql_in, "orders", &owners(old), &owners("")), "");
     }
 }

@@ -20,7 +20,7 @@ pub struct Arguments {
     #[arg(long, value_name = "NUMBER")]
     to: Option<usize>,
     #[command(flatten)]
-    selection: SelectionArguments,
+    pub(super) selection: SelectionArguments,
     /// The format of the output.
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,

@@ -9,7 +9,7 @@ use crate::migrations::{self, Side};
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
-    selection: SelectionArguments,
+    pub(super) selection: SelectionArguments,
     /// One side: a stack file, a folder such as db/shop, the URL of a server, or `empty`; the written migrations by default.
     #[arg(long, value_name = "X")]
     from: Option<String>,
@@ -48,7 +48,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
             migrations::between(&from, &to, arguments.scratch.as_deref())?
         }
     };
-    output::findings(&diff.warnings);
+    output::findings(&arguments.selection.stack.complete_hints(diff.warnings.clone()));
     if diff.databases.is_empty() {
         output::remark(NO_DATABASES);
     }

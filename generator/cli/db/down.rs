@@ -12,7 +12,7 @@ pub struct Arguments {
     #[arg(long, value_name = "NUMBER")]
     to: usize,
     #[command(flatten)]
-    selection: SelectionArguments,
+    pub(super) selection: SelectionArguments,
 }
 
 pub fn run(arguments: &Arguments) -> Outcome {

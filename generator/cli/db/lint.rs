@@ -10,7 +10,7 @@ use crate::migrations::{self, Hazard, Lint};
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
-    selection: SelectionArguments,
+    pub(super) selection: SelectionArguments,
     /// The format of the output.
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
@@ -18,6 +18,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Outcome {
     let Lint { hazards, findings } = migrations::lint(&arguments.selection.selection())?;
+    let findings = arguments.selection.stack.complete_hints(findings);
     match arguments.format {
         Format::Json => {
             let status = if findings.is_empty() { "fine" } else { "findings" };

@@ -50,24 +50,68 @@ enum Action {
 
 /// Runs a command of `nself db` and returns its exit code.
 pub fn run(arguments: &Arguments) -> u8 {
-    let (outcome, format) = match &arguments.action {
-        Action::Diff(arguments) => (diff::run(arguments), arguments.findings_format()),
-        Action::New(arguments) => (new::run(arguments), Format::Text),
-        Action::Sum(arguments) => (new::sum(arguments), Format::Text),
-        Action::Lint(arguments) => (lint::run(arguments), arguments.format),
-        Action::Verify(arguments) => (verify::run(arguments), arguments.format),
-        Action::Status(arguments) => (status::run(arguments), arguments.format),
-        Action::Import(arguments) => (import::run(arguments), Format::Text),
-        Action::Baseline(arguments) => (baseline::run(arguments), arguments.format),
-        Action::Down(arguments) => (down::run(arguments), Format::Text),
-        Action::Export(arguments) => (export::run(arguments), Format::Text),
-        Action::Rebase(arguments) => (new::rebase(arguments), Format::Text),
-    };
-    outcome.unwrap_or_else(|findings| {
+    let action = &arguments.action;
+    action.run().unwrap_or_else(|findings| {
         let findings = diagnostic::merge(findings);
-        output::failure(format, &findings);
+        let findings = match action.selection() {
+            Some(selection) => selection.stack.complete_hints(findings),
+            None => findings,
+        };
+        output::failure(action.format(), &findings);
         ERROR
     })
+}
+
+impl Action {
+    fn run(&self) -> Outcome {
+        match self {
+            Action::Diff(arguments) => diff::run(arguments),
+            Action::New(arguments) => new::run(arguments),
+            Action::Sum(arguments) => new::sum(arguments),
+            Action::Lint(arguments) => lint::run(arguments),
+            Action::Verify(arguments) => verify::run(arguments),
+            Action::Status(arguments) => status::run(arguments),
+            Action::Import(arguments) => import::run(arguments),
+            Action::Baseline(arguments) => baseline::run(arguments),
+            Action::Down(arguments) => down::run(arguments),
+            Action::Export(arguments) => export::run(arguments),
+            Action::Rebase(arguments) => new::rebase(arguments),
+        }
+    }
+
+    /// Returns the format of the findings that end the command.
+    fn format(&self) -> Format {
+        match self {
+            Action::Diff(arguments) => arguments.findings_format(),
+            Action::Lint(arguments) => arguments.format,
+            Action::Verify(arguments) => arguments.format,
+            Action::Status(arguments) => arguments.format,
+            Action::Baseline(arguments) => arguments.format,
+            Action::New(_)
+            | Action::Sum(_)
+            | Action::Import(_)
+            | Action::Down(_)
+            | Action::Export(_)
+            | Action::Rebase(_) => Format::Text,
+        }
+    }
+
+    /// Returns the stack and databases that the command reads; `None` for a command that reads no stack.
+    fn selection(&self) -> Option<&SelectionArguments> {
+        Some(match self {
+            Action::Diff(arguments) => &arguments.selection,
+            Action::New(arguments) => &arguments.selection,
+            Action::Sum(arguments) => &arguments.selection,
+            Action::Lint(arguments) => &arguments.selection,
+            Action::Verify(arguments) => &arguments.selection,
+            Action::Status(arguments) => &arguments.selection,
+            Action::Baseline(arguments) => &arguments.selection,
+            Action::Down(arguments) => &arguments.selection,
+            Action::Export(arguments) => &arguments.selection,
+            Action::Rebase(arguments) => &arguments.selection,
+            Action::Import(_) => return None,
+        })
+    }
 }
 
 /// The remark of a command that finds no database to work on.

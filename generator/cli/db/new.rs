@@ -17,19 +17,19 @@ pub struct Arguments {
     #[arg(long)]
     by_hand: bool,
     #[command(flatten)]
-    selection: SelectionArguments,
+    pub(super) selection: SelectionArguments,
 }
 
 #[derive(Debug, Args)]
 pub struct SumArguments {
     #[command(flatten)]
-    selection: SelectionArguments,
+    pub(super) selection: SelectionArguments,
 }
 
 #[derive(Debug, Args)]
 pub struct RebaseArguments {
     #[command(flatten)]
-    selection: SelectionArguments,
+    pub(super) selection: SelectionArguments,
     /// The git revision whose migrations come first, such as origin/main.
     #[arg(long, value_name = "REV")]
     base: String,
@@ -38,7 +38,7 @@ pub struct RebaseArguments {
 pub fn run(arguments: &Arguments) -> Outcome {
     let selection = arguments.selection.selection();
     let created = migrations::create(&selection, arguments.name.as_deref(), arguments.by_hand)?;
-    output::findings(&created.warnings);
+    output::findings(&arguments.selection.stack.complete_hints(created.warnings.clone()));
     if created.databases.is_empty() {
         output::remark(NO_DATABASES);
     }
@@ -73,7 +73,7 @@ pub fn sum(arguments: &SumArguments) -> Outcome {
 
 pub fn rebase(arguments: &RebaseArguments) -> Outcome {
     let created = migrations::rebase(&arguments.selection.selection(), &arguments.base)?;
-    output::findings(&created.warnings);
+    output::findings(&arguments.selection.stack.complete_hints(created.warnings.clone()));
     for database in &created.databases {
         let database_name = &database.database;
         for migration in database.migrations() {

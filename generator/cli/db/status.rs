@@ -11,7 +11,7 @@ use crate::words;
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
-    selection: SelectionArguments,
+    pub(super) selection: SelectionArguments,
     /// A server whose ledger is compared with the migrations of one database.
     #[arg(long, value_name = "URL")]
     url: Option<String>,

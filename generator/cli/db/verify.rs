@@ -11,7 +11,7 @@ use crate::words;
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
-    selection: SelectionArguments,
+    pub(super) selection: SelectionArguments,
     /// A git revision, such as origin/main, whose migrations may have been applied and must be unchanged.
     #[arg(long, value_name = "REV")]
     base: Option<String>,
@@ -22,7 +22,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Outcome {
     let verified = migrations::verify(&arguments.selection.selection(), arguments.base.as_deref())?;
-    output::findings(&verified.warnings);
+    output::findings(&arguments.selection.stack.complete_hints(verified.warnings.clone()));
     match arguments.format {
         Format::Json => output::json(&json!({ "version": 1, "status": "fine", "migrations": verified.migrations })),
         Format::Text => output::remark(&format!("{}, unchanged", words::count(verified.migrations, "migration"))),

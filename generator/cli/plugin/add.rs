@@ -12,13 +12,14 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::files::Root;
 use crate::plugins::{self, FILE, PluginFiles, error};
 use crate::values::plugin_names;
+use crate::words;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// A folder with a plugin.ncl, or `oci://HOST/REPOSITORY@sha256:…`.
     from: String,
     #[command(flatten)]
-    stack: StackArguments,
+    pub(super) stack: StackArguments,
     /// Name of the plugin; by default, the name of the folder or the last part of the repository. Services, tables and
     /// secrets of a plugin begin with it.
     #[arg(long)]
@@ -50,8 +51,9 @@ pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
         })),
         Format::Text => {
             output::line(&folder);
-            output::remark(&format!("{} files, pinned in nself.lock", files.len()));
-            output::remark(&format!("next: in stack.ncl: plugins.{name} = import \"{folder}/{FILE}\","));
+            output::remark(&format!("{}, pinned in nself.lock", words::count(files.len(), "file")));
+            let stack = arguments.stack.path();
+            output::remark(&format!("next: in {}: plugins.{name} = import \"{folder}/{FILE}\",", stack.display()));
         }
     }
     Ok(SUCCESS)

@@ -14,7 +14,7 @@ use crate::stack::Plugin;
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
-    stack: StackArguments,
+    pub(super) stack: StackArguments,
     /// Exit with 1 if files of a plugin differ from nself.lock.
     #[arg(long)]
     check: bool,

@@ -9,7 +9,7 @@ mod remove;
 
 use clap::{Args, Subcommand};
 
-use super::{ERROR, Format, output};
+use super::{ERROR, Format, StackArguments, output};
 use crate::diagnostic::Diagnostic;
 
 #[derive(Debug, Args)]
@@ -34,16 +34,16 @@ enum Action {
 }
 
 pub fn run(arguments: &Arguments) -> u8 {
-    let (outcome, format): (Result<u8, Vec<Diagnostic>>, Format) = match &arguments.action {
-        Action::Add(arguments) => (add::run(arguments), arguments.format),
-        Action::List(arguments) => (list::run(arguments), arguments.format),
-        Action::Remove(arguments) => (remove::run(arguments), Format::Text),
-        Action::New(arguments) => (new::run(arguments), Format::Text),
+    let (outcome, format, stack): (Result<u8, Vec<Diagnostic>>, Format, &StackArguments) = match &arguments.action {
+        Action::Add(arguments) => (add::run(arguments), arguments.format, &arguments.stack),
+        Action::List(arguments) => (list::run(arguments), arguments.format, &arguments.stack),
+        Action::Remove(arguments) => (remove::run(arguments), Format::Text, &arguments.stack),
+        Action::New(arguments) => (new::run(arguments), Format::Text, &arguments.stack),
         #[cfg(feature = "registry")]
-        Action::Publish(arguments) => (publish::run(arguments), arguments.format),
+        Action::Publish(arguments) => (publish::run(arguments), arguments.format, &arguments.stack),
     };
     outcome.unwrap_or_else(|findings| {
-        output::failure(format, &findings);
+        output::failure(format, &stack.complete_hints(findings));
         ERROR
     })
 }

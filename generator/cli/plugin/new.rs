@@ -24,7 +24,7 @@ pub struct Arguments {
     /// Name of the plugin.
     name: String,
     #[command(flatten)]
-    stack: StackArguments,
+    pub(super) stack: StackArguments,
     /// The template of the plugin's service.
     #[arg(long, value_name = "NAME", value_parser = parse_template, default_value = "go-http")]
     template: String,
@@ -47,6 +47,7 @@ pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let folder = plugin_names::folder(name);
     write_files(&arguments.stack.project().join(Path::new(&folder)), &files)?;
     files.iter().for_each(|(path, _)| output::line(&format!("{folder}/{path}")));
-    output::remark(&format!("next: in stack.ncl: plugins.{name} = import \"{folder}/{FILE}\","));
+    let stack = arguments.stack.path();
+    output::remark(&format!("next: in {}: plugins.{name} = import \"{folder}/{FILE}\",", stack.display()));
     Ok(SUCCESS)
 }

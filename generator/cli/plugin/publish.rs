@@ -11,6 +11,7 @@ use crate::lock::ImageName;
 use crate::plugins;
 use crate::release::{address, publish};
 use crate::values::plugin_names;
+use crate::words;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -20,7 +21,7 @@ pub struct Arguments {
     #[arg(value_parser = address::parse)]
     to: ImageName,
     #[command(flatten)]
-    stack: StackArguments,
+    pub(super) stack: StackArguments,
     #[command(flatten)]
     registry: RegistryArguments,
     /// The format of the output.
@@ -48,7 +49,7 @@ pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
         })),
         Format::Text => {
             output::line(&artifact_address);
-            output::remark(&format!("{} files published as {tag}", files.len()));
+            output::remark(&format!("{} published as {tag}", words::count(files.len(), "file")));
         }
     }
     Ok(SUCCESS)

@@ -9,13 +9,14 @@ use crate::plugins;
 use crate::project::migrations;
 use crate::source;
 use crate::values::{Checked, SqlIdent, plugin_names};
+use crate::words;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Name of the plugin.
     name: String,
     #[command(flatten)]
-    stack: StackArguments,
+    pub(super) stack: StackArguments,
     /// Confirm that servers keep the plugin's database. Needed if the plugin has migrations, which are deleted with it.
     #[arg(long)]
     keep_data: bool,
@@ -53,7 +54,7 @@ pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     }
     let deleted_count = plugins::remove(&project, name)?;
     output::line(&plugin_names::folder(name));
-    output::remark(&format!("{deleted_count} files deleted"));
+    output::remark(&format!("{} deleted", words::count(deleted_count, "file")));
     if has_migrations {
         output::remark(&format!("servers keep the database {database} until you drop it"));
     }

@@ -66,10 +66,15 @@ impl Check<'_> {
         if may_have_class || !is_known || kind.is_polymorphic() || PSEUDO_TYPES.contains(&base) {
             return false;
         }
-        if kind.is_array() {
-            return matches!(method, Method::Gist | Method::Spgist | Method::Brin);
-        }
         let has_order = !WITHOUT_ORDER.contains(&base);
+        if kind.is_array() {
+            // gin stores the elements of arrays in their order.
+            return match method {
+                Method::Gin => !has_order,
+                Method::Gist | Method::Spgist | Method::Brin => true,
+                _ => false,
+            };
+        }
         match method {
             Method::Btree => !has_order,
             Method::Hash => !(has_order || ONLY_HASHED.contains(&base)) || NOT_HASHED.contains(&base),
@@ -100,9 +105,10 @@ impl Check<'_> {
             (Method::Btree, "xid") => "use xid8 instead of xid".to_owned(),
             (Method::Btree | Method::Hash, _) => "use a column of a different type".to_owned(),
             (Method::Gin, "json") => "use jsonb instead of json".to_owned(),
-            (Method::Gin | Method::Gist, _) if is_text => {
-                format!("add the extension pg_trgm and `opclass = \"{word}_trgm_ops\"`, or remove `using`")
+            (Method::Gin, _) if is_text => {
+                "add the extension pg_trgm and `opclass = \"gin_trgm_ops\"`, or remove `using`".to_owned()
             }
+            (Method::Gist, "jsonb") => "set `using = 'gin`".to_owned(),
             (Method::Gin | Method::Gist, _) if !self.lacks_default_class(Method::Btree, kind) => {
                 format!("add the extension btree_{word}, or remove `using`")
             }

@@ -18,7 +18,7 @@ use crate::values::Checked;
 use crate::words;
 
 /// Variables of functions of triggers.
-const OF_TRIGGERS: [&str; 13] = [
+const OF_TRIGGERS: [&str; 12] = [
     "new",
     "old",
     "tg_argv",
@@ -31,7 +31,6 @@ const OF_TRIGGERS: [&str; 13] = [
     "tg_table_name",
     "tg_table_schema",
     "tg_when",
-    "tg_argv[]",
 ];
 /// Variables of functions of event triggers.
 const OF_EVENT_TRIGGERS: [&str; 2] = ["tg_event", "tg_tag"];
@@ -366,19 +365,38 @@ fn read(name: &ObjectName, function: &Function) -> Option<Reader> {
     let kind = result.kind.as_ref().map_or("", TypeName::as_str);
     let returns = Returned {
         is_procedure: function.procedure,
-        is_set: result.is_set,
+        // A trigger reads one row.
+        is_set: result.is_set && !kind.ends_with("trigger"),
         is_void: result.is_void() || kind == "event_trigger",
         has_outputs: function.returns_arguments() || !result.table_columns.is_empty(),
     };
     let blocks = vec![outermost_block(name, function, &result)];
     parse::with_enough_stack(body, || {
         let mut reader = Reader { blocks, returns, types: Vec::new(), faults: Vec::new() };
-        let (green, _) = Plpgsql::parse_text(body);
+        let (green, errors) = Plpgsql::parse_text(body);
         let tree = SyntaxNode::new_root(green);
+        let starts: BTreeSet<usize> = statements_with_into(&tree);
+        if errors.iter().any(|error| !starts.contains(&error.range().start().into())) {
+            return None;
+        }
         let block = child(&tree, SyntaxKind::PLPGSQL_BLOCK)?;
         reader.read_block(&block);
         Some(reader)
     })
+}
+
+/// Returns the offsets of the statements of SQL that the parser leaves as text: those with INTO and variables.
+fn statements_with_into(tree: &SyntaxNode) -> BTreeSet<usize> {
+    const WORDS: [&str; 7] = ["delete", "insert", "merge", "select", "update", "values", "with"];
+    let is_statement = |node: &SyntaxNode| {
+        let text = node.text().to_string();
+        let tokens = lexer::tokens(&text).unwrap_or_default();
+        let starts = tokens.first().is_some_and(|token| WORDS.contains(&token.text.to_ascii_lowercase().as_str()));
+        // A part of a loop or block would have several statements.
+        starts && tokens.iter().filter(|token| token.text == ";").count() <= 1
+    };
+    let nodes = tree.descendants().filter(|node| node.kind() == SyntaxKind::ERROR);
+    nodes.filter(is_statement).map(|node| node.text_range().start().into()).collect()
 }
 
 impl Check<'_> {
@@ -409,8 +427,12 @@ impl Check<'_> {
 
 /// Returns whether a type is built in or of the server's catalogs.
 fn is_of_server(kind: &TypeName) -> bool {
+    // Types of the server that columns have only in its catalogs.
+    const OF_CATALOGS: [&str; 6] = ["aclitem", "cid", "gtsvector", "int2vector", "oidvector", "unknown"];
     let object = kind.object();
     object.is_none_or(|object| {
-        object.name().starts_with("pg_") || ["pg_catalog", "information_schema"].contains(&object.schema())
+        object.name().starts_with("pg_")
+            || OF_CATALOGS.contains(&object.name())
+            || ["pg_catalog", "information_schema"].contains(&object.schema())
     })
 }

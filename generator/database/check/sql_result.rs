@@ -145,7 +145,8 @@ impl Check<'_> {
         let is_number = text.parse::<f64>().is_ok();
         let is_boolean = ["true", "false"].contains(&text.to_ascii_lowercase().as_str());
         let is_text = text.starts_with('\'') || text.eq_ignore_ascii_case("null");
-        let is_strict = |base: &str| TIMES.contains(&base) || ["json", "jsonb", "inet", "cidr"].contains(&base);
+        let is_strict =
+            |base: &str| TIMES.contains(&base) || ["bytea", "cidr", "inet", "json", "jsonb"].contains(&base);
         let is_enumeration = kind.object().is_some();
         let is_refused = kind.is_array() && (is_number || is_boolean || is_text)
             || is_text && (NUMBERS.contains(&base) || base == "boolean" || is_strict(base) || is_enumeration)

@@ -97,8 +97,7 @@ fn unclear_rename(planner: &Planner, diff: &Diff, change: &TableChange) -> Optio
     });
     let (candidate, message) = misspelled.or_else(|| {
         let candidate = *diff.new_by_columns.get(&columns)?;
-        let message =
-            format!("{name} was removed and {candidate} was added with the same columns: is this a rename?");
+        let message = format!("{name} was removed and {candidate} was added with the same columns: is this a rename?");
         Some((candidate, message))
     })?;
     let finding = Diagnostic::error(Code::RenameUnclear, planner.path(&["tables", candidate.as_str()]))

@@ -10,7 +10,7 @@ use crate::plan::network::Network;
 use crate::plan::roster::Roster;
 use crate::plan::service_names::{DATABASE, PROXY_SERVICE, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring, Wirings};
-use crate::stack::{EnvReference, Profile, Zone};
+use crate::stack::{EnvReference, Profile, Protocol, Zone};
 use crate::values::ServiceName;
 
 /// Returns every connection that services open: to their dependencies, the services in their variables and the mail
@@ -24,11 +24,7 @@ pub fn plan(
 ) -> BTreeSet<Connection> {
     let mut connections = BTreeSet::new();
     for (from, member) in roster {
-        connections.extend(wirings.connections(from).map(|(to, port)| Connection {
-            from: from.clone(),
-            to: to.clone(),
-            port,
-        }));
+        connections.extend(wirings.connections(from).map(|(to, port)| connection(roster, from, to, port)));
         let wired_dependencies = wirings.dependencies(from).map(|(to, _)| to);
         for to in member.service.depends_on.keys().chain(&member.service.connects_to).chain(wired_dependencies) {
             // `rules::sources` reports a service that does not exist.
@@ -36,32 +32,38 @@ pub fn plan(
             // A service without a main port is reached at all its ports.
             let main_port = port(&target.service, &None, &member.path).ok();
             let ports = main_port.map_or_else(|| target.service.all_ports().into_values().collect(), |port| vec![port]);
-            connections.extend(ports.into_iter().map(|port| Connection { from: from.clone(), to: to.clone(), port }));
+            connections.extend(ports.into_iter().map(|port| connection(roster, from, to, port)));
         }
         member.service.for_each_reference(profile, &mut |reference| match (reference, &mail.catcher) {
             (EnvReference::Url(address), _) => {
                 if let Some(target) = roster.get(&address.service)
                     && let Ok(port) = port(&target.service, &address.port, &member.path)
                 {
-                    connections.insert(Connection { from: from.clone(), to: address.service.clone(), port });
+                    connections.insert(connection(roster, from, &address.service, port));
                 }
             }
             (EnvReference::Mail(_), Some(catcher)) => {
-                connections.insert(Connection { from: from.clone(), to: catcher.clone(), port: mail.port() });
+                connections.insert(connection(roster, from, catcher, mail.port()));
             }
             _ => {}
         });
     }
     let has_proxy = roster.contains_key(&ingress.service);
     for location in ingress.sites.values().filter(|_| has_proxy).flat_map(|site| &site.locations) {
-        connections.extend(location.service_ports().map(|(service, port)| Connection {
-            from: ingress.service.clone(),
-            to: service.clone(),
-            port,
-        }));
+        let ports = location.service_ports();
+        connections.extend(ports.map(|(service, port)| connection(roster, &ingress.service, service, port)));
     }
     connections.retain(|connection| connection.from != connection.to);
     connections
+}
+
+/// Returns the connection of the service `from` to a port of the service `to`.
+fn connection(roster: &Roster, from: &ServiceName, to: &ServiceName, port: u16) -> Connection {
+    let protocols = roster.get(to).map(|target| target.service.protocols_of_port(port));
+    // A port that an aspect adds is not among the declared ports; all of them use TCP.
+    let protocols = protocols.filter(|protocols| !protocols.is_empty());
+    let protocols = protocols.unwrap_or_else(|| BTreeSet::from([Protocol::Tcp]));
+    Connection { from: from.clone(), to: to.clone(), port, protocols }
 }
 
 /// Plans the networks of each service: the network of its zone, and the networks of the services to which it connects.

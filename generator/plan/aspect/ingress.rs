@@ -10,7 +10,7 @@ use super::secrets::{DeclaredSecrets, NeededValue};
 use super::upstreams;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
-use crate::plan::addresses::{Address, Addresses, https_container_port, https_port, port};
+use crate::plan::addresses::{Address, Addresses, https_container_port, https_port, port, tcp_port};
 use crate::plan::inputs::Inputs;
 use crate::plan::model::{ConfigMount, EdgeCapacity, IngressPlan, Location, Resolver, Site, Upstream};
 use crate::plan::roster::{PlannedService, Roster, tls_mode};
@@ -325,7 +325,7 @@ fn location(stack: &Stack, roster: &Roster, address: &Address, shared: &Location
     let route = &address.route;
     let upstream = match (roster.get(&address.owner), stack.frontends.get(&address.owner)) {
         (None, Some(frontend)) => Upstream::HostMachine { port: frontend.port },
-        (Some(member), _) => match port(&member.service, &route.port, &address.path.key("port")) {
+        (Some(member), _) => match tcp_port(&member.service, &route.port, &address.path.key("port")) {
             Ok(port) => Upstream::Service { service: address.owner.clone(), port },
             Err(finding) => {
                 return Planned::without_wirings(None, vec![finding]);

@@ -8,7 +8,8 @@ use super::dashboards;
 use super::secrets::{DeclaredSecrets, NeededValue};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::plan::addresses::port;
+use crate::plan::addresses::{port, tcp_port};
+use crate::plan::alert_rules::{HEARTBEAT_RECEIVER, NO_RECEIVER};
 use crate::plan::inputs::Inputs;
 use crate::plan::model::{ConfigMount, Monitoring, Program, ProgramService, ScrapeJob, Value};
 use crate::plan::roster::{PlannedService, Roster};
@@ -33,6 +34,7 @@ const PROGRAM_CONNECTIONS: [(Program, Program); 6] = [
 /// Plans the monitoring of the services in the roster.
 pub fn plan(inputs: Inputs, roster: &Roster, declared: &DeclaredSecrets) -> Planned<Monitoring> {
     let mut planned = Planned { value: find_programs(roster), wirings: Vec::new(), findings: check_metrics(roster) };
+    planned.findings.extend(reserved_receivers(inputs));
     if planned.value.programs.is_empty() {
         planned.findings.extend(check_unused_receivers(inputs, roster));
         return planned;
@@ -98,7 +100,7 @@ fn check_metrics(roster: &Roster) -> Vec<Diagnostic> {
     for member in roster.values() {
         let Some(metrics) = &member.service.metrics else { continue };
         let path = member.path.key("metrics");
-        findings.extend(port(&member.service, &metrics.port, &path.key("port")).err());
+        findings.extend(tcp_port(&member.service, &metrics.port, &path.key("port")).err());
         if metrics.interval.is_some_and(|interval| !(5_000..=300_000).contains(&interval.0)) {
             findings.push(
                 Diagnostic::error(Code::ScrapeInterval, path.key("interval"))
@@ -108,6 +110,25 @@ fn check_metrics(roster: &Roster) -> Vec<Diagnostic> {
         }
     }
     findings
+}
+
+/// Refuses receivers with a name that a receiver of the generated configuration has.
+fn reserved_receivers(inputs: Inputs) -> Vec<Diagnostic> {
+    let reserved_names = [
+        (NO_RECEIVER, "the receiver of alerts that nobody gets"),
+        (HEARTBEAT_RECEIVER, "the receiver of the heartbeat"),
+    ];
+    let receivers = inputs.stack.monitoring.receivers.keys();
+    let findings = receivers.filter_map(|name| {
+        let (_, purpose) = reserved_names.iter().find(|(reserved, _)| *reserved == name.as_str())?;
+        let finding = Diagnostic::error(Code::NameTaken, path!("monitoring", "receivers", name));
+        Some(
+            finding
+                .message(format!("the name `{name}` is reserved for {purpose}"))
+                .hint("choose a different name; a URL that is called once a minute belongs in `monitoring.heartbeat`"),
+        )
+    });
+    findings.collect()
 }
 
 /// Warns of receivers in an environment without a program that sends alerts to them.

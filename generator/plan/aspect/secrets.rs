@@ -282,7 +282,7 @@ fn recipe(secret: &stack::Secret, path: &FieldPath, findings: &mut Vec<Diagnosti
     {
         findings.push(
             Diagnostic::error(Code::WeakSecret, path.key("random"))
-                .message(format!("a secret of {length} characters can be guessed"))
+                .message(format!("a secret of {} can be guessed", words::count(length, "character")))
                 .expected(format!("at least {MIN_LENGTH} characters, for 128 bits"))
                 .hint("use `nself.random 43`"),
         );
@@ -293,7 +293,10 @@ fn recipe(secret: &stack::Secret, path: &FieldPath, findings: &mut Vec<Diagnosti
                 let required = secret.min_length.unwrap_or_default();
                 findings.push(
                     Diagnostic::error(Code::WeakSecret, path.key("random"))
-                        .message(format!("the secret has {length} characters, but a service requires {required}"))
+                        .message(format!(
+                            "the secret has {}, but a service requires {required}",
+                            words::count(length, "character")
+                        ))
                         .hint(format!("use `nself.random {required}`")),
                 );
             }

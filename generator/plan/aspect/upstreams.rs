@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::plan::addresses::{Address, missing_service, port};
+use crate::plan::addresses::{Address, missing_service, tcp_port};
 use crate::plan::model::{BalancedServer, IngressPlan, OutsideServer, ServerList, Site, Target, Upstream};
 use crate::plan::roster::Roster;
 use crate::plan::wiring::{Addition, Planned, Wiring};
@@ -134,7 +134,7 @@ fn service_target(
     }
     // For the route's service, the port of the route is the default.
     let name_of_port = upstream.port.clone().or_else(|| address.route.port.clone().filter(|_| *name == address.owner));
-    let port = port(&member.service, &name_of_port, &path.key("port"))?;
+    let port = tcp_port(&member.service, &name_of_port, &path.key("port"))?;
     Ok(Target::Service { service: name.clone(), port })
 }
 

@@ -300,7 +300,9 @@ fn unserved_frontend(name: &ServiceName, frontend: &Frontend, path: &FieldPath) 
     Diagnostic::error(Code::UnknownDependency, path.clone())
         .message(format!("the environment does not serve the frontend `{name}`, so nself does not know its address"))
         .expected("a service or frontend that the environment serves")
-        .hint(format!("{include}; if a different server serves it, write its address as text, or use `nself.client_url`"))
+        .hint(format!(
+            "{include}; if a different server serves it, write its address as text, or use `nself.client_url`"
+        ))
 }
 
 impl Scheme {

@@ -18,7 +18,7 @@ use serde::Serialize;
 use crate::diagnostic::FieldPath;
 use crate::path;
 use crate::plan::secret_list::Recipe;
-use crate::stack::{self, Compat, Profile, TlsMode};
+use crate::stack::{self, Compat, Profile, Protocol, TlsMode};
 use crate::values::{
     ContainerPath, EnvironmentName, Host, ImageRef, Memory, ProjectName, SecretName, ServiceName, SqlIdent, Subnet,
     UserId, VolumeName,
@@ -158,6 +158,13 @@ pub struct Connection {
     pub from: ServiceName,
     pub to: ServiceName,
     pub port: u16,
+    /// The protocols of the port: both if the service has a port of this number for each.
+    #[serde(skip_serializing_if = "uses_only_tcp")]
+    pub protocols: BTreeSet<Protocol>,
+}
+
+fn uses_only_tcp(protocols: &BTreeSet<Protocol>) -> bool {
+    protocols.iter().all(|protocol| *protocol == Protocol::Tcp)
 }
 
 /// A data volume with the service that owns it.

@@ -1,7 +1,8 @@
-//! Rules of the alerts of services: Prometheus does not start with a template that it cannot read, and the test of an alert
-//! checks it after the time for which the condition must hold.
+//! Rules of the alerts of services: no alert has the name of a generated one, Prometheus does not start with a template
+//! that it cannot read, and the test of an alert checks it after the time for which the condition must hold.
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::plan::alert_rules::{HEARTBEAT, TARGET_DOWN};
 use crate::plan::roster::PlannedService;
 use crate::stack::Alert;
 use crate::values::alert_template::template_refusal;
@@ -13,7 +14,26 @@ const TEST_TIME: u64 = 30 * 60_000;
 pub fn check(member: &PlannedService) -> Vec<Diagnostic> {
     let alerts = member.service.alerts.iter();
     let alerts = alerts.map(|(name, alert)| (member.path.key("alerts").key(name.as_str()), alert));
-    alerts.flat_map(|(path, alert)| check_texts(alert, &path).into_iter().chain(check_test(alert, &path))).collect()
+    let findings = alerts.flat_map(|(path, alert)| {
+        let findings = reserved_name(&path).into_iter().chain(check_texts(alert, &path));
+        findings.chain(check_test(alert, &path))
+    });
+    findings.collect()
+}
+
+/// Refuses an alert with the name of a generated one, which Alertmanager handles differently: its receiver gets the
+/// heartbeat only, and an alert about a target suppresses warnings.
+fn reserved_name(path: &FieldPath) -> Option<Diagnostic> {
+    let purpose = match path.last_key() {
+        HEARTBEAT => "the alert that always fires",
+        TARGET_DOWN => "the alert about services that do not answer Prometheus",
+        _ => return None,
+    };
+    Some(
+        Diagnostic::error(Code::NameTaken, path.clone())
+            .message(format!("the name `{}` is reserved for {purpose}", path.last_key()))
+            .hint("rename the alert"),
+    )
 }
 
 /// Checks the templates in the texts of an alert.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::cluster_names::{self, ClusterServices};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 use crate::plan::addresses::missing_service;
@@ -34,7 +35,7 @@ pub fn check_declarations(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     findings
 }
 
-/// Checks users, volumes and the quota, which depend on the finished plan.
+/// Checks users, volumes, names and the quota, which depend on the finished plan.
 pub fn check_plan(inputs: Inputs, roster: &Roster, plan: &Plan) -> Vec<Diagnostic> {
     let settings = &inputs.stack.kubernetes;
     if !settings.enabled {
@@ -48,6 +49,8 @@ pub fn check_plan(inputs: Inputs, roster: &Roster, plan: &Plan) -> Vec<Diagnosti
     let mut findings: Vec<Diagnostic> =
         cluster_services().filter_map(|(_, service)| check_user(inputs, service)).collect();
     findings.extend(cluster_services().filter_map(|(name, service)| check_volume_groups(name, service, plan)));
+    let services: ClusterServices = cluster_services().map(|(name, service)| (name, &**service)).collect();
+    findings.extend(cluster_names::check(settings, roster, plan, &services));
     findings.extend(check_shared_volumes(settings, roster));
     findings.extend(quota_below_limits(settings, cluster_services().map(|(_, service)| &**service)));
     findings

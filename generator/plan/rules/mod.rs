@@ -3,6 +3,7 @@
 
 mod alerts;
 mod cluster;
+mod cluster_names;
 mod credentials;
 mod data_folder;
 mod database;

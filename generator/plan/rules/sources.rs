@@ -6,7 +6,7 @@ use super::dockerfiles;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::lock::ImageName;
 use crate::path;
-use crate::plan::addresses::{hint_to_add_optional, missing_service};
+use crate::plan::addresses::{hint_to_add_optional, missing_service, tcp_port};
 use crate::plan::inputs::Inputs;
 use crate::plan::model::Program;
 use crate::plan::roster::{PlannedService, Roster};
@@ -183,7 +183,7 @@ fn check_health(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     ];
     for (kind, port) in ports {
         if let Some(port) = port
-            && let Err(finding) = crate::plan::addresses::port(&member.service, port, &path.key(kind).key("port"))
+            && let Err(finding) = tcp_port(&member.service, port, &path.key(kind).key("port"))
         {
             findings.push(finding);
         }

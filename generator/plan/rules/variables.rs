@@ -122,7 +122,8 @@ fn interpolated_name(text: &str) -> Option<&str> {
         let inner = text[start + 2..].split_once('}')?.0;
         let end = inner.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(inner.len());
         let is_name = inner[..end].starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-        let has_known_form = end == inner.len() || [":-", "-", ":?", "?", ":+", "+"].iter().any(|sign| inner[end..].starts_with(sign));
+        let has_known_form =
+            end == inner.len() || [":-", "-", ":?", "?", ":+", "+"].iter().any(|sign| inner[end..].starts_with(sign));
         let is_escaped = text[..start].ends_with('$');
         (is_name && has_known_form && !is_escaped).then(|| &inner[..end])
     })

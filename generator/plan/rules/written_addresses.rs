@@ -37,9 +37,8 @@ pub fn check(inputs: Inputs, roster: &Roster, plan: &Plan) -> Vec<Diagnostic> {
 /// Returns the services by their names and aliases, which are the host names inside the stack.
 fn hosts(roster: &Roster) -> BTreeMap<&str, &ServiceName> {
     let names = roster.keys().map(|name| (name.as_str(), name));
-    let aliases = roster
-        .iter()
-        .flat_map(|(name, member)| member.service.aliases.iter().map(move |alias| (alias.as_str(), name)));
+    let aliases =
+        roster.iter().flat_map(|(name, member)| member.service.aliases.iter().map(move |alias| (alias.as_str(), name)));
     aliases.chain(names).collect()
 }
 

@@ -1,4 +1,4 @@
-//! Metadata of Hasura, and the services that answer its calls.
+//! Tests the metadata of Hasura, and the services that answer its calls.
 
 use super::super::stack;
 use super::{additions, name, stack_with_orders, waits_for, with_roster};
@@ -17,18 +17,19 @@ fn with_metadata<T>(stack: &Value, test: impl FnOnce(Planned<BTreeMap<ServiceNam
         let mut outcome = AspectResults::default();
         let server = outcome.collect(databases::plan(inputs.stack, roster));
         let definitions = outcome.collect(definitions::plan(inputs.stack, &server));
-        let declared = outcome.collect(secrets::plan(inputs.stack, roster, &server));
+        let declared_secrets = outcome.collect(secrets::plan(inputs.stack, roster, &server));
         let addresses = outcome.collect(Addresses::plan(inputs, roster));
-        let mail = mail::plan(inputs, roster, &declared).value;
-        outcome.collect(variables::plan(inputs, roster, &addresses, &mail, &declared));
+        let mail = mail::plan(inputs, roster, &declared_secrets).value;
+        outcome.collect(variables::plan(inputs, roster, &addresses, &mail, &declared_secrets));
         let stack_parts =
-            graphql::StackParts { stack: inputs.stack, roster, addresses: &addresses, secrets: &declared };
+            graphql::StackParts { stack: inputs.stack, roster, addresses: &addresses, secrets: &declared_secrets };
         test(graphql::plan(&stack_parts, &definitions, &outcome.wirings))
     })
 }
 
-/// Returns a stack with a Hasura that serves the database `shop` and gets its URL from a reference of this kind.
-fn hasura(reference: &str) -> Value {
+/// Returns a stack with a Hasura that serves the database `shop` and gets its URL from a reference of this kind, such as
+/// `database_url`.
+fn stack_with_hasura(reference: &str) -> Value {
     let catalogue = "hasura";
     let mut stack = stack(&json!({ "hasura": {
         "catalogue": catalogue, "image": "a/hasura:1", "port": 8080, "databases": { "main": {} },
@@ -40,19 +41,19 @@ fn hasura(reference: &str) -> Value {
 
 #[test]
 fn a_definition_is_served_by_a_hasura_service_with_its_url() {
-    let served = |reference: &str| {
-        with_metadata(&hasura(reference), |planned| {
+    let counts = |reference: &str| {
+        with_metadata(&stack_with_hasura(reference), |planned| {
             (planned.value.len(), planned.findings.len(), additions(&planned, "hasura").len())
         })
     };
     // The numbers of Hasura services with metadata, of findings, and of additions to `hasura`.
-    assert_eq!(served("database_url"), (1, 0, 3));
-    assert_eq!(served("secret"), (0, 1, 0));
+    assert_eq!(counts("database_url"), (1, 0, 3));
+    assert_eq!(counts("secret"), (0, 1, 0));
 }
 
 #[test]
 fn a_source_has_the_url_of_the_server_before_that_of_the_replica() {
-    let mut stack = hasura("database_url");
+    let mut stack = stack_with_hasura("database_url");
     stack["services"]["postgres-replica"] = json!({ "image": "a/postgres:1" });
     stack["services"]["hasura"]["extra_env"]["A_READ_URL"] = json!({ "replica_url": "main" });
     let variable = |stack: &Value| {
@@ -65,7 +66,7 @@ fn a_source_has_the_url_of_the_server_before_that_of_the_replica() {
 
 #[test]
 fn a_hasura_connects_to_the_service_that_answers_its_calls() {
-    let mut stack = hasura("database_url");
+    let mut stack = stack_with_hasura("database_url");
     stack["secrets"] = json!({ "webhook_key": { "random": 43 } });
     stack["services"]["jobs"] = json!({ "image": "a/jobs:1", "port": 8001, "hasura": { "crons": { "nightly": {
         "schedule": "0 3 * * *", "call": { "headers": { "X-Key": { "secret": "webhook_key" } } },
@@ -89,19 +90,19 @@ fn a_hasura_connects_to_the_service_that_answers_its_calls() {
 
 #[test]
 fn a_definition_without_tables_needs_a_service_that_uses_its_database() {
-    let planned = |fields: &Value| {
+    let findings_jobs_and_wait = |fields: &Value| {
         let mut stack = stack_with_orders(fields);
         stack["databases"] = json!({ "shop_orders": {} });
         with_roster(&stack, |inputs, roster| {
             let server = databases::plan(inputs.stack, roster).value;
             let definitions = definitions::plan(inputs.stack, &server);
-            let migrated =
+            let planned_migrations =
                 migrations::plan(inputs, roster, &server.databases, &definitions.value, &definitions.findings);
-            let waits = waits_for(&additions(&migrated, "orders"), "migrate-shop-orders");
-            (definitions.findings.len(), migrated.value.jobs.len(), waits)
+            let waits = waits_for(&additions(&planned_migrations, "orders"), "migrate-shop-orders");
+            (definitions.findings.len(), planned_migrations.value.jobs.len(), waits)
         })
     };
     // The number of findings, the number of jobs that migrate, and whether `orders` waits for the job.
-    assert_eq!(planned(&json!({ "databases": { "main": { "name": "shop_orders" } } })), (0, 1, true));
-    assert_eq!(planned(&json!({})), (1, 0, false));
+    assert_eq!(findings_jobs_and_wait(&json!({ "databases": { "main": { "name": "shop_orders" } } })), (0, 1, true));
+    assert_eq!(findings_jobs_and_wait(&json!({})), (1, 0, false));
 }

@@ -32,6 +32,7 @@ fn with_roster<T>(stack: &Value, test: impl FnOnce(Inputs, &Roster) -> T) -> T {
     test(Inputs::new(&environment, &stack, &files), &roster)
 }
 
+/// Returns a text as the name of a service.
 fn name(text: &str) -> ServiceName {
     ServiceName::wrap(text.to_owned())
 }
@@ -51,8 +52,9 @@ fn additions<T>(planned: &Planned<T>, service: &str) -> Vec<Addition> {
     wirings.map(|wiring| wiring.addition.clone()).collect()
 }
 
-fn waits_for(additions: &[Addition], to: &str) -> bool {
-    additions.iter().any(|addition| matches!(addition, Addition::Dependency(name, _) if name.as_str() == to))
+/// Returns whether the additions to a service make it wait for `dependency`.
+fn waits_for(additions: &[Addition], dependency: &str) -> bool {
+    additions.iter().any(|addition| matches!(addition, Addition::Dependency(name, _) if name.as_str() == dependency))
 }
 
 #[test]
@@ -82,14 +84,14 @@ fn services_of_a_plugin_wait_for_its_hooks() {
             names.map(|name| waits_for(&additions(&planned, name), "links-before-start"))
         })
     };
-    // The hook itself waits for the cache.
+    // Whether `links`, its worker, its cache and `orders` wait for the hook. The hook itself waits for the cache.
     assert_eq!(waits(true), [true, true, false, false]);
     assert_eq!(waits(false), [false; 4]);
 }
 
 #[test]
 fn a_volume_whose_owner_must_be_set_has_a_job() {
-    let job = |set_owner: bool| {
+    let volumes_jobs_and_wait = |set_owner: bool| {
         let volumes = json!({ "data": { "path": "/data", "set_owner": set_owner } });
         with_roster(&stack_with_orders(&json!({ "user": "1000:1000", "volumes": volumes })), |inputs, roster| {
             let planned = volumes::plan(inputs.stack, roster);
@@ -97,25 +99,30 @@ fn a_volume_whose_owner_must_be_set_has_a_job() {
             (planned.value.volumes.len(), planned.value.job.len(), waits)
         })
     };
-    // The other volume belongs to the database server.
-    assert_eq!(job(true), (2, 1, true));
-    assert_eq!(job(false), (2, 0, false));
+    // The numbers of volumes and jobs, and whether `orders` waits. The second volume belongs to the database server.
+    assert_eq!(volumes_jobs_and_wait(true), (2, 1, true));
+    assert_eq!(volumes_jobs_and_wait(false), (2, 0, false));
 }
 
 #[test]
 fn a_variable_with_an_unknown_secret_is_not_set() {
-    let variables = |secret: &str| {
+    let additions_and_findings = |secret: &str| {
         with_roster(&stack_with_orders(&json!({ "env": { "KEY": { "secret": secret } } })), |inputs, roster| {
             let server = databases::plan(inputs.stack, roster).value;
-            let declared = secrets::plan(inputs.stack, roster, &server).value;
+            let declared_secrets = secrets::plan(inputs.stack, roster, &server).value;
             let addresses = Addresses::plan(inputs, roster).value;
-            let planned =
-                variables::plan(inputs, roster, &addresses, &mail::plan(inputs, roster, &declared).value, &declared);
+            let planned = variables::plan(
+                inputs,
+                roster,
+                &addresses,
+                &mail::plan(inputs, roster, &declared_secrets).value,
+                &declared_secrets,
+            );
             (additions(&planned, "orders").len(), planned.findings.len())
         })
     };
-    assert_eq!(variables("postgres_password"), (1, 0));
-    assert_eq!(variables("password_of_postgres"), (0, 1));
+    assert_eq!(additions_and_findings("postgres_password"), (1, 0));
+    assert_eq!(additions_and_findings("password_of_postgres"), (0, 1));
 }
 
 #[test]
@@ -133,37 +140,37 @@ fn a_template_is_checked_where_its_secret_is_declared_first() {
 
 #[test]
 fn secrets_without_a_user_are_left_out() {
-    let planned = |fields: &Value| {
+    let has_key = |fields: &Value| {
         with_roster(&stack_with_orders(fields), |inputs, roster| {
             let mut outcome = AspectResults::default();
             let server = outcome.collect(databases::plan(inputs.stack, roster));
-            let declared = outcome.collect(secrets::plan(inputs.stack, roster, &server));
-            outcome.collect(secrets::files(roster, &declared));
-            let secrets = secrets::with_users(declared, BTreeMap::new(), outcome.wirings.secret_users(), false);
+            let declared_secrets = outcome.collect(secrets::plan(inputs.stack, roster, &server));
+            outcome.collect(secrets::files(roster, &declared_secrets));
+            let secrets = secrets::with_users(declared_secrets, BTreeMap::new(), outcome.wirings.secret_users(), false);
             secrets.contains_key(&SecretName::wrap("key".into()))
         })
     };
     let secret = json!({ "key": { "random": 43 } });
-    assert!(planned(&json!({ "secrets": secret, "secret_files": ["key"] })));
-    assert!(!planned(&json!({ "secrets": secret })));
+    assert!(has_key(&json!({ "secrets": secret, "secret_files": ["key"] })));
+    assert!(!has_key(&json!({ "secrets": secret })));
 }
 
 #[test]
 fn the_proxy_gets_a_certificate_unless_tls_ends_before_it() {
-    let proxy = |mode: &str| {
+    let sites_certificates_and_unpublished = |mode: &str| {
         let mut stack = stack_with_orders(&json!({ "route": { "subdomain": "orders" } }));
         stack["tls"] = json!({ "mode": mode });
         stack["services"]["nginx"]["ports"] = json!({ "https": 443 });
         with_roster(&stack, |inputs, roster| {
             let addresses = Addresses::plan(inputs, roster).value;
             let planned = ingress::plan(inputs, roster, &addresses, &secrets::DeclaredSecrets::default());
-            let unpublished =
+            let is_unpublished =
                 additions(&planned, "nginx").iter().any(|addition| matches!(addition, Addition::Unpublish(_)));
-            (planned.value.ingress.sites.len(), planned.value.certificates.len(), unpublished)
+            (planned.value.ingress.sites.len(), planned.value.certificates.len(), is_unpublished)
         })
     };
-    assert_eq!(proxy("files"), (1, 2, false));
-    assert_eq!(proxy("proxy"), (1, 0, true));
+    assert_eq!(sites_certificates_and_unpublished("files"), (1, 2, false));
+    assert_eq!(sites_certificates_and_unpublished("proxy"), (1, 0, true));
 }
 
 #[test]
@@ -173,8 +180,8 @@ fn networks_follow_from_connections() {
             let addresses = Addresses::plan(inputs, roster).value;
             let ingress = ingress::plan(inputs, roster, &addresses, &secrets::DeclaredSecrets::default()).value.ingress;
             let server = databases::plan(inputs.stack, roster).value;
-            let declared = secrets::plan(inputs.stack, roster, &server).value;
-            let mail = mail::plan(inputs, roster, &declared).value;
+            let declared_secrets = secrets::plan(inputs.stack, roster, &server).value;
+            let mail = mail::plan(inputs, roster, &declared_secrets).value;
             let connections = connections::plan(inputs.profile, roster, &Wirings::default(), &ingress, &mail);
             let planned = connections::networks(roster, &connections, &BTreeSet::new());
             (connections.len(), additions(&planned, "orders"))
@@ -182,10 +189,14 @@ fn networks_follow_from_connections() {
     };
     let networks = |networks: &[Network]| vec![Addition::Networks(networks.iter().copied().collect())];
     assert_eq!(connections_and_networks(&json!({})), (0, networks(&[Network::App])));
-    let connected = connections_and_networks(&json!({ "connects_to": ["postgres"] }));
-    assert_eq!(connected, (1, networks(&[Network::App, Network::Data])));
-    let fixed = connections_and_networks(&json!({ "connects_to": ["postgres"], "fixed_address": true }));
-    assert_eq!(fixed, (1, networks(&[Network::Data, Network::Fixed])), "in the place of its zone");
+    let connected_service = connections_and_networks(&json!({ "connects_to": ["postgres"] }));
+    assert_eq!(connected_service, (1, networks(&[Network::App, Network::Data])));
+    let with_fixed_address = connections_and_networks(&json!({ "connects_to": ["postgres"], "fixed_address": true }));
+    assert_eq!(
+        with_fixed_address,
+        (1, networks(&[Network::Data, Network::Fixed])),
+        "instead of the network of its zone"
+    );
     let url_in = |profile: &str| {
         let mut urls = json!({ "local": "none", "staging": "none", "prod": "none" });
         urls[profile] = json!({ "url": { "service": "postgres" } });
@@ -196,20 +207,20 @@ fn networks_follow_from_connections() {
 
 #[test]
 fn fixed_addresses_follow_from_the_names_of_services() {
-    let planned = |fields: &Value, subnet: Option<&str>| {
+    let fixed_network = |fields: &Value, subnet: Option<&str>| {
         let mut stack = stack_with_orders(fields);
         stack["services"]["carts"] = stack["services"]["orders"].clone();
         stack["services"]["carts"]["port"] = json!(8002);
         stack["compose"] = json!({ "fixed_subnet": subnet });
         with_roster(&stack, |inputs, roster| fixed_addresses::plan(inputs, roster).value)
     };
-    let network = planned(&json!({ "fixed_address": true }), Some("10.9.8.0/24")).unwrap();
+    let network = fixed_network(&json!({ "fixed_address": true }), Some("10.9.8.0/24")).unwrap();
     let addresses = network.addresses.iter().map(|(name, address)| format!("{name} {address}"));
     assert_eq!(addresses.collect::<Vec<_>>(), ["carts 10.9.8.100", "orders 10.9.8.122"]);
     assert_eq!(network.clients(), "10.9.8.128/25");
-    let default = planned(&json!({ "fixed_address": true }), None).unwrap().subnet;
-    assert!(default.as_str().starts_with("198.1"), "{default}");
-    assert_eq!(planned(&json!({}), None), None);
+    let default_subnet = fixed_network(&json!({ "fixed_address": true }), None).unwrap().subnet;
+    assert!(default_subnet.as_str().starts_with("198.1"), "{default_subnet}");
+    assert_eq!(fixed_network(&json!({}), None), None);
 }
 
 #[test]
@@ -228,6 +239,7 @@ fn the_proxy_has_no_fixed_address() {
 
 #[test]
 fn environments_of_a_machine_have_different_networks_of_fixed_addresses() {
+    // The conflicts of the environment `one` with an environment `two` on this machine and subnet.
     let conflicts = |machine: &str, subnet: Option<&str>, fields: &Value| {
         let environments = [("one", "server-1", Some("10.9.8.0/24")), ("two", machine, subnet)];
         let stacks = environments.map(|(environment, machine, subnet)| {
@@ -251,6 +263,7 @@ fn environments_of_a_machine_have_different_networks_of_fixed_addresses() {
 
 #[test]
 fn mail_goes_to_the_catcher_where_it_runs_and_else_through_the_relay() {
+    // The host, the port and whether TLS is used; whether a service connects to the catcher; the number of findings.
     let mail_settings = |with_catcher: bool, port: u16| {
         let mut stack =
             stack_with_orders(&json!({ "env": { "SMTP_HOST": { "mail": "host" }, "SMTP_TLS": { "mail": "tls" } } }));
@@ -264,8 +277,8 @@ fn mail_goes_to_the_catcher_where_it_runs_and_else_through_the_relay() {
         }
         with_roster(&stack, |inputs, roster| {
             let server = databases::plan(inputs.stack, roster).value;
-            let declared = secrets::plan(inputs.stack, roster, &server).value;
-            let planned = mail::plan(inputs, roster, &declared);
+            let declared_secrets = secrets::plan(inputs.stack, roster, &server).value;
+            let planned = mail::plan(inputs, roster, &declared_secrets);
             let addresses = Addresses::plan(inputs, roster).value;
             let ingress = ingress::plan(inputs, roster, &addresses, &secrets::DeclaredSecrets::default()).value.ingress;
             let values =

@@ -1,4 +1,4 @@
-//! Monitoring and traces.
+//! Tests what the planner adds for monitoring and traces.
 
 use super::super::stack;
 use super::{additions, name, with_roster};
@@ -8,7 +8,8 @@ use crate::plan::{Program, Value as PlannedValue};
 use crate::values::{Checked, VariableName};
 use serde_json::{Value, json};
 
-/// Returns a stack with the service `orders`, to which it adds these fields, and perhaps with Prometheus and Tempo.
+/// Returns a stack with the service `orders`, to which it adds these fields, and with Prometheus and Tempo if
+/// `has_prometheus` is true.
 fn stack_with_monitoring(fields: &Value, has_prometheus: bool) -> Value {
     let mut orders = json!({ "image": "a/orders:1", "port": 8001, "otel": true });
     for (name, value) in fields.as_object().unwrap() {
@@ -27,11 +28,12 @@ fn stack_with_monitoring(fields: &Value, has_prometheus: bool) -> Value {
     stack(&services)
 }
 
+/// Plans the monitoring of a stack.
 fn monitoring_of(stack: &Value) -> Planned<crate::plan::Monitoring> {
     with_roster(stack, |inputs, roster| {
         let server = databases::plan(inputs.stack, roster).value;
-        let declared = secrets::plan(inputs.stack, roster, &server).value;
-        monitoring::plan(inputs, roster, &declared)
+        let declared_secrets = secrets::plan(inputs.stack, roster, &server).value;
+        monitoring::plan(inputs, roster, &declared_secrets)
     })
 }
 
@@ -56,8 +58,8 @@ fn prometheus_scrapes_the_services_with_metrics() {
     let without_prometheus = monitoring_of(&stack_with_monitoring(&fields, false));
     assert!(without_prometheus.value.programs.is_empty() && without_prometheus.wirings.is_empty());
     // A job ends, so it has no target.
-    let job = monitoring_of(&stack_with_monitoring(&json!({ "metrics": {}, "run": "once" }), true));
-    assert!(job.value.jobs.is_empty() && planned.value.programs.contains_key(&Program::Prometheus));
+    let with_job = monitoring_of(&stack_with_monitoring(&json!({ "metrics": {}, "run": "once" }), true));
+    assert!(with_job.value.jobs.is_empty() && planned.value.programs.contains_key(&Program::Prometheus));
 }
 
 #[test]

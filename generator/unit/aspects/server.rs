@@ -1,4 +1,4 @@
-//! Aspects of the database server, its clients and Redis.
+//! Tests the aspects of the database server, of its clients and of Redis.
 
 use super::super::stack;
 use super::{additions, name, stack_with_orders, waits_for, with_roster};
@@ -19,19 +19,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 #[test]
 fn a_service_with_a_database_gets_a_role_and_waits_for_the_server() {
-    let server = |fields: &Value| {
+    // Whether `orders` has a role, and whether it waits for the server.
+    let role_and_wait = |fields: &Value| {
         with_roster(&stack_with_orders(fields), |inputs, roster| {
             let planned = databases::plan(inputs.stack, roster);
             let waits = waits_for(&additions(&planned, "orders"), "postgres");
             (planned.value.roles.contains_key(&name("orders")), waits)
         })
     };
-    assert_eq!(server(&json!({ "databases": { "main": { "access": "read" } } })), (true, true));
-    assert_eq!(server(&json!({})), (false, false));
+    assert_eq!(role_and_wait(&json!({ "databases": { "main": { "access": "read" } } })), (true, true));
+    assert_eq!(role_and_wait(&json!({})), (false, false));
 }
 
-/// Returns the size of the pools, and the findings about connections.
-fn connections(services: &Value, settings: &Value) -> (Option<u16>, Vec<String>) {
+/// Returns the size of the pools, which is `None` without a pooler, and the findings about connections.
+fn pool_size_and_findings(services: &Value, settings: &Value) -> (Option<u16>, Vec<String>) {
     let mut stack = stack_with_orders(&services["orders"]);
     for (name, service) in services.as_object().unwrap().iter().filter(|(name, _)| *name != "orders") {
         stack["services"][name] = service.clone();
@@ -40,10 +41,10 @@ fn connections(services: &Value, settings: &Value) -> (Option<u16>, Vec<String>)
     with_roster(&stack, |inputs, roster| {
         let mut outcome = AspectResults::default();
         let server = outcome.collect(databases::plan(inputs.stack, roster));
-        let declared = outcome.collect(secrets::plan(inputs.stack, roster, &server));
+        let declared_secrets = outcome.collect(secrets::plan(inputs.stack, roster, &server));
         let addresses = outcome.collect(Addresses::plan(inputs, roster));
-        let mail = mail::plan(inputs, roster, &declared).value;
-        outcome.collect(variables::plan(inputs, roster, &addresses, &mail, &declared));
+        let mail = mail::plan(inputs, roster, &declared_secrets).value;
+        outcome.collect(variables::plan(inputs, roster, &addresses, &mail, &declared_secrets));
         let users = outcome.wirings.secret_users();
         let planned = database_endpoints::pooler(inputs.stack, roster, &server.roles, &users);
         let findings = planned.findings.into_iter().filter(|finding| finding.code == Code::Connections);
@@ -54,35 +55,45 @@ fn connections(services: &Value, settings: &Value) -> (Option<u16>, Vec<String>)
 
 #[test]
 fn services_open_at_most_the_connections_that_the_server_accepts() {
-    let user = |reference: &str, connections: u16, replicas: u16| {
+    let orders = |reference: &str, connections: u16, replicas: u16| {
         json!({
             "image": "a/orders:1", "databases": { "main": { "connections": connections } },
             "env": { "URL": { reference: "main" } }, "replicas": replicas,
         })
     };
-    let direct = |connections, replicas| json!({ "orders": user("database_url", connections, replicas) });
-    assert_eq!(connections(&direct(98, 2), &json!({})).1, [""; 0]);
+    let direct = |connections, replicas| json!({ "orders": orders("database_url", connections, replicas) });
+    assert_eq!(pool_size_and_findings(&direct(98, 2), &json!({})).1, [""; 0]);
     let excess = "services may open 198 connections, but the database server accepts 197 of them";
-    assert_eq!(connections(&direct(99, 2), &json!({})).1, [format!("services.postgres: {excess}")]);
-    assert_eq!(connections(&direct(99, 2), &json!({ "max_connections": "201" })).1, [""; 0]);
+    assert_eq!(pool_size_and_findings(&direct(99, 2), &json!({})).1, [format!("services.postgres: {excess}")]);
+    assert_eq!(pool_size_and_findings(&direct(99, 2), &json!({ "max_connections": "201" })).1, [""; 0]);
     let settings = json!({ "max_connections": "100" });
-    let findings = connections(&direct(50, 2), &settings).1;
+    let findings = pool_size_and_findings(&direct(50, 2), &settings).1;
     assert!(findings[0].starts_with("database_server.settings.max_connections: services may open 100"), "{findings:?}");
     // Clients of the pooler do not reach the server, which has the connections of the pools.
     let pooled = |orders: Value, replicas: u16| {
         let pooler = json!({ "image": "a/pgbouncer:1", "ports": { "postgres": 6432 }, "replicas": replicas });
         json!({ "orders": orders, "pgbouncer": pooler })
     };
-    assert_eq!(connections(&pooled(user("pooled_url", 99, 9), 1), &json!({})), (Some(20), Vec::new()));
-    assert_eq!(connections(&pooled(user("pooled_url", 99, 9), 10), &json!({})), (Some(10), Vec::new()));
-    assert_eq!(connections(&pooled(user("pooled_url", 9, 9), 1), &json!({ "max_connections": "20" })).0, Some(10));
-    let findings = connections(&pooled(user("pooled_url", 99, 11), 1), &json!({})).1;
+    assert_eq!(pool_size_and_findings(&pooled(orders("pooled_url", 99, 9), 1), &json!({})), (Some(20), Vec::new()));
+    assert_eq!(pool_size_and_findings(&pooled(orders("pooled_url", 99, 9), 10), &json!({})), (Some(10), Vec::new()));
+    assert_eq!(
+        pool_size_and_findings(&pooled(orders("pooled_url", 9, 9), 1), &json!({ "max_connections": "20" })).0,
+        Some(10)
+    );
+    let findings = pool_size_and_findings(&pooled(orders("pooled_url", 99, 11), 1), &json!({})).1;
     assert_eq!(
         findings,
         ["services.pgbouncer: services may open 1089 connections, but the pooler accepts 1000 of them"]
     );
-    let both = json!({ "orders": user("pooled_url", 5, 1), "pgbouncer": pooled(json!({}), 1)["pgbouncer"], "reports": user("database_url", 90, 2) });
-    assert!(connections(&both, &json!({})).1[0].contains("200 connections"), "180 and the pool of 20");
+    let direct_and_pooled = json!({
+        "orders": orders("pooled_url", 5, 1),
+        "pgbouncer": pooled(json!({}), 1)["pgbouncer"],
+        "reports": orders("database_url", 90, 2),
+    });
+    assert!(
+        pool_size_and_findings(&direct_and_pooled, &json!({})).1[0].contains("200 connections"),
+        "180 and the pool of 20"
+    );
 }
 
 #[test]
@@ -102,33 +113,35 @@ fn a_service_uses_the_endpoints_of_its_profile_only() {
 
 #[test]
 fn the_pooler_admits_only_roles_whose_pooled_url_is_used() {
-    let pooled = |reference: &str| {
+    // The numbers of databases of the pooler, of findings, and of wirings.
+    let pooler_counts = |reference: &str| {
         let mut stack =
             stack_with_orders(&json!({ "databases": { "main": {} }, "env": { "URL": { reference: "main" } } }));
         stack["services"]["pgbouncer"] = json!({ "image": "a/pgbouncer:1", "ports": { "postgres": 6432 } });
         with_roster(&stack, |inputs, roster| {
             let mut outcome = AspectResults::default();
             let server = outcome.collect(databases::plan(inputs.stack, roster));
-            let declared = outcome.collect(secrets::plan(inputs.stack, roster, &server));
+            let declared_secrets = outcome.collect(secrets::plan(inputs.stack, roster, &server));
             let addresses = outcome.collect(Addresses::plan(inputs, roster));
             outcome.collect(variables::plan(
                 inputs,
                 roster,
                 &addresses,
-                &mail::plan(inputs, roster, &declared).value,
-                &declared,
+                &mail::plan(inputs, roster, &declared_secrets).value,
+                &declared_secrets,
             ));
             let users = outcome.wirings.secret_users();
             let planned = database_endpoints::pooler(inputs.stack, roster, &server.roles, &users);
             (planned.value.pooler.unwrap().databases.len(), planned.findings.len(), planned.wirings.len())
         })
     };
-    assert_eq!(pooled("pooled_url"), (1, 0, 2));
-    assert_eq!(pooled("database_url"), (0, 1, 2));
+    assert_eq!(pooler_counts("pooled_url"), (1, 0, 2));
+    assert_eq!(pooler_counts("database_url"), (0, 1, 2));
 }
 
 #[test]
 fn the_replica_has_a_role_on_the_server() {
+    // Whether there is a role, and the number of additions to the job that creates it.
     let replication = |with_replica: bool| {
         let mut stack = stack(&json!({}));
         if with_replica {
@@ -145,25 +158,27 @@ fn the_replica_has_a_role_on_the_server() {
 
 #[test]
 fn access_rules_and_tls_are_wired_into_the_server() {
-    let server = |tls: bool| {
+    let rules_and_tls = |tls: bool| {
         let mut stack = stack(&json!({}));
         stack["database_server"] = json!({ "tls": tls });
         with_roster(&stack, |inputs, roster| {
-            let none = BTreeSet::new();
-            let access = access::plan(inputs, roster, &none);
+            let no_names = BTreeSet::new();
+            let access = access::plan(inputs, roster, &no_names);
             let rules = additions(&access, "postgres").len();
-            let encrypted = encryption::plan(inputs.stack, roster, access.value.as_ref(), (&none, &BTreeMap::new()));
-            (rules, encrypted.value.len(), additions(&encrypted, "postgres").len())
+            let tls_plan = encryption::plan(inputs.stack, roster, access.value.as_ref(), (&no_names, &BTreeMap::new()));
+            (rules, tls_plan.value.len(), additions(&tls_plan, "postgres").len())
         })
     };
-    // Certificate and key, three settings, and the entrypoint that copies the key.
-    assert_eq!(server(true), (3, 3, 6));
-    assert_eq!(server(false), (3, 0, 0));
+    // The numbers of additions of access rules, of certificates and of additions for TLS: certificate and key, three
+    // settings, and the entrypoint that copies the key.
+    assert_eq!(rules_and_tls(true), (3, 3, 6));
+    assert_eq!(rules_and_tls(false), (3, 0, 0));
 }
 
 #[test]
 fn a_job_with_all_passwords_prepares_the_server() {
-    let job = |database: &Value| {
+    // The numbers of jobs and of their passwords, and whether `orders` waits for the job.
+    let job_passwords_and_wait = |database: &Value| {
         with_roster(&stack_with_orders(&json!({ "databases": database })), |inputs, roster| {
             let server = databases::plan(inputs.stack, roster).value;
             let planned = setup::plan(inputs.stack, roster, &server, &BTreeMap::new());
@@ -173,8 +188,8 @@ fn a_job_with_all_passwords_prepares_the_server() {
             (planned.value.len(), passwords, waits)
         })
     };
-    assert_eq!(job(&json!({ "main": {} })), (1, 1, true));
-    assert_eq!(job(&json!({})), (1, 0, false));
+    assert_eq!(job_passwords_and_wait(&json!({ "main": {} })), (1, 1, true));
+    assert_eq!(job_passwords_and_wait(&json!({})), (1, 0, false));
     let mut without_server = stack_with_orders(&json!({}));
     without_server["services"]["postgres"]["enabled"] = json!(false);
     let jobs = with_roster(&without_server, |inputs, roster| {
@@ -185,7 +200,8 @@ fn a_job_with_all_passwords_prepares_the_server() {
 
 #[test]
 fn a_client_of_an_external_server_reaches_its_addresses() {
-    let outside = |server: &Value| {
+    // The services with access to addresses outside, each with the port and the number of addresses.
+    let clients_outside = |server: &Value| {
         let mut stack = stack_with_orders(&json!({ "databases": { "main": {} } }));
         stack["database_server"] = json!({ "external": server });
         with_roster(&stack, |inputs, _| {
@@ -202,14 +218,20 @@ fn a_client_of_an_external_server_reaches_its_addresses() {
         })
     };
     let server = json!({ "host": "db.example.com", "port": 6432, "addresses": ["10.1.0.0/16", "10.2.0.0/16"] });
-    assert_eq!(outside(&server), [("orders".to_owned(), 6432, 2)], "a client of the pooler does not reach the server");
-    assert_eq!(outside(&json!({ "host": "10.1.0.7" })), [("orders".to_owned(), 5432, 1)]);
-    assert_eq!(outside(&Value::Null), []);
+    assert_eq!(
+        clients_outside(&server),
+        [("orders".to_owned(), 6432, 2)],
+        "a client of the pooler does not reach the server"
+    );
+    assert_eq!(clients_outside(&json!({ "host": "10.1.0.7" })), [("orders".to_owned(), 5432, 1)]);
+    assert_eq!(clients_outside(&Value::Null), []);
 }
 
 #[test]
 fn backups_wire_their_target_and_the_folder_of_the_server() {
-    let planned = |target: Value, data: &str| {
+    // The place of the backups, whether `backup-restore` mounts the volume of the server, whether `backup-wal` may leave
+    // the network of the project, and the codes of the findings.
+    let backups_to = |target: Value, data: &str| {
         let secrets = json!({ "backup_key": { "random": 43 }, "backup_wal_password": { "random": 43 } });
         let mut stack = stack(&json!({
             "backup-wal": { "catalogue": "backup-wal", "secrets": secrets },
@@ -219,10 +241,10 @@ fn backups_wire_their_target_and_the_folder_of_the_server() {
         stack["backups"] = json!({ "enabled": true, "target": target });
         with_roster(&stack, |inputs, roster| {
             let server = databases::plan(inputs.stack, roster).value;
-            let declared = secrets::plan(inputs.stack, roster, &server).value;
-            let planned = backups::plan(inputs, roster, &declared);
+            let declared_secrets = secrets::plan(inputs.stack, roster, &server).value;
+            let planned = backups::plan(inputs, roster, &declared_secrets);
             let restore_additions = additions(&planned, "backup-restore");
-            let mounts = restore_additions
+            let mounts_server = restore_additions
                 .iter()
                 .any(|addition| matches!(addition, Addition::Volume(mount) if mount.stopped_owner.is_some()));
             let place = restore_additions.iter().find_map(|addition| match addition {
@@ -233,31 +255,33 @@ fn backups_wire_their_target_and_the_folder_of_the_server() {
             });
             let egress = roster[&name("backup-wal")].service.egress;
             let codes: Vec<Code> = planned.findings.iter().map(|finding| finding.code).collect();
-            (place.unwrap_or_default(), mounts, egress, codes)
+            (place.unwrap_or_default(), mounts_server, egress, codes)
         })
     };
     let inside = "/var/lib/postgresql/data/pgdata";
     let key = json!({ "secret": "postgres_password" });
     let bucket = json!({ "s3": { "bucket": "ledger", "access_key": key, "secret_key": key } });
-    assert_eq!(planned(bucket, inside), ("store:ledger/shop/prod".into(), true, true, vec![]));
+    assert_eq!(backups_to(bucket, inside), ("store:ledger/shop/prod".into(), true, true, vec![]));
     let host = json!({ "folder": { "host": "/mnt/backups" } });
-    assert_eq!(planned(host, inside), ("store:/backups".into(), true, false, vec![]));
+    assert_eq!(backups_to(host, inside), ("store:/backups".into(), true, false, vec![]));
     let here = json!({ "folder": {} });
-    assert_eq!(planned(here.clone(), inside).3, [Code::BackupOnHost]);
-    assert_eq!(planned(here, "/var/lib/postgresql/data").3, [Code::BackupOnHost, Code::BackupServer]);
-    assert_eq!(planned(json!({}), inside).3, [Code::BackupTarget]);
+    assert_eq!(backups_to(here.clone(), inside).3, [Code::BackupOnHost]);
+    assert_eq!(backups_to(here, "/var/lib/postgresql/data").3, [Code::BackupOnHost, Code::BackupServer]);
+    assert_eq!(backups_to(json!({}), inside).3, [Code::BackupTarget]);
 }
 
-/// Returns the snapshots that are planned for a stack.
+/// The snapshots that are planned for a stack.
 struct Snapshots {
     /// Path, whether it is read-only, and whether the owner must be stopped.
     copied: Vec<(String, bool, bool)>,
     restored: Vec<(String, bool, bool)>,
+    /// The services that write to the volumes, as `backup-files-restore` receives them.
     writers: String,
     codes: Vec<Code>,
     has_jobs: bool,
 }
 
+/// Plans the snapshots of volumes and buckets with these settings of `backups`.
 fn plan_snapshots(settings: Value) -> Snapshots {
     let job = |name: &str| json!({ "catalogue": name, "run": "on_request", "user": "0:0" });
     let mut stack = stack(&json!({
@@ -274,9 +298,9 @@ fn plan_snapshots(settings: Value) -> Snapshots {
     stack["backups"] = settings;
     with_roster(&stack, |inputs, roster| {
         let server = databases::plan(inputs.stack, roster).value;
-        let declared = secrets::plan(inputs.stack, roster, &server).value;
+        let declared_secrets = secrets::plan(inputs.stack, roster, &server).value;
         let addresses = Addresses::plan(inputs, roster).value;
-        let planned = backup_files::plan(inputs, roster, &addresses, &declared);
+        let planned = backup_files::plan(inputs, roster, &addresses, &declared_secrets);
         let mounts = |job: &str| {
             let mounts = additions(&planned, job).into_iter().filter_map(|addition| match addition {
                 Addition::Volume(mount) => {
@@ -330,14 +354,14 @@ fn only_services_of_the_library_copy_the_server() {
     assert_eq!(clients(json!(null)), 0);
 }
 
-/// Returns the words that an aspect appends to a service's command.
-fn words<T>(planned: &Planned<T>, service: &str) -> Vec<String> {
+/// Returns the arguments that an aspect appends to a service's command.
+fn added_arguments<T>(planned: &Planned<T>, service: &str) -> Vec<String> {
     let additions = additions(planned, service).into_iter();
-    let words = additions.flat_map(|addition| match addition {
+    let arguments = additions.flat_map(|addition| match addition {
         Addition::Arguments { arguments, .. } => arguments.iter().map(ToString::to_string).collect(),
         _ => Vec::new(),
     });
-    words.collect()
+    arguments.collect()
 }
 
 #[test]
@@ -348,7 +372,7 @@ fn settings_of_the_server_follow_its_memory_unless_the_stack_sets_them() {
         stack["services"]["postgres"]["command"] = json!(["postgres", "-c", "max_wal_size=7GB"]);
         stack["database_server"]["settings"] = server.clone();
         with_roster(&stack, |inputs, roster| {
-            words(&server_settings::plan(inputs.stack, roster, &Libraries::default()), "postgres")
+            added_arguments(&server_settings::plan(inputs.stack, roster, &Libraries::default()), "postgres")
         })
     };
     let count = |words: &[String], word: &str| words.iter().filter(|other| *other == word).count();
@@ -377,12 +401,12 @@ fn a_setting_in_the_command_of_a_server_stays() {
     let settings = [("cron.database_name", "shop"), ("checkpoint_timeout", "5min")];
     let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
     let libraries = Libraries { settings, ..Libraries::default() };
-    let added = with_roster(&stack, |inputs, roster| {
-        words(&server_settings::plan(inputs.stack, roster, &libraries), "postgres")
+    let arguments = with_roster(&stack, |inputs, roster| {
+        added_arguments(&server_settings::plan(inputs.stack, roster, &libraries), "postgres")
     });
-    let is_added = |name: &str| added.iter().any(|word| word.starts_with(name));
-    assert!(!["cron.database_name", "checkpoint_timeout", "max_wal_size"].into_iter().any(is_added), "{added:?}");
-    assert!(is_added("work_mem="), "{added:?}");
+    let is_added = |name: &str| arguments.iter().any(|word| word.starts_with(name));
+    assert!(!["cron.database_name", "checkpoint_timeout", "max_wal_size"].into_iter().any(is_added), "{arguments:?}");
+    assert!(is_added("work_mem="), "{arguments:?}");
 }
 
 #[test]
@@ -397,7 +421,7 @@ fn redis_refuses_writes_before_its_container_is_full() {
             let addresses = outcome.collect(Addresses::plan(inputs, roster));
             let mail = mail::plan(inputs, roster, &secrets::DeclaredSecrets::default()).value;
             let files = outcome.collect(files::plan(inputs, roster, &addresses, &mail));
-            words(&cache_memory::plan(roster, &outcome.wirings, &files), "redis")
+            added_arguments(&cache_memory::plan(roster, &outcome.wirings, &files), "redis")
         })
     };
     assert_eq!(arguments(&json!({})), ["--maxmemory", "62914560"]);
@@ -412,7 +436,8 @@ fn redis_refuses_writes_before_its_container_is_full() {
 
 #[test]
 fn extensions_are_checked_against_the_image_and_loaded() {
-    let planned = |image: &str, uses: &[(&str, &str)]| {
+    // The paths of the findings, and the extensions that the server loads at its start.
+    let findings_and_loaded = |image: &str, uses: &[(&str, &str)]| {
         let mut stack = stack(&json!({}));
         stack["services"]["postgres"]["image"] = json!(image);
         for (i, (database, extension)) in uses.iter().enumerate() {
@@ -427,10 +452,13 @@ fn extensions_are_checked_against_the_image_and_loaded() {
     };
     let official = "docker.io/library/postgres:16-alpine";
     let path = |service: &str| vec![format!("services.{service}.databases.main.extensions[0]")];
-    assert_eq!(planned(official, &[("one", "citext")]), (vec![], vec![]));
-    assert_eq!(planned(official, &[("one", "vector")]), (path("user0"), vec![]));
-    assert_eq!(planned("docker.io/pgvector/pgvector:pg16", &[("one", "vector")]), (vec![], vec![]));
-    assert_eq!(planned("ghcr.io/acme/postgres:1", &[("one", "pg_cron")]), (vec![], vec!["pg_cron".to_owned()]));
-    let in_two_databases = planned("ghcr.io/acme/postgres:1", &[("one", "pg_cron"), ("two", "pg_cron")]);
+    assert_eq!(findings_and_loaded(official, &[("one", "citext")]), (vec![], vec![]));
+    assert_eq!(findings_and_loaded(official, &[("one", "vector")]), (path("user0"), vec![]));
+    assert_eq!(findings_and_loaded("docker.io/pgvector/pgvector:pg16", &[("one", "vector")]), (vec![], vec![]));
+    assert_eq!(
+        findings_and_loaded("ghcr.io/acme/postgres:1", &[("one", "pg_cron")]),
+        (vec![], vec!["pg_cron".to_owned()])
+    );
+    let in_two_databases = findings_and_loaded("ghcr.io/acme/postgres:1", &[("one", "pg_cron"), ("two", "pg_cron")]);
     assert_eq!(in_two_databases, (path("user1"), vec!["pg_cron".to_owned()]));
 }

@@ -79,6 +79,22 @@ fn invalid_and_unsupported_dbml_is_reported_at_its_line() {
         ("Table a {\n  id int [default: 'x]\n}", 2, "the text is not closed"),
         ("TablePartial a {\n  id int\n}", 1, "nself cannot represent `tablepartial`"),
         ("Table a {\n  id int [default: `1; DROP TABLE x`]\n}", 2, "`;` is not allowed here"),
+        ("Enum e { a }\nEnum e { c }", 2, "there are two enumerations `e`"),
+        ("Enum e { a [color: red] }", 1, "nself cannot represent the setting `color` of the label `a`"),
+        (
+            "Table a {\n  id int\n  indexes {\n    id [name: 'i']\n    (id) [name: 'i']\n  }\n}",
+            5,
+            "two constraints or indexes `i`",
+        ),
+        ("Table a {\n  id int\n  checks {\n    `id > 0` [note: 'x']\n  }\n}", 4, "the setting `note` of a check"),
+        ("Table a {\n  id int\n  checks {\n    id\n  }\n}", 4, "`id` is not an expression in backquotes"),
+        ("Table a as x { id int }\nTable b as x { id int }", 2, "two tables have the alias `x`"),
+        ("Table a {\n  id int [pk]\n  n int\n  indexes {\n    (id, n) [pk]\n  }\n}", 5, "a has two primary keys"),
+        (
+            "Table a {\n  id int\n}\nTable b {\n  id int [pk]\n}\nTable c {\n  id int [pk]\n}\nRef f: a.id > b.id\nRef f: a.id > c.id",
+            11,
+            "two constraints or indexes `f`",
+        ),
     ] {
         fs::write(&file, text).unwrap();
         let output = nself_in(folder.path(), ["db", "import", "x.dbml"]);

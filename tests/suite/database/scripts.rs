@@ -8,7 +8,7 @@ use super::server::Version;
 
 fn no_hint(_: &mut Schema) {}
 
-const SCRIPTS: [Change; 12] = [
+const SCRIPTS: [Change; 21] = [
     Change {
         name: "ALTER CONSTRAINT",
         before: "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (a integer CONSTRAINT f REFERENCES p, b integer CONSTRAINT g REFERENCES p DEFERRABLE, d integer CONSTRAINT h REFERENCES p);",
@@ -99,6 +99,80 @@ const SCRIPTS: [Change; 12] = [
             CREATE TABLE p3 PARTITION OF p FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');",
         hint: no_hint,
     },
+    Change {
+        name: "names of dropped and renamed relations",
+        before: "CREATE TABLE k (id integer);",
+        after: "CREATE TABLE k (id integer); CREATE TABLE p1 (b integer, a integer); DROP TABLE p1; CREATE TABLE p (a integer, b integer) PARTITION BY LIST (a); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+            CREATE VIEW v AS SELECT * FROM p1; CREATE VIEW o AS SELECT b, a FROM p; ALTER VIEW o RENAME TO w; ALTER VIEW w RENAME COLUMN a TO c; CREATE VIEW x AS SELECT * FROM w;
+            CREATE UNLOGGED SEQUENCE s; DROP SEQUENCE s; CREATE SEQUENCE s;",
+        hint: no_hint,
+    },
+    Change {
+        name: "identity columns that are dropped",
+        before: "CREATE TABLE k (id integer);",
+        after: "CREATE TABLE k (id integer); CREATE TABLE i (id integer GENERATED ALWAYS AS IDENTITY, a integer); GRANT SELECT ON SEQUENCE i_id_seq TO reader; ALTER TABLE i ALTER COLUMN id DROP IDENTITY;
+            CREATE TABLE j (id integer GENERATED ALWAYS AS IDENTITY, a integer); GRANT SELECT ON SEQUENCE j_id_seq TO reader; ALTER TABLE j DROP COLUMN id; ALTER TABLE j ADD id integer GENERATED ALWAYS AS IDENTITY;
+            CREATE TABLE l (id integer GENERATED ALWAYS AS IDENTITY); GRANT SELECT ON SEQUENCE l_id_seq TO reader; DROP TABLE l; CREATE SEQUENCE l_id_seq;",
+        hint: no_hint,
+    },
+    Change {
+        name: "IF NOT EXISTS of a name that a different relation has",
+        before: "CREATE TABLE k (id integer);",
+        after: "CREATE TABLE k (id integer); CREATE MATERIALIZED VIEW m AS SELECT id FROM k; CREATE MATERIALIZED VIEW IF NOT EXISTS m AS SELECT 1 AS other; CREATE VIEW v AS SELECT id FROM k;
+            CREATE TABLE IF NOT EXISTS v (other integer); CREATE TABLE t (id integer GENERATED ALWAYS AS IDENTITY); CREATE SEQUENCE IF NOT EXISTS t_id_seq; CREATE SEQUENCE IF NOT EXISTS k; CREATE UNLOGGED SEQUENCE IF NOT EXISTS v;",
+        hint: no_hint,
+    },
+    Change {
+        name: "names that the server derives from expressions",
+        before: "CREATE TABLE t (a integer, data jsonb, c text, arr integer[], day timestamp);",
+        after: "CREATE TABLE t (a integer, data jsonb, c text, arr integer[], day timestamp); CREATE INDEX ON t (((data->>'x')::int)); CREATE INDEX ON t ((CASE WHEN a > 0 THEN 1 ELSE 2 END)); CREATE INDEX ON t ((CASE WHEN a > 0 THEN 1 ELSE arr[1] END));
+            CREATE INDEX ON t (cast(c as text)); CREATE INDEX ON t ((c::varchar)); CREATE INDEX ON t ((t.a)); CREATE INDEX ON t ((arr[1])); CREATE INDEX ON t ((ARRAY[a, 1])); CREATE INDEX ON t ((data->'x')); CREATE INDEX ON t (((a + 1)::text::int));
+            CREATE INDEX ON t (extract(year from day)); CREATE INDEX ON t (substring(c from 1 for 2)); CREATE INDEX ON t (trim(c)); CREATE INDEX ON t (trim(trailing 'x' from c)); CREATE INDEX ON t ((day AT TIME ZONE 'utc')); CREATE INDEX ON t (nullif(a, 1));
+            CREATE INDEX ON t (((a + 1)::double precision)); CREATE INDEX ON t (((c || 'x')::character(10))); CREATE INDEX ON t (((c || 'x')::varchar(10))); CREATE INDEX ON t (((a + 1)::numeric(10, 2))); CREATE INDEX ON t (((a = 1)::boolean)); CREATE INDEX ON t ((-a));
+            CREATE TABLE x (c text, EXCLUDE USING btree ((c::varchar) WITH =), EXCLUDE USING btree (((c || 'x')::varchar) WITH =));
+            CREATE VIEW v AS SELECT a::text, (a + 1)::bigint, CASE WHEN a > 0 THEN 1 END, ARRAY[a, 1], arr[1], true, extract(year from day), (t.c) FROM t; CREATE VIEW w AS SELECT * FROM v;",
+        hint: no_hint,
+    },
+    Change {
+        name: "RENAME VALUE",
+        before: "CREATE TABLE k (id integer);",
+        after: "CREATE TABLE k (id integer); CREATE TYPE mood AS ENUM ('a', 'b c', 'd'); CREATE DOMAIN feeling AS mood DEFAULT 'a'; CREATE TABLE e (m mood[] DEFAULT '{a,b c}', n mood[] DEFAULT '{{\"a\"},{d}}'::mood[], o feeling DEFAULT 'b c', q mood DEFAULT 'a'::mood);
+            CREATE TABLE p (m mood NOT NULL) PARTITION BY LIST (m); CREATE TABLE p1 PARTITION OF p FOR VALUES IN ('a', 'd'); CREATE TABLE r (i integer, f feeling) PARTITION BY RANGE (i, f); CREATE TABLE r1 PARTITION OF r FOR VALUES FROM (1, 'a') TO (2, 'd');
+            CREATE TABLE other (x text) PARTITION BY LIST (x); CREATE TABLE other1 PARTITION OF other FOR VALUES IN ('a'); ALTER TYPE mood RENAME VALUE 'a' TO 'it is'; ALTER TYPE mood RENAME VALUE 'b c' TO 'b';",
+        hint: no_hint,
+    },
+    Change {
+        name: "comments of dropped constraints",
+        before: "CREATE TABLE k (id integer PRIMARY KEY);",
+        after: "CREATE TABLE k (id integer PRIMARY KEY); CREATE TABLE t (a integer, b integer, c integer, d integer, CONSTRAINT c CHECK (a > 0), CONSTRAINT u UNIQUE (a), CONSTRAINT f FOREIGN KEY (a) REFERENCES k, CONSTRAINT g FOREIGN KEY (b) REFERENCES k);
+            CREATE TABLE gone (id integer PRIMARY KEY); ALTER TABLE t ADD CONSTRAINT h FOREIGN KEY (b) REFERENCES gone; COMMENT ON CONSTRAINT c ON t IS 'old'; COMMENT ON CONSTRAINT u ON t IS 'old'; COMMENT ON CONSTRAINT f ON t IS 'old';
+            COMMENT ON CONSTRAINT g ON t IS 'stays'; COMMENT ON CONSTRAINT h ON t IS 'old'; DROP TABLE gone CASCADE; ALTER TABLE t DROP COLUMN a, ADD CONSTRAINT c CHECK (b > 0), ADD CONSTRAINT u UNIQUE (b), ADD CONSTRAINT f FOREIGN KEY (c) REFERENCES k,
+            ADD CONSTRAINT h FOREIGN KEY (d) REFERENCES k;",
+        hint: no_hint,
+    },
+    Change {
+        name: "DETACH PARTITION with indexes that the partition had before",
+        before: "CREATE TABLE k (id integer);",
+        after: "CREATE TABLE k (id integer); CREATE TABLE q (a integer NOT NULL, b text) PARTITION BY LIST (a); CREATE TABLE q1 PARTITION OF q FOR VALUES IN (1); CREATE TABLE q3 PARTITION OF q FOR VALUES IN (3); CREATE INDEX my_idx ON q1 (b);
+            CREATE INDEX by_case ON q1 (lower(b)); CREATE INDEX twice ON q1 (a); CREATE INDEX ON q (b); CREATE INDEX l ON q (lower(b)); CREATE INDEX i ON q (a); CREATE INDEX twice1 ON q1 (a); DROP INDEX i; CREATE INDEX i ON q (a); ALTER INDEX l RENAME TO l2;
+            ALTER TABLE q1 RENAME TO q2; ALTER INDEX my_idx RENAME TO mine; ALTER TABLE q DETACH PARTITION q2; DROP INDEX l2; ALTER TABLE q DETACH PARTITION q3;",
+        hint: no_hint,
+    },
+    Change {
+        name: "objects of dropped relations",
+        before: "CREATE TABLE k (id integer);",
+        after: "CREATE TABLE k (id integer); CREATE TABLE t (a integer, b integer, c integer); CREATE STATISTICS a ON b, c FROM t; CREATE STATISTICS s ON a, b FROM t; CREATE STATISTICS e ON (a + 1), c FROM t; ALTER TABLE t DROP COLUMN a;
+            CREATE TABLE gone (a integer, b integer); CREATE STATISTICS g ON a, b FROM gone; CREATE RULE r AS ON INSERT TO gone DO INSTEAD NOTHING; DROP TABLE gone; CREATE VIEW v AS SELECT id FROM k; CREATE RULE r AS ON INSERT TO v DO INSTEAD NOTHING; DROP VIEW v;
+            CREATE TABLE gone (a integer, b integer);",
+        hint: no_hint,
+    },
+    Change {
+        name: "RENAME TO of indexes of constraints with comments",
+        before: "CREATE TABLE k (id integer);",
+        after: "CREATE TABLE k (id integer); CREATE TABLE t (a integer, b integer, CONSTRAINT u UNIQUE (a), CONSTRAINT p PRIMARY KEY (b), CONSTRAINT i CHECK (a > 0)); CREATE INDEX i ON t (b); COMMENT ON CONSTRAINT u ON t IS 'unique'; COMMENT ON CONSTRAINT p ON t IS 'primary';
+            COMMENT ON CONSTRAINT i ON t IS 'check'; ALTER INDEX u RENAME TO u2; ALTER INDEX p RENAME TO p2; ALTER INDEX i RENAME TO i2;",
+        hint: no_hint,
+    },
 ];
 
 #[test]
@@ -162,6 +236,62 @@ fn statements_whose_effect_is_unclear_are_refused() {
             "an index with expressions",
         ),
         ("ALTER TABLE t DETACH PARTITION v;", "there is no table `v`"),
+        ("CREATE UNLOGGED SEQUENCE s; ALTER SEQUENCE s RENAME TO s2;", "a sequence that belongs to no unlogged table"),
+        (
+            "ALTER DEFAULT PRIVILEGES GRANT SELECT ON SEQUENCES TO reader; CREATE TABLE i (id integer GENERATED ALWAYS AS IDENTITY); ALTER TABLE i ALTER COLUMN id DROP IDENTITY;",
+            "",
+        ),
+        (
+            "ALTER TYPE e RENAME VALUE 'a' TO 'b'; CREATE TYPE f AS ENUM ('a', 'b'); ALTER TYPE f RENAME VALUE 'a' TO 'b';",
+            "the label `b` already exists",
+        ),
+        ("CREATE VIEW w AS SELECT '{a}'::e[] AS x; ALTER TYPE e RENAME VALUE 'a' TO 'b';", "the view w mentions it"),
+        (
+            "CREATE SCHEMA app; CREATE COLLATION app.german (provider = icu, locale = 'de'); DROP SCHEMA app CASCADE;",
+            "it contains `app.german`",
+        ),
+        (
+            "BEGIN; SET LOCAL search_path = ''; CREATE TABLE public.y (a integer); COMMIT; CREATE TABLE u (a integer);",
+            "",
+        ),
+        (
+            "SELECT pg_catalog.set_config('search_path', '', false); BEGIN; SET LOCAL search_path = public; COMMIT; CREATE TABLE u (a integer);",
+            "the search path is empty",
+        ),
+        (
+            "SELECT pg_catalog.set_config('search_path', '', false); DISCARD PLANS; CREATE TABLE u (a integer);",
+            "the search path is empty",
+        ),
+        ("SELECT pg_catalog.set_config('search_path', '', false); DISCARD ALL; CREATE TABLE u (a integer);", ""),
+        (
+            "CREATE DOMAIN d AS integer CONSTRAINT x CHECK (VALUE > 0) CONSTRAINT x CHECK (VALUE > 1);",
+            "there are two constraints `x`",
+        ),
+        (
+            "CREATE DOMAIN d AS integer CONSTRAINT x CHECK (VALUE > 0) CONSTRAINT y CHECK (VALUE > 1); ALTER DOMAIN d RENAME CONSTRAINT x TO y;",
+            "there are two constraints `y`",
+        ),
+        (
+            "CREATE TABLE u (a integer, CONSTRAINT x CHECK (a > 0), CONSTRAINT y UNIQUE (a)); ALTER TABLE u RENAME CONSTRAINT x TO y;",
+            "there are two constraints `y`",
+        ),
+        (
+            "CREATE TABLE u (a integer, CONSTRAINT y UNIQUE (a)); CREATE INDEX i ON u (a); ALTER TABLE u RENAME CONSTRAINT y TO i;",
+            "the name `i` is taken",
+        ),
+        (
+            "CREATE TABLE u (a integer, CONSTRAINT y CHECK (a > 0)); CREATE INDEX i ON u (a); ALTER TABLE u RENAME CONSTRAINT y TO i;",
+            "",
+        ),
+        (
+            "CREATE POLICY p ON t USING (true); CREATE POLICY q ON t USING (false); ALTER POLICY p ON t RENAME TO q;",
+            "the name `q` is taken",
+        ),
+        ("ALTER TYPE e RENAME TO c;", "the name `c` is taken"),
+        ("ALTER TYPE e RENAME TO v;", "the name `v` is taken"),
+        ("COMMENT ON SCHEMA nope IS 'x';", "there is no schema `nope`"),
+        ("COMMENT ON COLUMN v.nope IS 'x';", "there is no column `nope` of v"),
+        ("COMMENT ON SCHEMA public IS 'x'; COMMENT ON COLUMN v.a IS 'x'; COMMENT ON COLUMN v.nope IS NULL;", ""),
         ("CREATE UNLOGGED SEQUENCE s;", "a sequence that belongs to no unlogged table"),
     ] {
         match sql::read(&format!("{tables} {script}")) {

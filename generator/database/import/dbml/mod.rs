@@ -1,6 +1,7 @@
 //! Imports DBML (<https://dbml.dbdiagram.io/docs>). A column is nullable unless it has the setting `not null` or `pk`;
 //! a name is a plain word or a text in double quotes.
 
+mod part_name;
 mod reader;
 mod reference;
 mod table;
@@ -8,8 +9,8 @@ mod tokens;
 
 use super::ImportFinding;
 use crate::database::model::*;
-use crate::values::Checked;
-use reader::Reader;
+use crate::values::{Checked, Text};
+use reader::{Reader, single_token};
 use tokens::tokens;
 
 /// Reads the text of a DBML file.
@@ -62,12 +63,26 @@ impl Reader {
         let name = self.read_object_name()?;
         self.expect("{")?;
         let mut values = Vec::new();
+        let mut notes = Vec::new();
         while !self.take("}") {
             let token = self.next()?;
-            values.push(Label::new(&token.text).map_err(|reason| format!("the label `{}`: {reason}", token.text))?);
-            self.read_settings()?;
+            let label = Label::new(&token.text).map_err(|reason| format!("the label `{}`: {reason}", token.text))?;
+            for (setting, value) in self.read_settings()? {
+                match setting.as_str() {
+                    "note" => notes.push(format!("{label}: {}", single_token("note", &value)?.text)),
+                    other => {
+                        return Err(format!("nself cannot represent the setting `{other}` of the label `{label}`"));
+                    }
+                }
+            }
+            values.push(label);
         }
-        self.schema.types.insert(name, UserType::Enum(Enumeration { values, ..Enumeration::default() }));
+        // PostgreSQL has no comments on labels, so their notes become that of the enumeration.
+        let comment = if notes.is_empty() { None } else { Some(Text::new(&notes.join("; "))?) };
+        let enumeration = Enumeration { values, comment, ..Enumeration::default() };
+        if self.schema.types.insert(name.clone(), UserType::Enum(enumeration)).is_some() {
+            return Err(format!("there are two enumerations `{name}`"));
+        }
         Ok(())
     }
 }

@@ -177,3 +177,11 @@ impl Reader {
         self.read_text()
     }
 }
+
+/// Returns the only token of a setting's value; several tokens are an error.
+pub fn single_token<'a>(setting: &str, value: &'a [DbmlToken]) -> Result<&'a DbmlToken, String> {
+    match value {
+        [token] => Ok(token),
+        _ => Err(format!("the setting `{setting}` must have exactly one value")),
+    }
+}

@@ -1,9 +1,9 @@
 //! References of DBML, which become foreign keys after all tables have been read.
 
+use super::part_name::require_free_part_name;
 use super::reader::{Reader, Reference, ReferenceSide};
 use super::tokens::DbmlToken;
 use crate::database::ddl::default_key_name;
-use crate::database::default_names::default_constraint_name;
 use crate::database::import::ImportFinding;
 use crate::database::model::*;
 use crate::values::Checked;
@@ -146,8 +146,6 @@ impl Reader {
                 ));
             }
         };
-        let column_names: Vec<&str> = referencing.columns.iter().map(SqlName::as_str).collect();
-        let name = name.map_or_else(|| default_constraint_name(&referencing.table, &column_names, "fkey"), Ok)?;
         let (mut on_delete, mut on_update) = (Action::NoAction, Action::NoAction);
         for (setting, value) in &settings {
             // DBML separates the words of an action by blanks, as in `set null`, and the model by `_`.
@@ -163,23 +161,29 @@ impl Reader {
                 other => return Err(format!("nself cannot represent the setting `{other}` of a reference")),
             }
         }
-        let Some(table) = self.schema.tables.get_mut(&referencing.table) else {
+        let Some(table) = self.schema.tables.get(&referencing.table) else {
             return Err(format!("there is no table `{}`", referencing.table));
         };
-        let references = Target { table: referenced.table, columns: referenced.columns };
-        table.foreign_keys.insert(
-            name,
-            ForeignKey {
-                columns: referencing.columns,
-                match_full: false,
-                not_valid: false,
-                references,
-                on_delete,
-                on_delete_columns: Vec::new(),
-                on_update,
-                deferrable: Deferrable::No,
-            },
-        );
+        let key = ForeignKey {
+            columns: referencing.columns,
+            match_full: false,
+            not_valid: false,
+            references: Target { table: referenced.table, columns: referenced.columns },
+            on_delete,
+            on_delete_columns: Vec::new(),
+            on_update,
+            deferrable: Deferrable::No,
+        };
+        // A file may have the same reference at a column and as an element of its own.
+        if name.is_none() && table.foreign_keys.values().any(|other| *other == key) {
+            return Ok(());
+        }
+        let column_names: Vec<&str> = key.columns.iter().map(SqlName::as_str).collect();
+        let name = name.map_or_else(|| self.free_part_name(&referencing.table, table, &column_names, "fkey"), Ok)?;
+        require_free_part_name(&referencing.table, table, &name)?;
+        if let Some(table) = self.schema.tables.get_mut(&referencing.table) {
+            table.foreign_keys.insert(name, key);
+        }
         Ok(())
     }
 }

@@ -1,8 +1,9 @@
 //! Tables of DBML with their columns, indexes and checks.
 
-use super::reader::Reader;
+use super::part_name::require_free_part_name;
+use super::reader::{Reader, single_token};
 use super::tokens::{DbmlToken, DbmlTokenKind};
-use crate::database::default_names::default_constraint_name;
+use crate::database::ddl::default_key_name;
 use crate::database::model::*;
 use crate::values::{Checked, Text};
 
@@ -12,7 +13,9 @@ impl Reader {
         let name = self.read_object_name()?;
         if self.take("as") {
             let alias = self.next()?.text;
-            self.aliases.insert(alias, name.clone());
+            if self.aliases.insert(alias.clone(), name.clone()).is_some() {
+                return Err(format!("two tables have the alias `{alias}`"));
+            }
         }
         let mut table = Table { comment: self.read_header_note()?, ..Table::default() };
         self.expect("{")?;
@@ -105,14 +108,14 @@ impl Reader {
                 "null" => column.nullable = true,
                 "increment" => column.identity = Some(Identity::ByDefault),
                 "unique" => {
-                    let key = default_constraint_name(table_name, &[name.as_str()], "key")?;
+                    let key = self.free_part_name(table_name, table, &[name.as_str()], "key")?;
                     table.uniques.insert(key, Unique { columns: vec![name.clone()], ..Unique::default() });
                 }
                 "note" => column.comment = Some(Text::new(&single_token("note", &value)?.text)?),
                 "default" => column.default = default_expression(&value)?,
                 "check" => {
                     let text = single_token("check", &value)?.text.clone();
-                    let check = default_constraint_name(table_name, &[name.as_str()], "check")?;
+                    let check = self.free_part_name(table_name, table, &[name.as_str()], "check")?;
                     table.checks.insert(check, Expression::new(&text)?.into());
                 }
                 "ref" => self.read_inline_reference(line, table_name, &name, &value)?,
@@ -150,59 +153,97 @@ impl Reader {
             }
             self.expect(",")?;
         }
-        // `None` if one of the columns is an expression.
-        let plain_columns: Option<Vec<SqlName>> = columns.iter().map(|column| column.column.clone()).collect();
-        // The default name contains `expr` for each expression, as in `orders_customer_expr_idx`.
-        let name_parts: Vec<&str> =
-            columns.iter().map(|column| column.column.as_ref().map_or("expr", |name| name.as_str())).collect();
-        let mut name = default_constraint_name(table_name, &name_parts, "idx")?;
-        let mut index = Index { columns: columns.clone(), ..Index::default() };
+        let mut definition = ListedIndex { index: Index { columns, ..Index::default() }, ..ListedIndex::default() };
         for (setting, value) in self.read_settings()? {
-            let text = match value.as_slice() {
-                [] => String::new(),
-                // A setting without a value has its name as value.
-                _ if ["pk", "unique"].contains(&setting.as_str()) => String::new(),
-                _ => single_token(&setting, &value)?.text.clone(),
-            };
-            // An index with an expression cannot be the primary key.
-            match (setting.as_str(), &plain_columns) {
-                ("pk", Some(columns)) => {
-                    table.primary_key.clone_from(columns);
-                    return Ok(());
-                }
-                ("unique", _) => index.unique = true,
-                ("name", _) => name = SqlName::new(&text).map_err(|reason| format!("the index `{text}`: {reason}"))?,
-                ("type", _) => {
-                    index.using = serde_json::from_value(text.to_ascii_lowercase().into())
-                        .map_err(|_| format!("the index method `{text}` is not known"))?;
-                }
-                ("note", _) => index.comment = Some(Text::new(&text)?),
-                (other, _) => return Err(format!("nself cannot represent the index setting `{other}`")),
-            }
+            definition.read_setting(&setting, &value)?;
         }
-        table.indexes.insert(name, index);
+        if definition.is_primary_key {
+            return definition.add_primary_key(table_name, table);
+        }
+        let name = match definition.name {
+            Some(name) => name,
+            None => {
+                // The default name contains `expr` for each expression, as in `orders_customer_expr_idx`.
+                let columns = definition.index.columns.iter();
+                let name_parts: Vec<&str> =
+                    columns.map(|column| column.column.as_ref().map_or("expr", |name| name.as_str())).collect();
+                self.free_part_name(table_name, table, &name_parts, "idx")?
+            }
+        };
+        require_free_part_name(table_name, table, &name)?;
+        table.indexes.insert(name, definition.index);
         Ok(())
     }
 
-    /// Reads a check: an expression in backquotes, and settings such as its name. Without a name, it gets a numbered one.
+    /// Reads a check: an expression in backquotes, and perhaps its name. Without a name, it gets a numbered one.
     fn read_check(&mut self, table_name: &ObjectName, table: &mut Table) -> Result<(), String> {
         let token = self.next()?;
-        let mut name = default_constraint_name(table_name, &[&(table.checks.len() + 1).to_string()], "check")?;
+        if token.kind != DbmlTokenKind::Expression {
+            return Err(format!("`{}` is not an expression in backquotes", token.text));
+        }
+        let mut name = None;
         for (setting, value) in self.read_settings()? {
-            if setting == "name" {
-                name = SqlName::new(&single_token("name", &value)?.text)?;
+            match setting.as_str() {
+                "name" => name = Some(SqlName::new(&single_token("name", &value)?.text)?),
+                other => return Err(format!("nself cannot represent the setting `{other}` of a check")),
             }
         }
+        let number = (table.checks.len() + 1).to_string();
+        let name = name.map_or_else(|| self.free_part_name(table_name, table, &[&number], "check"), Ok)?;
+        require_free_part_name(table_name, table, &name)?;
         table.checks.insert(name, Expression::new(&token.text)?.into());
         Ok(())
     }
 }
 
-/// Returns the only token of a setting's value; several tokens are an error.
-fn single_token<'a>(setting: &str, value: &'a [DbmlToken]) -> Result<&'a DbmlToken, String> {
-    match value {
-        [token] => Ok(token),
-        _ => Err(format!("the setting `{setting}` must have exactly one value")),
+/// An item of `indexes`: an index, or the primary key.
+#[derive(Default)]
+struct ListedIndex {
+    index: Index,
+    name: Option<SqlName>,
+    is_primary_key: bool,
+}
+
+impl ListedIndex {
+    /// Reads a setting, such as `unique` or `name: 'by_email'`.
+    fn read_setting(&mut self, setting: &str, value: &[DbmlToken]) -> Result<(), String> {
+        let text = || single_token(setting, value).map(|token| token.text.as_str());
+        match setting {
+            "pk" => self.is_primary_key = true,
+            "unique" => self.index.unique = true,
+            "name" => {
+                let text = text()?;
+                self.name = Some(SqlName::new(text).map_err(|reason| format!("the index `{text}`: {reason}"))?);
+            }
+            "type" => {
+                let text = text()?;
+                self.index.using = serde_json::from_value(text.to_ascii_lowercase().into())
+                    .map_err(|_| format!("the index method `{text}` is not known"))?;
+            }
+            "note" => self.index.comment = Some(Text::new(text()?)?),
+            other => return Err(format!("nself cannot represent the index setting `{other}`")),
+        }
+        Ok(())
+    }
+
+    /// Adds the primary key to a table.
+    fn add_primary_key(self, table_name: &ObjectName, table: &mut Table) -> Result<(), String> {
+        let columns: Option<Vec<SqlName>> = self.index.columns.iter().map(|column| column.column.clone()).collect();
+        let columns = columns.ok_or("a primary key cannot have an expression")?;
+        if !table.primary_key.is_empty() && table.primary_key != columns {
+            return Err(format!("{table_name} has two primary keys; keep the setting `pk` at one place"));
+        }
+        if self.index.using != Method::default() {
+            return Err("the index of a primary key must have the type btree".into());
+        }
+        table.primary_key = columns;
+        let default_name = default_key_name(table_name);
+        let name = self.name.unwrap_or_else(|| default_name.clone());
+        if let Some(text) = self.index.comment {
+            table.constraint_comments.insert(name.clone(), text);
+        }
+        table.primary_key_name = Some(name).filter(|name| *name != default_name);
+        Ok(())
     }
 }
 

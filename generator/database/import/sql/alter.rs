@@ -46,8 +46,14 @@ impl Reader {
                 self.add_column(name, column)?.refuse_rest_except("ADD COLUMN")
             }
             ALTER_COLUMN => self.alter_column(name, node),
-            DROP_COLUMN => self.drop_column(name, node),
-            DROP_CONSTRAINT => self.drop_constraint(name, node),
+            DROP_COLUMN | DROP_CONSTRAINT => {
+                let result = match node.kind() {
+                    DROP_COLUMN => self.drop_column(name, node),
+                    _ => self.drop_constraint(name, node),
+                };
+                self.forget_comments_of_dropped_constraints();
+                result
+            }
             TABLE_RENAME_TO => self.rename_table(name, node),
             RENAME_COLUMN => self.rename_column(name, node),
             RENAME_CONSTRAINT => self.rename_constraint(name, node),
@@ -175,7 +181,11 @@ impl Reader {
                 action_parts.refuse_rest_except("ADD GENERATED AS IDENTITY")?;
                 self.record_identity(table, &name, node, name_option);
             }
-            _ if retype::change_identity(column, &action)? => {}
+            _ if retype::change_identity(column, &action)? => {
+                if action.kind() == DROP_IDENTITY {
+                    self.remove_identity_sequences(|owner| owner.table == *table && owner.column == name);
+                }
+            }
             _ => {
                 return unsupported(
                     &action,

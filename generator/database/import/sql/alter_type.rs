@@ -13,7 +13,7 @@ use crate::database::model::*;
 use crate::values::Checked;
 
 /// Reads a label of an enumeration.
-fn label(node: &SyntaxNode) -> Parsed<Label> {
+pub(super) fn label(node: &SyntaxNode) -> Parsed<Label> {
     let text = string_content(node)?;
     Label::new(&text).map_err(|reason| format!("the label `{text}`: {reason}")).at(node)
 }
@@ -71,29 +71,6 @@ impl Reader {
             None => return unsupported(node, format!("there is no attribute `{from}`")),
         }
         Ok(())
-    }
-
-    /// Reads RENAME VALUE. Also changes the label in defaults that are only the label: `'old'` or `'old'::status`.
-    fn rename_label(&mut self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
-        let mut parts = Parts::of(node);
-        let (from, to) = (label(&parts.take_any()?)?, label(&parts.take_any()?)?);
-        parts.refuse_rest_except("RENAME VALUE TO")?;
-        let Some(UserType::Enum(enumeration)) = self.schema.types.get_mut(name) else {
-            return unsupported(node, format!("there is no enumeration `{name}`"));
-        };
-        let Some(position) = enumeration.values.iter().position(|value| *value == from) else {
-            return unsupported(node, format!("it has no label `{from}`"));
-        };
-        enumeration.values[position] = to.clone();
-        let old_literal = literal(from.as_str());
-        let columns = self.schema.tables.values_mut().flat_map(|table| table.columns.values_mut());
-        for column in columns.filter(|column| column.kind.object().as_ref() == Some(name)) {
-            let cast = column.default.as_ref().and_then(|default| default.as_str().strip_prefix(&old_literal));
-            if let Some(cast) = cast.filter(|cast| cast.is_empty() || cast.starts_with("::")) {
-                column.default = Some(Expression::new(&format!("{}{cast}", literal(to.as_str()))).at(node)?);
-            }
-        }
-        self.require_no_label(&from, node)
     }
 }
 
@@ -181,10 +158,12 @@ fn change_domain(name: &ObjectName, domain: &mut Domain, node: &SyntaxNode) -> P
             let from = ident(&parts.require(CONSTRAINT_NAME_REF)?)?;
             let to = ident(&parts.require(CONSTRAINT_NAME)?)?;
             parts.refuse_rest_except("RENAME CONSTRAINT TO")?;
-            match domain.checks.remove(&from) {
-                Some(condition) => domain.checks.insert(to, condition),
-                None => return unsupported(node, format!("there is no constraint `{from}`")),
+            let Some(condition) = domain.checks.remove(&from) else {
+                return unsupported(node, format!("there is no constraint `{from}`"));
             };
+            if domain.checks.insert(to.clone(), condition).is_some() {
+                return unsupported(node, format!("there are two constraints `{to}`"));
+            }
         }
         ADD_CONSTRAINT => {
             let mut clause = Parts::of(&parts.require(CHECK_CONSTRAINT)?);

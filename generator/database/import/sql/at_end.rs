@@ -3,7 +3,6 @@
 use super::reader::Reader;
 use super::tree::Unsupported;
 use crate::database::check::{mend_of_search_path, unsafe_search_path};
-use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
 use crate::values::{Checked, Text};
@@ -21,7 +20,6 @@ impl Reader {
             let what = format!("the foreign key {name} of {table}: {target} has no primary key");
             self.problems.push(Unsupported { at, what });
         }
-        self.forget_comments_of_dropped_constraints();
         self.require_collations();
         self.require_owners_of_unlogged_sequences();
         self.resolve_grants();
@@ -48,15 +46,6 @@ impl Reader {
             self.notes.push(Unsupported { at, what });
             let why = Text::wrap("imported as it was".into());
             self.schema.allow.entry(name.to_string()).or_default().insert(Hazard::OpenDefiner, why);
-        }
-    }
-
-    /// Removes the comments of constraints that later statements dropped.
-    fn forget_comments_of_dropped_constraints(&mut self) {
-        for (name, table) in &mut self.schema.tables {
-            let mut comments = std::mem::take(&mut table.constraint_comments);
-            comments.retain(|constraint, _| ddl::has_constraint(name, table, constraint));
-            table.constraint_comments = comments;
         }
     }
 

@@ -112,7 +112,13 @@ impl Reader {
         };
         let column = tree::name_at(column, name)?;
         let view = object_from_path(view, name)?;
-        Ok(self.schema.views.get_mut(&view).map(|view| (view, column)))
+        // The list is empty if the columns of the query are unknown.
+        let columns = self.column_order.get(&view).filter(|columns| !columns.is_empty());
+        let lacks_column = columns.is_some_and(|columns| !columns.contains(&column));
+        match self.schema.views.get_mut(&view) {
+            Some(_) if lacks_column => unsupported(name, format!("there is no column `{column}` of {view}")),
+            definition => Ok(definition.map(|definition| (definition, column))),
+        }
     }
 
     /// Returns the field of the model with an object's comment; `None` if `text` is the comment that every server gives
@@ -129,6 +135,9 @@ impl Reader {
                 let name = ident(name)?;
                 if name.as_str() == PUBLIC_SCHEMA && text.is_some_and(|text| text.as_str() == PUBLIC_SCHEMA_COMMENT) {
                     return Ok(None);
+                }
+                if name.as_str() != PUBLIC_SCHEMA && !self.schema.schemas.contains_key(&name) {
+                    return unsupported(target, format!("there is no schema `{name}`"));
                 }
                 &mut self.schema.schemas.entry(name).or_default().comment
             }

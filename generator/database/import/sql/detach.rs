@@ -58,13 +58,11 @@ impl Reader {
                 return unsupported(node, format!("nself does not know the name of a second key `{key}`"));
             }
         }
-        for index in parent.indexes.values() {
-            let Some(columns) = index.column_names() else {
-                return unsupported(node, "nself does not know the name of an index with expressions; drop it first");
+        for (parent_index, index) in &parent.indexes {
+            let key = match self.adopted_index(&name, parent_index) {
+                Some(own_name) => own_name,
+                None => self.name_of_inherited_index(&name, index, node)?,
             };
-            let columns: Vec<&str> = columns.iter().chain(&index.include).map(SqlName::as_str).collect();
-            let key = tree::name_at(&default_name(name.name(), Some(&columns.join("_")), "idx"), node)?;
-            self.require_default_name(&name, &key, node)?;
             let index = Index { comment: None, ..index.clone() };
             if table.indexes.insert(key.clone(), index).is_some() {
                 return unsupported(node, format!("nself does not know the name of a second index `{key}`"));
@@ -73,8 +71,28 @@ impl Reader {
         if let Some(order) = self.column_order.get(partitioned).cloned() {
             self.column_order.insert(name.clone(), order);
         }
+        self.adopted_indexes.retain(|index| index.partition != name);
         self.schema.tables.insert(name, table);
         Ok(())
+    }
+
+    /// Returns the name that an index of a partition had before it was attached to an index of the partitioned table.
+    fn adopted_index(&self, partition: &ObjectName, parent_index: &SqlName) -> Option<SqlName> {
+        let mut adopted_indexes = self.adopted_indexes.iter();
+        adopted_indexes
+            .find(|index| index.partition == *partition && index.parent_index == *parent_index)
+            .map(|index| index.name.clone())
+    }
+
+    /// Returns the name that the server gave a partition's copy of an index.
+    fn name_of_inherited_index(&self, partition: &ObjectName, index: &Index, node: &SyntaxNode) -> Parsed<SqlName> {
+        let Some(columns) = index.column_names() else {
+            return unsupported(node, "nself does not know the name of an index with expressions; drop it first");
+        };
+        let columns: Vec<&str> = columns.iter().chain(&index.include).map(SqlName::as_str).collect();
+        let key = tree::name_at(&default_name(partition.name(), Some(&columns.join("_")), "idx"), node)?;
+        self.require_default_name(partition, &key, node)?;
+        Ok(key)
     }
 
     /// Refuses the default name of an inherited key or index if another relation has it: the server chose a different

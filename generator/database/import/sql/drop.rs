@@ -52,6 +52,7 @@ impl Reader {
             let result = self.drop_object(node.kind(), reference, options);
             self.record_error(result);
         }
+        self.forget_comments_of_dropped_constraints();
         self.object_in_messages = leading_keywords(node);
         let keywords =
             "DROP TABLE TYPE DOMAIN VIEW MATERIALIZED INDEX SEQUENCE SCHEMA EXTENSION FUNCTION PROCEDURE ROUTINE , ;";
@@ -121,27 +122,13 @@ impl Reader {
         Ok(())
     }
 
-    /// Removes a table with its sequences, grants, recorded places and unresolved foreign keys.
+    /// Removes a table with its sequences, unresolved foreign keys and all that is recorded about it.
     fn remove_table(&mut self, name: &ObjectName) {
         let Some(table) = self.schema.tables.remove(name) else { return };
-        self.declared_at.remove(&format!("tables.{name}"));
-        for index in table.indexes.keys() {
-            self.declared_at.remove(&format!("indexes.{}", name.in_same_schema(index)));
-        }
+        self.forget_relation("tables", name);
+        table.indexes.keys().for_each(|index| self.forget_index(name, index));
         self.foreign_keys_to_primary_key.retain(|(_, table, _)| table != name);
         self.remove_owned_sequences(|owner| owner.table == *name);
-        self.remove_grants_on_relation(name);
-    }
-
-    /// Removes the sequences that belong to certain columns.
-    pub(super) fn remove_owned_sequences(&mut self, is_owner: impl Fn(&ColumnOf) -> bool) {
-        let is_owned = |sequence: &Sequence| sequence.owned_by.as_ref().is_some_and(&is_owner);
-        let owned_sequences = self.schema.sequences.iter().filter(|(_, sequence)| is_owned(sequence));
-        for name in owned_sequences.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
-            self.schema.sequences.remove(&name);
-            self.declared_at.remove(&format!("sequences.{name}"));
-            self.remove_grants_on_relation(&name);
-        }
     }
 
     /// Removes the foreign keys of all tables for which a condition is true.
@@ -151,25 +138,12 @@ impl Reader {
         }
     }
 
-    /// Removes the grants on a table, view or sequence and its columns.
-    fn remove_grants_on_relation(&mut self, name: &ObjectName) {
-        self.grants.retain(|grant| match &grant.object {
-            GrantObject::Relation(other) | GrantObject::Column(other, _) | GrantObject::Sequence(other) => {
-                other != name
-            }
-            GrantObject::Function(_) | GrantObject::Type(_) | GrantObject::Schema(_) => true,
-        });
-    }
-
     fn drop_view(&mut self, name: &ObjectName, node: &SyntaxNode, options: DropOptions) -> Parsed<()> {
         let Some(view) = self.schema.views.remove(name) else {
             return options.missing(node, &format!("view `{name}`"));
         };
-        self.declared_at.remove(&format!("views.{name}"));
-        for index in view.indexes.keys() {
-            self.declared_at.remove(&format!("indexes.{}", name.in_same_schema(index)));
-        }
-        self.remove_grants_on_relation(name);
+        self.forget_relation("views", name);
+        view.indexes.keys().for_each(|index| self.forget_index(name, index));
         if options.cascade { self.require_no_dependent(name, node) } else { Ok(()) }
     }
 
@@ -182,7 +156,8 @@ impl Reader {
                 continue;
             };
             indexes.remove(&index);
-            self.declared_at.remove(&format!("indexes.{name}"));
+            let owner = owner.clone();
+            self.forget_index(&owner, &index);
             return Ok(());
         }
         options.missing(node, &format!("index `{name}`; indexes of constraints do not count"))
@@ -192,8 +167,7 @@ impl Reader {
         if self.schema.sequences.remove(name).is_none() {
             return options.missing(node, &format!("sequence `{name}`"));
         }
-        self.declared_at.remove(&format!("sequences.{name}"));
-        self.remove_grants_on_relation(name);
+        self.forget_relation("sequences", name);
         if options.cascade { self.require_no_mention(name, node) } else { Ok(()) }
     }
 
@@ -239,9 +213,11 @@ impl Reader {
 
     /// Removes a schema, which must be empty.
     fn drop_schema(&mut self, name: &SqlName, node: &SyntaxNode, options: DropOptions) -> Parsed<()> {
-        let Schema { tables, views, sequences, types, functions, .. } = &self.schema;
-        let objects = tables.keys().chain(views.keys()).chain(sequences.keys()).chain(types.keys());
-        if let Some(object) = objects.chain(functions.keys()).find(|object| object.schema() == name.as_str()) {
+        let Schema { tables, views, sequences, types, functions, objects, .. } = &self.schema;
+        let names = tables.keys().chain(views.keys()).chain(sequences.keys()).chain(types.keys());
+        let names_in_sql = objects.values().filter_map(|object| object.identity()?.name);
+        let mut names = names.chain(functions.keys()).cloned().chain(names_in_sql);
+        if let Some(object) = names.find(|object| object.schema() == name.as_str()) {
             return unsupported(node, format!("it contains `{object}`; drop the objects of the schema first"));
         }
         self.grants.retain(|grant| !matches!(&grant.object, GrantObject::Schema(other) if other == name));

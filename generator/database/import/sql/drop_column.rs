@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use squawk_syntax::{SyntaxKind, SyntaxNode};
+use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode};
 
 use super::drop::DropOptions;
 use super::reader::{GrantObject, Reader};
+use super::relation::has_class;
 use super::tree::{Parsed, Parts, ident, unsupported};
-use crate::database::ddl::primary_key_name;
+use crate::database::ddl::{has_constraint, primary_key_name};
 use crate::database::identifiers::mentions_column;
 use crate::database::migrate::with_partitions;
 use crate::database::model::*;
@@ -44,15 +45,14 @@ impl Reader {
         for name in &tables {
             if let Some(table) = self.schema.tables.get_mut(name) {
                 let dropped_indexes = remove_column_and_dependents(table, &column);
-                for index in dropped_indexes {
-                    self.declared_at.remove(&format!("indexes.{}", name.in_same_schema(&index)));
-                }
+                dropped_indexes.iter().for_each(|index| self.forget_index(name, index));
             }
             self.grants.retain(|grant| {
                 !matches!(&grant.object, GrantObject::Column(other, name_of_column)
                     if other == name && *name_of_column == column)
             });
             self.remove_owned_sequences(|owner| owner.table == *name && owner.column == column);
+            self.remove_objects(|object| is_statistics_of_column(object, name, &column));
         }
         Ok(())
     }
@@ -77,6 +77,15 @@ impl Reader {
         }
     }
 
+    /// Removes the comments of constraints that a statement has dropped, since a later constraint may get the same name.
+    pub(super) fn forget_comments_of_dropped_constraints(&mut self) {
+        for (name, table) in &mut self.schema.tables {
+            let mut comments = std::mem::take(&mut table.constraint_comments);
+            comments.retain(|constraint, _| has_constraint(name, table, constraint));
+            table.constraint_comments = comments;
+        }
+    }
+
     /// Reads DROP CONSTRAINT.
     pub(super) fn drop_constraint(&mut self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
@@ -87,7 +96,6 @@ impl Reader {
         self.resolve_keys_to_primary_key();
         let table = self.table(name, node)?;
         let key_name = primary_key_name(name, table);
-        table.constraint_comments.remove(&constraint);
         // The columns of a primary key or unique constraint, to which foreign keys can refer.
         let mut key_columns = table.uniques.remove(&constraint).map(|unique| unique.columns);
         if !table.primary_key.is_empty() && key_name == constraint {
@@ -109,6 +117,17 @@ impl Reader {
         self.foreign_keys_to_primary_key.retain(|(_, table, key)| table != name || *key != constraint);
         if is_removed { Ok(()) } else { options.missing(node, &format!("constraint `{constraint}`")) }
     }
+}
+
+/// Returns whether an object is statistics about a column of a table.
+fn is_statistics_of_column(object: &SqlObject, table: &ObjectName, column: &SqlName) -> bool {
+    let create = object.create.as_str();
+    if !has_class(object, &["STATISTICS"]) || !object_statement::relations(create).contains(table) {
+        return false;
+    }
+    let tree = SourceFile::parse(&format!("{create};")).syntax_node();
+    let mut clauses = tree.descendants().filter(|node| node.kind() == SyntaxKind::STATISTICS_ON_CLAUSE);
+    clauses.any(|clause| mentions_column(&clause.text().to_string(), &[column.clone()].into()))
 }
 
 /// Removes a column from a table, with the keys, checks and indexes that use it. Returns the names of the indexes.

@@ -2,7 +2,8 @@
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use super::reader::Reader;
+use super::derived_name::derived_name;
+use super::reader::{AdoptedIndex, Reader};
 use super::storage::{read_parameters, take_with_parameters};
 use super::tree::{AtNode, Parsed, Parts, expression, ident, object_name, path, unsupported};
 use super::{collation, tree};
@@ -38,16 +39,22 @@ impl Reader {
             view.indexes.insert(name, index);
         } else {
             if is_partitioned && !has_only {
-                self.take_indexes_of_partitions(&table, &index);
+                self.adopt_indexes_of_partitions(&table, (&table, &name), &index);
             }
             self.table(&table, &on)?.indexes.insert(name, index);
         }
         Ok(())
     }
 
-    /// Removes from each partition the index that the server attaches to a new index of the partitioned table: of those
-    /// with the same structure, the one that was declared first.
-    fn take_indexes_of_partitions(&mut self, partitioned: &ObjectName, index: &Index) {
+    /// Takes from each partition the index that the server attaches to a new index of the partitioned table, and records
+    /// its name: of those with the same structure, the one that was declared first. `parent` is the table and the name of
+    /// the new index.
+    fn adopt_indexes_of_partitions(
+        &mut self,
+        partitioned: &ObjectName,
+        parent: (&ObjectName, &SqlName),
+        index: &Index,
+    ) {
         let is_partition =
             |table: &Table| table.partition_of.as_ref().is_some_and(|partition| partition.table == *partitioned);
         let partitions = self.schema.tables.iter().filter(|(_, table)| is_partition(table));
@@ -58,13 +65,15 @@ impl Reader {
             let equal_indexes = indexes
                 .filter(|(_, other)| other.comment.is_none() && other.structure(false) == index.structure(false))
                 .map(|(name, _)| name);
-            let attached_index = equal_indexes.min_by_key(|name| self.declared_at.get(&declaration(name))).cloned();
-            match (attached_index, self.schema.tables.get_mut(&partition)) {
+            let adopted_index = equal_indexes.min_by_key(|name| self.declared_at.get(&declaration(name))).cloned();
+            match (adopted_index, self.schema.tables.get_mut(&partition)) {
                 (Some(name), Some(table)) => {
                     table.indexes.remove(&name);
                     self.declared_at.remove(&declaration(&name));
+                    let (partitioned, parent_index) = (parent.0.clone(), parent.1.clone());
+                    self.adopted_indexes.push(AdoptedIndex { partition, name, partitioned, parent_index });
                 }
-                _ => self.take_indexes_of_partitions(&partition, index),
+                _ => self.adopt_indexes_of_partitions(&partition, parent, index),
             }
         }
     }
@@ -135,20 +144,10 @@ fn number_repeated_parts(mut parts: Vec<String>) -> Vec<String> {
     parts
 }
 
-/// Returns the part of a default name for a column or expression: the name of the column or of the called function
-/// (`lower` for `lower(name)`), else `expr`.
+/// Returns the part of a default name for a column or expression: the name that the server derives from it, such as
+/// `lower` for `lower(name)`, else `expr`.
 pub fn default_name_part(node: &SyntaxNode) -> String {
-    match node.kind() {
-        SyntaxKind::COLLATE => {
-            Parts::of(node).take_any().map_or_else(|_| "expr".into(), |value| default_name_part(&value))
-        }
-        SyntaxKind::NAME_REF => path(node).concat(),
-        SyntaxKind::CALL_EXPR => {
-            let function = Parts::of(node).take_any().map(|name| path(&name)).unwrap_or_default();
-            function.last().cloned().unwrap_or_else(|| "expr".into())
-        }
-        _ => "expr".into(),
-    }
+    derived_name(node).unwrap_or_else(|| "expr".to_owned())
 }
 
 /// Reads a column of an index or of the key of a partitioned table.

@@ -12,6 +12,7 @@ mod column;
 mod comments;
 mod constraint;
 mod defaults;
+mod derived_name;
 mod detach;
 mod do_block;
 mod drop;
@@ -27,11 +28,14 @@ mod overload;
 mod partition;
 mod policy;
 mod reader;
+mod relation;
 mod rename;
+mod rename_label;
 mod rename_table;
 mod retype;
 mod routine;
 mod rows;
+mod search_path;
 mod sequence;
 mod service_rights;
 mod session;
@@ -52,7 +56,7 @@ use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode, ast::AstNode};
 use super::ImportFinding;
 use crate::database::model::*;
 use crate::database::{completeness, lexer, parse};
-use reader::{CreationSchema, GrantObject, Reader};
+use reader::{GrantObject, Reader};
 use session::WithoutCommands;
 use tree::{Parsed, Parts, Unsupported, start_offset, summary, unsupported};
 
@@ -140,12 +144,10 @@ impl Reader {
         match node.kind() {
             SELECT if rows::sets_sequence(node) => self.note_rows(node),
             SELECT | SET | RESET | BEGIN | COMMIT_TRANSACTION | EMPTY_STMT => {
-                if let Some(schema) = session::creation_schema(node) {
-                    self.creation_schema = CreationSchema(schema);
-                }
+                self.creation_schema.follow(node);
                 return Some(session::check_statement(node));
             }
-            DISCARD => self.creation_schema = CreationSchema::default(),
+            DISCARD => self.creation_schema.follow(node),
             INSERT | UPDATE | DELETE | TRUNCATE | COPY => self.note_rows(node),
             // Without an effect on the schema.
             LOCK | ANALYZE | VACUUM | REINDEX | CLUSTER | CHECKPOINT | NOTIFY | LISTEN | UNLISTEN | REFRESH
@@ -254,7 +256,7 @@ impl Reader {
     /// Refuses an object without a schema if the server would not create it in `public`.
     fn require_creation_in_public(&self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
-        let CreationSchema(schema) = &self.creation_schema;
+        let schema = self.creation_schema.current();
         let is_of_schema = matches!(
             node.kind(),
             CREATE_TABLE
@@ -273,10 +275,10 @@ impl Reader {
                 | CREATE_TEXT_SEARCH_DICTIONARY
         );
         let name = node.descendants().find(|part| matches!(part.kind(), PATH | PATH_REF)).filter(|_| is_of_schema);
-        if name.is_none_or(|name| tree::path(&name).len() > 1) || schema.as_deref() == Some(PUBLIC_SCHEMA) {
+        if name.is_none_or(|name| tree::path(&name).len() > 1) || schema == Some(PUBLIC_SCHEMA) {
             return Ok(());
         }
-        let path_state = schema.as_ref().map_or("is empty".to_owned(), |schema| format!("begins with `{schema}`"));
+        let path_state = schema.map_or("is empty".to_owned(), |schema| format!("begins with `{schema}`"));
         let what = format!(
             "the search path {path_state}, so the server would not create this in public: write the schema before the name"
         );

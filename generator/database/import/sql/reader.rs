@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use squawk_syntax::SyntaxNode;
 
+use super::search_path::CreationSchema;
 use super::service_rights::ServiceRights;
 use super::tree::{Parsed, Unsupported, start_offset, unsupported};
 use crate::database::ddl;
@@ -49,15 +50,8 @@ pub struct Reader {
     /// Statements that attach an index to the index of a partitioned table: place, name of the partitioned table's
     /// index, name of the attached index.
     pub attached_indexes: Vec<(usize, String, String)>,
-}
-
-/// The schema in which the server creates objects without a schema; `None` if it refuses them.
-pub struct CreationSchema(pub Option<String>);
-
-impl Default for CreationSchema {
-    fn default() -> Self {
-        CreationSchema(Some(PUBLIC_SCHEMA.to_owned()))
-    }
+    /// Indexes of partitions that the server attached to a later index of the partitioned table.
+    pub adopted_indexes: Vec<AdoptedIndex>,
 }
 
 /// GRANT or REVOKE on one object.
@@ -93,6 +87,16 @@ pub struct AttachedTable {
     pub partitioned: ObjectName,
     pub partition: ObjectName,
     pub bound: Bound,
+}
+
+/// An index that a partition had before its partitioned table got an equal one. The definition has only the latter, but
+/// on the server the former keeps its name.
+pub struct AdoptedIndex {
+    pub partition: ObjectName,
+    pub name: SqlName,
+    pub partitioned: ObjectName,
+    /// Name of the partitioned table's index.
+    pub parent_index: SqlName,
 }
 
 impl Reader {
@@ -138,7 +142,9 @@ impl Reader {
                     || indexes.any(|index| is_named(owner, index))
             })
         };
-        is_view_or_its_index || self.schema.sequences.contains_key(name) || is_table_or_its_index()
+        let is_sequence = || self.schema.sequences.contains_key(name) || self.identity_sequences.contains_key(name);
+        let is_adopted = || self.adopted_indexes.iter().any(|index| is_named(&index.partition, &index.name));
+        is_view_or_its_index || is_sequence() || is_table_or_its_index() || is_adopted()
     }
 
     /// Refuses a second constraint of a table with the same name.

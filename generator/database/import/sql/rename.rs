@@ -4,7 +4,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::reader::{GrantObject, Reader};
 use super::tree::{AtNode, Parsed, Parts, ident, leading_keywords, object_name, unsupported};
-use crate::database::ddl::{default_key_name, primary_key_name};
+use crate::database::ddl::{default_key_name, has_constraint, primary_key_name};
 use crate::database::identifiers::replace_names;
 use crate::database::migrate::{replace_column_names, replace_sequence_name, replace_type_name, with_partitions};
 use crate::database::model::*;
@@ -61,14 +61,22 @@ impl Reader {
         parts.refuse_rest_except("RENAME CONSTRAINT TO")?;
         self.resolve_keys_to_primary_key();
         let table = self.table(name, node)?;
-        if !table.primary_key.is_empty() && primary_key_name(name, table) == from {
-            table.primary_key_name = Some(to.clone()).filter(|to| *to != default_key_name(name));
-        } else if !(rename_key(&mut table.uniques, &from, &to)
+        if !has_constraint(name, table, &from) {
+            return unsupported(node, format!("there is no constraint `{from}`"));
+        }
+        let has_index = !table.checks.contains_key(&from) && !table.foreign_keys.contains_key(&from);
+        self.require_free_constraint_name(name, &to, node)?;
+        if has_index {
+            self.require_free_name(&name.in_same_schema(&to), node)?;
+        }
+        let table = self.table(name, node)?;
+        let is_renamed = rename_key(&mut table.uniques, &from, &to)
             || rename_key(&mut table.foreign_keys, &from, &to)
             || rename_key(&mut table.checks, &from, &to)
-            || rename_key(&mut table.excludes, &from, &to))
-        {
-            return unsupported(node, format!("there is no constraint `{from}`"));
+            || rename_key(&mut table.excludes, &from, &to);
+        if !is_renamed {
+            // The primary key.
+            table.primary_key_name = Some(to.clone()).filter(|to| *to != default_key_name(name));
         }
         table.rename_constraint_comment(&from, &to);
         rename_replica_identity(table, &from, &to);
@@ -89,15 +97,26 @@ impl Reader {
             {
                 continue;
             }
+            if !table.indexes.contains_key(&to) {
+                table.rename_constraint_comment(&old, &to);
+            }
             rename_replica_identity(table, &old, &to);
-            self.rename_place("indexes", from, &from.in_same_schema(&to));
+            let owner = owner.clone();
+            self.rename_recorded_index(&owner, &old, &to);
             return Ok(());
         }
-        for (_, view) in self.schema.views.iter_mut().filter(|(owner, _)| owner.schema() == from.schema()) {
+        for (owner, view) in self.schema.views.iter_mut().filter(|(owner, _)| owner.schema() == from.schema()) {
             if rename_key(&mut view.indexes, &old, &to) {
-                self.rename_place("indexes", from, &from.in_same_schema(&to));
+                let owner = owner.clone();
+                self.rename_recorded_index(&owner, &old, &to);
                 return Ok(());
             }
+        }
+        let mut adopted_indexes = self.adopted_indexes.iter_mut();
+        if let Some(adopted) = adopted_indexes.find(|adopted| adopted.partition.in_same_schema(&adopted.name) == *from)
+        {
+            adopted.name = to;
+            return Ok(());
         }
         unsupported(node, format!("there is no index `{from}`"))
     }
@@ -111,14 +130,18 @@ impl Reader {
             Some(view) => self.schema.views.insert(to.clone(), view),
             None => return unsupported(node, format!("there is no view `{from}`")),
         };
-        self.rename_place("views", from, &to);
-        self.rename_in_grants(from, &to);
+        self.rename_relation("views", from, &to);
         Ok(())
     }
 
     /// Reads RENAME TO of a type or domain. Also changes the name in defaults.
     pub(super) fn rename_type(&mut self, from: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
         let to = from.in_same_schema(&new_name(node)?);
+        // Each table and view has a type with its name.
+        let Schema { tables, views, types, .. } = &self.schema;
+        if types.contains_key(&to) || tables.contains_key(&to) || views.contains_key(&to) {
+            return unsupported(node, format!("the name `{to}` is taken"));
+        }
         let Some(kind) = self.schema.types.remove(from) else {
             return unsupported(node, format!("there is no type `{from}`"));
         };
@@ -154,8 +177,7 @@ impl Reader {
         };
         self.schema.sequences.insert(to.clone(), sequence);
         replace_sequence_name(&mut self.schema, from, to);
-        self.rename_place("sequences", from, to);
-        self.rename_in_grants(from, to);
+        self.rename_relation("sequences", from, to);
         // Texts mention a sequence by its name, which a change of the schema keeps.
         if from.name() == to.name() { Ok(()) } else { self.require_no_mention(from, node) }
     }
@@ -179,12 +201,11 @@ impl Reader {
         }
         let to = new_name(&action)?;
         parts.refuse_rest_except("ALTER TRIGGER POLICY ;")?;
-        let is_renamed = if is_trigger {
-            rename_key(self.triggers_of(&table, &on)?, &from, &to)
+        if is_trigger {
+            rename_part(self.triggers_of(&table, &on)?, &from, &to, node)
         } else {
-            rename_key(&mut self.table(&table, &on)?.policies, &from, &to)
-        };
-        if is_renamed { Ok(()) } else { unsupported(node, "there is no object with this name") }
+            rename_part(&mut self.table(&table, &on)?.policies, &from, &to, node)
+        }
     }
 
     /// Refuses a new name that is taken by a table, view, sequence or index.
@@ -193,27 +214,6 @@ impl Reader {
             unsupported(node, format!("the name `{name}` is taken"))
         } else {
             Ok(())
-        }
-    }
-
-    /// Changes the name under which the place of an object is recorded. `kind` is a word such as `tables`.
-    pub(super) fn rename_place(&mut self, kind: &str, from: &ObjectName, to: &ObjectName) {
-        if let Some(at) = self.declared_at.remove(&format!("{kind}.{from}")) {
-            self.declared_at.insert(format!("{kind}.{to}"), at);
-        }
-    }
-
-    /// Changes the name of a table, view or sequence in the recorded grants.
-    pub(super) fn rename_in_grants(&mut self, from: &ObjectName, to: &ObjectName) {
-        for grant in &mut self.grants {
-            match &mut grant.object {
-                GrantObject::Relation(name) | GrantObject::Column(name, _) | GrantObject::Sequence(name)
-                    if name == from =>
-                {
-                    *name = to.clone();
-                }
-                _ => {}
-            }
         }
     }
 
@@ -240,6 +240,19 @@ fn rename_key<T>(parts: &mut std::collections::BTreeMap<SqlName, T>, from: &SqlN
         }
         None => false,
     }
+}
+
+/// Renames a trigger or policy in the map of its table.
+fn rename_part<T>(
+    parts: &mut std::collections::BTreeMap<SqlName, T>,
+    from: &SqlName,
+    to: &SqlName,
+    node: &SyntaxNode,
+) -> Parsed<()> {
+    if parts.contains_key(to) {
+        return unsupported(node, format!("the name `{to}` is taken"));
+    }
+    if rename_key(parts, from, to) { Ok(()) } else { unsupported(node, "there is no object with this name") }
 }
 
 /// Changes the name of the index in REPLICA IDENTITY USING INDEX.

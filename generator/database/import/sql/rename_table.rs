@@ -45,7 +45,7 @@ impl Reader {
         for name in identities.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
             if let Some(owner) = self.identity_sequences.remove(&name) {
                 self.identity_sequences.insert(in_new_schema(&name), owner);
-                self.rename_in_grants(&name, &in_new_schema(&name));
+                self.rename_relation("sequences", &name, &in_new_schema(&name));
             }
         }
         indexes.iter().for_each(|index| self.rename_place("indexes", index, &in_new_schema(index)));
@@ -72,16 +72,12 @@ impl Reader {
             let partitioned = table.partition_of.iter_mut().map(|partition| &mut partition.table);
             keys.chain(partitioned).filter(|name| *name == from).for_each(|name| *name = to.clone());
         }
-        if let Some(order) = self.column_order.remove(from) {
-            self.column_order.insert(to.clone(), order);
-        }
         let owners = self.schema.sequences.values_mut().filter_map(|sequence| sequence.owned_by.as_mut());
         owners.filter(|owner| owner.table == *from).for_each(|owner| owner.table = to.clone());
         let identities = self.identity_sequences.values_mut();
         identities.filter(|owner| owner.table == *from).for_each(|owner| owner.table = to.clone());
         replace_type_name(&mut self.schema, from, to);
-        self.rename_place("tables", from, to);
-        self.rename_in_grants(from, to);
+        self.rename_relation("tables", from, to);
         for (_, table, _) in &mut self.foreign_keys_to_primary_key {
             if table == from {
                 *table = to.clone();

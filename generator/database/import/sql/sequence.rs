@@ -19,13 +19,13 @@ impl Reader {
         let if_not_exists = parts.take_node(SyntaxKind::IF_NOT_EXISTS).is_some();
         let name = object_name(&parts.require(SyntaxKind::SEQUENCE)?)?;
         self.object_in_messages = format!("the sequence {name}");
+        if if_not_exists && self.is_relation_name_taken(&name) {
+            return Ok(());
+        }
         if let Some(clause) = parts.take_node(SyntaxKind::UNLOGGED) {
             // The end of the file shows whether the sequence belongs to an unlogged table, which makes it unlogged,
             // too.
             self.unlogged_sequences.push((start_offset(&clause), name.clone()));
-        }
-        if if_not_exists && self.schema.sequences.contains_key(&name) {
-            return Ok(());
         }
         let sequence = sequence_options(&mut parts)?;
         parts.refuse_rest_except("CREATE SEQUENCE ;")?;

@@ -4,7 +4,6 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::tree::{Parsed, Unsupported, leading_keywords, tokens, unsupported};
 use crate::database::lexer::{self, TokenKind};
-use crate::database::model::PUBLIC_SCHEMA;
 
 /// Settings in dumps that do not change the schema, if their value is harmless.
 const HARMLESS_SETTINGS: [&str; 16] = [
@@ -73,26 +72,6 @@ const HARMLESS_PATHS: [&str; 11] = [
     "'$user'",
     "default",
 ];
-
-/// Returns the schema in which the server creates objects without a schema after a statement that sets the search path:
-/// the first schema of the path, other than `$user`. `SET search_path = app, public` returns `Some(Some("app"))`, an
-/// empty path `Some(None)`, and a statement that does not set the path `None`.
-pub fn creation_schema(node: &SyntaxNode) -> Option<Option<String>> {
-    let words: Vec<String> = tokens(node).map(|token| token.text().to_ascii_lowercase()).collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).filter(|word| *word != ";").collect();
-    let path: Vec<&str> = match words.as_slice() {
-        ["set", "local" | "session", "search_path", "to" | "=", path @ ..]
-        | ["set", "search_path", "to" | "=", path @ ..] => path.to_vec(),
-        ["select", "pg_catalog", ".", "set_config", "(", "'search_path'", ",", path, ..] => {
-            path.trim_matches('\'').split(", ").collect()
-        }
-        ["reset", "search_path" | "all"] => vec![PUBLIC_SCHEMA],
-        _ => return None,
-    };
-    let mut schemas =
-        path.iter().map(|word| word.trim_matches(['\'', '"'])).filter(|name| ![",", "", "$user"].contains(name));
-    Some(schemas.next().map(|name| if name == "default" { PUBLIC_SCHEMA } else { name }.to_owned()))
-}
 
 /// Replaces the rows after `COPY … FROM stdin;` by blanks, which keep the places of later statements.
 fn without_copied_rows(text: &str) -> String {

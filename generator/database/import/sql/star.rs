@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
+use super::derived_name::derived_name;
 use super::reader::Reader;
 use super::tree::{
     AtNode, Parsed, Parts, expression, folded_name, idents, object_from_path, path, tokens, unsupported,
@@ -352,34 +353,16 @@ fn columns_under_alias(item: &SyntaxNode, name: &str, mut columns: Vec<SqlName>)
     Ok(ItemColumns { qualified_columns: star_columns.clone(), star_columns })
 }
 
-/// Returns the name of a column that a query returns: its alias, else the name of the column or function.
+/// Returns the name of a column that a query returns: its alias, else the name that the server derives from it.
 fn output_name(target: &SyntaxNode) -> Parsed<SqlName> {
     use SyntaxKind::*;
     let alias = target.children().find(|part| part.kind() == AS_NAME);
     let name = match alias {
         Some(alias) => tokens(&alias).last().map(|token| folded_name(&token)),
-        None => target.children().next().and_then(|expression| default_output_name(&expression)),
+        None => target.children().next().and_then(|expression| derived_name(&expression)),
     };
     match name.and_then(|name| SqlName::new(&name).ok()) {
         Some(name) => Ok(name),
         None => unknown_star(target),
-    }
-}
-
-/// Returns the name that the server gives a column without an alias: `total` for `o.total`, `total(1)` and
-/// `total::text`. `None` for other expressions.
-fn default_output_name(expression: &SyntaxNode) -> Option<String> {
-    use SyntaxKind::*;
-    match expression.kind() {
-        NAME_REF | FIELD_EXPR => path(expression).pop(),
-        CALL_EXPR => {
-            let called = expression.children().next()?;
-            matches!(called.kind(), NAME_REF | FIELD_EXPR).then(|| path(&called).pop()).flatten()
-        }
-        CAST_EXPR => expression.children().next().and_then(|operand| match operand.kind() {
-            NAME_REF | FIELD_EXPR | CALL_EXPR => default_output_name(&operand),
-            _ => None,
-        }),
-        _ => None,
     }
 }

@@ -4,6 +4,7 @@
 use squawk_syntax::SyntaxNode;
 
 use super::reader::Reader;
+use super::rename_label::contains_label;
 use super::tree::{Parsed, unsupported};
 use crate::database::identifiers::{mentioned_names, mentions_column};
 use crate::database::lexer;
@@ -193,12 +194,12 @@ impl Reader {
         refuse_mention(texts.iter().find(uses_column), &format!("{table}.{column}"), node)
     }
 
-    /// Refuses the rename of a label that a stored text contains as a string.
+    /// Refuses the rename of a label that a stored text contains as a string or in an array.
     pub(super) fn require_no_label(&self, label: &Label, node: &SyntaxNode) -> Parsed<()> {
-        let string = literal(label.as_str());
         let texts = stored_texts(&self.schema);
-        let has_label =
-            |text: &&StoredText| lexer::tokens(text.text).unwrap_or_default().iter().any(|token| token.text == string);
+        let has_label = |text: &&StoredText| {
+            lexer::tokens(text.text).unwrap_or_default().iter().any(|token| contains_label(token.text, label))
+        };
         refuse_mention(texts.iter().find(has_label), label.as_str(), node)
     }
 

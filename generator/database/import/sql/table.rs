@@ -15,10 +15,7 @@ impl Reader {
         let if_not_exists = parts.take_node(SyntaxKind::IF_NOT_EXISTS).is_some();
         let name = object_name(&parts.require(SyntaxKind::TABLE_NAME)?)?;
         self.object_in_messages = format!("the table {name}");
-        if if_not_exists && self.schema.tables.contains_key(&name) {
-            let what =
-                format!("the second `CREATE TABLE IF NOT EXISTS {name}` is left out: the server keeps the first table");
-            self.note_once(node, what);
+        if if_not_exists && self.leaves_out_second_relation("CREATE TABLE", &name, node) {
             return Ok(());
         }
         if let Some(clause) = parts.take_node(SyntaxKind::PARTITION_OF) {
@@ -39,7 +36,6 @@ impl Reader {
             table.partition_by = Some(partition_by(&clause)?);
         }
         self.record_declaration("tables", name.as_str(), node)?;
-        self.column_order.remove(&name);
         self.schema.tables.insert(name.clone(), table);
         self.grant_defaults(&GrantObject::Relation(name.clone()), name.schema(), node);
         let mut list = Parts::of(&list);

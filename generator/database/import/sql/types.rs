@@ -164,7 +164,9 @@ impl Reader {
                 })
             };
             let check_name = declared_name.map_or_else(|| tree::name_at(&default_name(), &clause), Ok)?;
-            domain.checks.insert(check_name, condition);
+            if domain.checks.insert(check_name.clone(), condition).is_some() {
+                return unsupported(&clause, format!("there are two constraints `{check_name}`"));
+            }
         }
         parts.refuse_rest_except("CREATE DOMAIN AS ;")?;
         self.record_declaration("types", name.as_str(), node)?;

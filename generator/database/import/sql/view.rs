@@ -14,9 +14,12 @@ impl Reader {
         let mut parts = Parts::of(node);
         let materialized = node.kind() == CREATE_MATERIALIZED_VIEW;
         let or_replace = parts.take_node(OR_REPLACE).is_some();
-        parts.take_node(IF_NOT_EXISTS);
+        let if_not_exists = parts.take_node(IF_NOT_EXISTS).is_some();
         let name = object_name(&parts.require(VIEW)?)?;
         self.object_in_messages = format!("the view {name}");
+        if if_not_exists && self.leaves_out_second_relation("CREATE MATERIALIZED VIEW", &name, node) {
+            return Ok(());
+        }
         let mut view = new_view(materialized);
         if let Some(options) = parts.take_node(WITH_PARAMS) {
             read_options(&mut view, &options)?;

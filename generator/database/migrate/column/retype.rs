@@ -217,7 +217,8 @@ pub(super) fn change_type(planner: &mut Planner, diff: &Diff, change: &ColumnCha
             |example| {
                 let example = escaped_for_nickel(&example);
                 let hazards = CONVERSION_HAZARDS.into_iter().filter(|hazard| hazard.needs_review());
-                let hazards: Vec<Hazard> = hazards.filter(|hazard| !planner.allows(&change.object(), *hazard)).collect();
+                let hazards: Vec<Hazard> =
+                    hazards.filter(|hazard| !planner.allows(&change.object(), *hazard)).collect();
                 let allow = allowance(&change.object(), &hazards)
                     .map_or_else(String::new, |entry| format!(" and its effect on the rows, `{entry}`"));
                 format!("give a conversion, such as `using = \"{example}\"`{allow}, or add a new column")
@@ -237,9 +238,7 @@ pub(super) fn change_type(planner: &mut Planner, diff: &Diff, change: &ColumnCha
         Conversion::Free { reversible } => (&[Hazard::AccessExclusive], reversible),
         Conversion::Widens { reversible } => (&[Hazard::Rewrite], reversible),
         Conversion::Narrows { changes_values: false } => (&[Hazard::Rewrite, Hazard::MayFail], false),
-        Conversion::Narrows { changes_values: true } | Conversion::Other => {
-            (&CONVERSION_HAZARDS, false)
-        }
+        Conversion::Narrows { changes_values: true } | Conversion::Other => (&CONVERSION_HAZARDS, false),
     };
     let mut step = change
         .step(Phase::Create, "type", if is_same_type { "is sorted differently" } else { "has a different type" })
