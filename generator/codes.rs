@@ -123,7 +123,7 @@ codes! {
     UnusedMigrations "NS325" "migrations of a database that no environment defines"
         "The folder of a database has migrations of nself, but `databases` does not define a database of this name, so they are ignored. A definition with a new name is a new database: the old one keeps its tables and rows, and nself moves none of them. Define the database again under the name of the folder, or move its rows on the server yourself and delete the folder."
     NoConnection "NS326" "the address of a service without a connection to it"
-        "A service can only connect to the services of `depends_on` and `connects_to`, and to those in references such as `nself.url`. Other services are in different networks, and the policies of a cluster refuse the connection, so an address that is written into a variable does not work. Declare the connection: `connects_to = [\"redis\"]`, or `depends_on = [\"redis\"]` to start after the service."
+        "Connections follow from `depends_on`, `connects_to` and references such as `nself.url`. Without one, services of different zones share no network, and the policies of a cluster refuse the connection, so an address that is written into a variable does not work. Declare the connection: `connects_to = [\"redis\"]`, or `depends_on = [\"redis\"]` to start after the service."
     NothingToRemove "NS327" "a `null` that removes nothing"
         "In the layer of an environment, `null` removes a field or an entry of the common settings, such as a service. Below a misspelled name there is nothing to remove, so the environment would keep what it should not have. Correct the name, or remove the `null`."
     UnservedContainer "NS328" "a container of a frontend that production does not run"

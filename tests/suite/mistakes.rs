@@ -76,7 +76,43 @@ fn no_mistake_causes_a_second_finding() {
 }
 
 /// A mistake, a part of its hint, the corrected fields, and the code that no longer appears.
-const HINTS: [(&str, &str, &str, &str); 41] = [
+const HINTS: [(&str, &str, &str, &str); 47] = [
+    (
+        "services.redis = nself.services.redis, services.aa = { image = \"a/b:1\", env.CACHE = \"redis:6379\" },",
+        "`services.aa.connects_to = [\"redis\"]`",
+        "services.redis = nself.services.redis, services.aa = { image = \"a/b:1\", env.CACHE = \"redis:6379\", connects_to = [\"redis\"] },",
+        "NS326",
+    ),
+    (
+        "services.tool = { image = \"a/b:1\" }, environments.prod.services.tol = null,",
+        "did you mean `tool`?",
+        "services.tool = { image = \"a/b:1\" }, environments.prod.services.tool = null,",
+        "NS327",
+    ),
+    (
+        "services.aa = { image = \"a/b:1\", env.HOST = \"${DB_HOST}\" },",
+        "`extra_env.HOST`",
+        "services.aa = { image = \"a/b:1\", extra_env.HOST = \"${DB_HOST}\" },",
+        "NS411",
+    ),
+    (
+        "frontends.web = { port = 3000, subdomain = \"app\" },",
+        "`route.subdomain = \"app\"`",
+        "frontends.web = { port = 3000, route.subdomain = \"app\" },",
+        "NS102",
+    ),
+    (
+        "services.aa = { image = \"a/b:1\", processes.worker.command = [\"w\"] }, environments.prod.services.aa-worker.replicas = 2,",
+        "`services.aa.processes.worker`",
+        "services.aa = { image = \"a/b:1\", processes.worker.command = [\"w\"] }, environments.prod.services.aa.processes.worker.replicas = 2,",
+        "NS307",
+    ),
+    (
+        "databases.shop.tables.orders = { columns.id = { type = \"strng\" }, primary_key = [\"id\"] },",
+        "did you mean `text`?",
+        "",
+        "NS710",
+    ),
     (
         "environments = { prod.compose.machine = \"a\", staging.compose.machine = \"a\" },",
         "`environments.prod.services.nginx.publish = { http.address = \"192.0.2.1\", https.address = \"192.0.2.1\" }`",

@@ -53,8 +53,8 @@ fn field(member: &PlannedService, variable: &VariableName) -> Option<FieldPath> 
 /// Returns the text of a variable; for a composed secret, its text with a placeholder for each secret in it.
 fn text(plan: &Plan, value: &Value) -> Option<String> {
     let secret = match value {
-        // A URL with a password is reported as a credential (NS504).
-        Value::Text(text) => return credential_formats::find(text).is_none().then(|| text.clone()),
+        // A URL with a password is refused as a credential, and the reference in its place opens the connection.
+        Value::Text(text) => return Some(text.clone()).filter(|text| credential_formats::find(text).is_none()),
         Value::Secret(secret) => secret,
     };
     let Recipe::Template { parts } = &plan.secrets.get(secret)?.recipe else { return None };

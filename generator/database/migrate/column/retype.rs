@@ -185,8 +185,8 @@ fn is_in_partition_key(by: &PartitionBy, column: &SqlName) -> bool {
         || expressions.any(|expression| mentions_column(expression.as_str(), &columns))
 }
 
-/// The hazards of a conversion that PostgreSQL does only with an expression.
-const CONVERSION_HAZARDS: [Hazard; 3] = [Hazard::Rewrite, Hazard::ConvertsData, Hazard::MayFail];
+/// The hazards of a conversion that needs `using`.
+const CONVERSION_HAZARDS: [Hazard; 3] = [Hazard::ConvertsData, Hazard::Rewrite, Hazard::MayFail];
 
 /// Plans the change of a column's type or collation.
 pub(super) fn change_type(planner: &mut Planner, diff: &Diff, change: &ColumnChange, (old, new): (&Column, &Column)) {
