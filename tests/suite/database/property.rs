@@ -26,18 +26,32 @@ pub fn plan_allowing_hazards(a: &Schema, b: &mut Schema) -> Result<StepGroups, V
                 }) =>
             {
                 for finding in findings {
-                    let at = finding.hint.find("allow.\"").unwrap() + 7;
-                    let (object, rest) = finding.hint[at..].rsplit_once("\".").unwrap();
-                    let hazard = rest.split([' ', '`']).next().unwrap();
-                    let hazard = serde_json::from_value(hazard.into()).unwrap();
-                    let why = serde_json::from_value("meant".into()).unwrap();
-                    b.allow.entry(object.replace("\\\"", "\"")).or_default().insert(hazard, why);
+                    let (object, hazards) = allowance_of(&finding.hint);
+                    for hazard in hazards {
+                        let hazard = serde_json::from_value(hazard.into()).unwrap();
+                        let why = serde_json::from_value("meant".into()).unwrap();
+                        b.allow.entry(object.clone()).or_default().insert(hazard, why);
+                    }
                 }
             }
             other => return other,
         }
     }
     plan(a, b, &FieldPath::root())
+}
+
+/// Returns the object and the hazards of the entry that a hint proposes: `allow."t.a".may_fail = "why"`, or
+/// `allow."t.a" = { rewrite = "why", may_fail = "why" }`.
+fn allowance_of(hint: &str) -> (String, Vec<&str>) {
+    let (_, entry) = hint.split_once("allow.\"").unwrap();
+    let is_end = |at: &usize| !entry[..*at].ends_with('\\');
+    let end = entry.match_indices('"').map(|(at, _)| at).find(is_end).unwrap();
+    let (fields, _) = entry[end + 1..].split_once('`').unwrap();
+    let names = fields.split(',').map(|field| {
+        let name = field.trim_start_matches(['.', ' ', '=', '{']);
+        name.split_once(' ').map_or(name, |(name, _)| name)
+    });
+    (entry[..end].replace("\\\"", "\""), names.collect())
 }
 
 pub fn run_up(session: &mut Session, groups: &StepGroups) -> Result<(), String> {

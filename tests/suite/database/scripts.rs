@@ -130,7 +130,7 @@ const SCRIPTS: [Change; 21] = [
             CREATE INDEX ON t (extract(year from day)); CREATE INDEX ON t (substring(c from 1 for 2)); CREATE INDEX ON t (trim(c)); CREATE INDEX ON t (trim(trailing 'x' from c)); CREATE INDEX ON t ((day AT TIME ZONE 'utc')); CREATE INDEX ON t (nullif(a, 1));
             CREATE INDEX ON t (((a + 1)::double precision)); CREATE INDEX ON t (((c || 'x')::character(10))); CREATE INDEX ON t (((c || 'x')::varchar(10))); CREATE INDEX ON t (((a + 1)::numeric(10, 2))); CREATE INDEX ON t (((a = 1)::boolean)); CREATE INDEX ON t ((-a));
             CREATE TABLE x (c text, EXCLUDE USING btree ((c::varchar) WITH =), EXCLUDE USING btree (((c || 'x')::varchar) WITH =));
-            CREATE VIEW v AS SELECT a::text, (a + 1)::bigint, CASE WHEN a > 0 THEN 1 END, ARRAY[a, 1], arr[1], true, extract(year from day), (t.c) FROM t; CREATE VIEW w AS SELECT * FROM v;",
+            CREATE VIEW v AS SELECT a::text, (a + 1)::bigint, CASE WHEN a > 0 THEN 1 END, ARRAY[a, 1], arr[1], extract(year from day), (t.c) FROM t; CREATE VIEW w AS SELECT * FROM v;",
         hint: no_hint,
     },
     Change {

@@ -49,10 +49,6 @@ fn name_with_strength(expression: &SyntaxNode) -> Option<DerivedName> {
         TUPLE_EXPR => strong(Some("row".to_owned())),
         BIN_EXPR if has_part(AT_TIME_ZONE) => strong(Some("timezone".to_owned())),
         POSTFIX_EXPR if has_part(AT_LOCAL) => strong(Some("timezone".to_owned())),
-        // The server reads `true` and `false` as casts to boolean.
-        LITERAL if tokens(expression).any(|token| matches!(token.kind(), TRUE_KW | FALSE_KW)) => {
-            Some(DerivedName { name: "bool".to_owned(), is_weak: true })
-        }
         _ => None,
     }
 }
