@@ -219,7 +219,7 @@ fact (kind, name, what) AS (
     FROM typ t WHERE typtype = 'e'
   UNION ALL
   SELECT 'domain', t.nspname || '.' || t.typname,
-         pg_catalog.concat_ws(' ', pg_catalog.format_type(typbasetype, typtypmod), typnotnull, typdefault,
+         pg_catalog.concat_ws(' ', pg_catalog.format_type(typbasetype, typtypmod), typnotnull, pg_catalog.pg_get_expr(typdefaultbin, 0),
            CASE WHEN typcollation <> (SELECT b.typcollation FROM pg_catalog.pg_type b WHERE b.oid = t.typbasetype)
              THEN typcollation::pg_catalog.regcollation::pg_catalog.text END)
     FROM typ t WHERE typtype = 'd'
