@@ -1,6 +1,7 @@
 //! Puts the migrations of this branch after the migrations of the base, which is the branch into which this one will be
 //! merged. Migrations of the base stay unchanged. Migrations of this branch are generated again if nself generated them;
-//! hand-written ones keep their SQL.
+//! hand-written ones keep their SQL and follow the generated ones. So a branch in which a generated migration follows a
+//! hand-written one is refused: it may remove what the SQL reads.
 
 use super::create::{CreatedMigrations, NewMigrations};
 use super::definition::{Definition, Selection};
@@ -8,15 +9,17 @@ use super::revision::Revision;
 use crate::database::history::{History, Migration};
 use crate::database::model::MigrationName;
 use crate::database::snapshot;
-use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
 use crate::project::migrations;
 use crate::source::JsonDecoder;
+use crate::values::SqlIdent;
+use crate::values::plugin_names::database_folder;
 
 /// Rewrites the migrations of the selected databases so that the migrations of `base`, a git revision, come first.
 ///
 /// # Errors
-/// The errors of reading and planning; NS804 if git fails (with its message) or a file cannot be written. If the change
-/// of any database cannot be planned, no file is written.
+/// The errors of reading and planning; NS725 for a generated migration after a hand-written one; NS804 if git fails (with
+/// its message) or a file cannot be written. If the change of any database cannot be planned, no file is written.
 pub fn rebase(selection: &Selection, base: &str) -> Result<CreatedMigrations, Vec<Diagnostic>> {
     let revision = Revision { project: selection.project(), name: base };
     let mut result = CreatedMigrations { databases: Vec::new(), warnings: Vec::new() };
@@ -43,6 +46,9 @@ fn rebase_database(
     branch_history: &History,
 ) -> Result<(NewMigrations, Vec<Diagnostic>), Vec<Diagnostic>> {
     let branch_migrations = added_migrations(&base_history, branch_history);
+    if let Some(finding) = refuse_generated_after_handwritten(&definition.name, &branch_migrations) {
+        return Err(vec![finding]);
+    }
     let existing = base_history.migrations.len();
     let base_schema = base_history.schema(&definition.name, &JsonDecoder).map_err(|finding| vec![finding])?;
     let mut rebased_history = base_history;
@@ -74,6 +80,26 @@ fn added_migrations<'a>(base: &History, branch: &'a History) -> Vec<&'a Migratio
     branch.migrations.iter().filter(|migration| !is_in_base(migration)).collect()
 }
 
+/// Returns a finding if a generated migration of the branch follows a hand-written one, whose SQL may need the schema before
+/// the generated one: after `UPDATE t SET b = a`, a generated migration drops `a`.
+fn refuse_generated_after_handwritten(database: &SqlIdent, branch_migrations: &[&Migration]) -> Option<Diagnostic> {
+    let first_handwritten = branch_migrations.iter().position(|migration| migration.is_handwritten())?;
+    let later = &branch_migrations[first_handwritten..];
+    let handwritten = &later.first()?.name;
+    let generated = &later.iter().find(|migration| !migration.is_handwritten())?.name;
+    let folder = database_folder(database);
+    let place = Span { file: format!("{folder}/migrations/{generated}/up.sql"), line: 1, column: 1 };
+    let finding = Diagnostic::error(Code::ChangeRefused, FieldPath::root()).at(Some(place));
+    Some(
+        finding
+            .message(format!("{generated} follows the hand-written {handwritten}, but a rebase writes generated migrations first"))
+            .hint(format!(
+                "undo the change of {generated} in the definition, remove its folder and those of later generated migrations, \
+                 rebase, then make the change again and run `nself db new`"
+            )),
+    )
+}
+
 fn malformed_name(reason: String) -> Vec<Diagnostic> {
     vec![Diagnostic::error(Code::BadName, FieldPath::root()).message(reason)]
 }
@@ -96,5 +122,17 @@ mod tests {
         let branch_migrations = [migration(1, "init", "a"), migration(2, "mail", "other"), migration(2, "phone", "b")];
         let branch = History { migrations: branch_migrations.to_vec(), ..History::default() };
         assert_eq!(added_migrations(&base, &branch), [&branch_migrations[1], &branch_migrations[2]]);
+    }
+
+    #[test]
+    fn a_generated_migration_after_a_handwritten_one_is_refused() {
+        let database = SqlIdent::new("shop").unwrap();
+        let by_hand = migration(2, "copy_a", "UPDATE t SET b = a;");
+        let mut generated = migration(3, "drop_a", "ALTER TABLE t DROP COLUMN a;");
+        generated.plan.by_hand = false;
+        let finding = refuse_generated_after_handwritten(&database, &[&by_hand, &generated]).unwrap();
+        assert!(finding.message.starts_with("0003_drop_a follows the hand-written 0002_copy_a"), "{}", finding.message);
+        assert_eq!(refuse_generated_after_handwritten(&database, &[&generated, &by_hand]), None);
+        assert_eq!(refuse_generated_after_handwritten(&database, &[&by_hand, &by_hand]), None);
     }
 }
