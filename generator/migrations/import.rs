@@ -33,7 +33,8 @@ pub struct ImportedDefinition {
 ///
 /// # Errors
 /// NS714 for each part that a definition cannot express, NS710 to NS712 for a definition that is not valid, NS780 for a
-/// folder whose migrations are not clear, NS804 if the file or the server cannot be read.
+/// folder that does not show which files are migrations or in which order they run, NS804 if the file or the server
+/// cannot be read.
 pub fn import(source: ImportSource) -> Result<ImportedDefinition, Vec<Diagnostic>> {
     let (schema, warnings) = match source {
         ImportSource::Dbml(file) => {
@@ -53,8 +54,8 @@ pub fn import(source: ImportSource) -> Result<ImportedDefinition, Vec<Diagnostic
     Ok(ImportedDefinition { nickel: nickel::write(&schema), warnings })
 }
 
-/// Checks that a definition is valid, and returns warnings. `position` returns the place in the source of the part of the
-/// definition at a path; `None` if the source has no places.
+/// Completes a definition, checks that the result is valid, and returns warnings. `position` returns the place in the
+/// source for a path in the definition, such as `tables.orders`; always `None` if the source has no places.
 ///
 /// # Errors
 /// NS710 to NS712 for a definition that is not valid.

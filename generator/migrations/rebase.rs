@@ -49,7 +49,7 @@ fn rebase_database(
     if let Some(finding) = refuse_generated_after_handwritten(&definition.name, &branch_migrations) {
         return Err(vec![finding]);
     }
-    let existing = base_history.migrations.len();
+    let base_count = base_history.migrations.len();
     let base_schema = base_history.schema(&definition.name, &JsonDecoder).map_err(|finding| vec![finding])?;
     let mut rebased_history = base_history;
     let (step_groups, warnings) = definition.plan(&base_schema)?;
@@ -67,7 +67,7 @@ fn rebase_database(
         renumbered_migration.plan.to = renumbered_migration.plan.from;
         rebased_history.migrations.push(renumbered_migration);
     }
-    Ok((NewMigrations::new(definition.name.clone(), rebased_history, existing), warnings))
+    Ok((NewMigrations::new(definition.name.clone(), rebased_history, base_count), warnings))
 }
 
 /// Returns the migrations of the branch that the base does not have with the same name and the same SQL.

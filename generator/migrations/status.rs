@@ -114,8 +114,8 @@ fn parse_ledger(answer: &str) -> Vec<LedgerRow> {
 fn parse_applied_row(line: &str) -> Option<(u32, LedgerRow)> {
     let mut columns = line.split('\t');
     let number = columns.next()?.parse().ok()?;
-    let (name, sum) = (columns.next()?.to_owned(), columns.next()?.to_owned());
-    (columns.next() == Some("done")).then_some((number, (name, sum)))
+    let (name, digest) = (columns.next()?.to_owned(), columns.next()?.to_owned());
+    (columns.next() == Some("done")).then_some((number, (name, digest)))
 }
 
 #[cfg(test)]

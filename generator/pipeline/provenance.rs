@@ -43,7 +43,8 @@ pub struct Provenance {
     pub on_disk: FileOnDisk,
 }
 
-/// Generates the files of a request, and returns the field from which one of them, or one of its lines (from 1), comes.
+/// Generates the files of a request, and returns the origin of one of them. With `line`, a number from 1, returns the
+/// origin of this line of the file.
 ///
 /// # Errors
 /// A stack that cannot be generated, and a file or line that it does not generate.
@@ -51,7 +52,7 @@ pub fn explain(request: &Request, file: &str, line: Option<usize>) -> Result<Pro
     provenance(&generate(request)?, request, file, line)
 }
 
-/// Returns the field from which a generated file of a request's output, or one of its lines (from 1), comes.
+/// Returns the origin of a generated file. With `line`, a number from 1, returns the origin of this line of the file.
 ///
 /// # Errors
 /// A file or line that the output does not contain.
@@ -115,9 +116,9 @@ fn source_field(
     (field, span)
 }
 
-/// Returns the first candidate that the stack sets, or else the first candidate. If this candidate is a record or a
-/// list, it returns instead a field whose value is part of the line, if there is one: a field of the same service, or a
-/// setting of the whole stack.
+/// Returns the field from which a line most likely comes. That is the first candidate that the stack sets, or else the
+/// first candidate. If this candidate is a record or a list, a field whose value is in the line is likelier: a field of
+/// the same service, or a setting of the whole stack.
 fn best_candidate(origins: &Origins, candidates: &[FieldPath], line: &str) -> FieldPath {
     let set_candidate = candidates.iter().find(|path| !path.0.is_empty() && origins.holds(path));
     let candidate = set_candidate.or(candidates.first()).cloned().unwrap_or_default();
@@ -125,6 +126,7 @@ fn best_candidate(origins: &Origins, candidates: &[FieldPath], line: &str) -> Fi
         return candidate;
     }
     let is_below_candidate = |path: &FieldPath| !candidate.0.is_empty() && path.0.starts_with(&candidate.0);
+    // A plain word may be in the line by coincidence, so outside of the candidate only distinctive values count.
     let values = origins
         .values_in_line(line)
         .into_iter()
@@ -140,7 +142,8 @@ fn best_candidate(origins: &Origins, candidates: &[FieldPath], line: &str) -> Fi
     // The likeliest field has a distinct value rather than a plain word, is below the candidate, and is not nested:
     // `port` is likelier than `env.PORT`.
     service_values.sort_by_key(|(path, value)| (!is_distinctive(path, value), !is_below_candidate(path), path.0.len()));
-    // A number such as a port may belong to a service of the library.
+    // A number in the line may be a port of the library's services, so it does not show that a setting with the same
+    // number made the line.
     let stack_values = stack_values.into_iter().filter(|(_, value)| !value.chars().all(|c| c.is_ascii_digit()));
     let likeliest = service_values.into_iter().chain(stack_values).next();
     likeliest.map_or(candidate, |(path, _)| path)

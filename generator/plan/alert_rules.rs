@@ -15,8 +15,8 @@ pub const HEARTBEAT: &str = "Heartbeat";
 pub const TARGET_DOWN: &str = "TargetDown";
 /// The receiver of alerts that no declared receiver accepts.
 pub const NO_RECEIVER: &str = "none";
-/// The receiver of the heartbeat. A monitor outside of the stack reports when its notifications stop, since no alerts can
-/// be delivered then.
+/// The receiver of the heartbeat. It notifies a monitor outside of the stack as long as alerts can be delivered. When
+/// the notifications stop, the monitor raises the alarm, which the stack cannot do then.
 pub const HEARTBEAT_RECEIVER: &str = "heartbeat";
 /// The name of the object with the rules about targets for the Prometheus operator.
 pub const TARGET_RULES: &str = "targets";
@@ -47,10 +47,10 @@ pub fn of_targets(monitoring: &Monitoring) -> Vec<Rule> {
         Platform::Cluster { operator: Some(_), namespace, .. } => format!(",namespace=\"{namespace}\""),
         _ => String::new(),
     };
-    let targets = jobs(monitoring).map(|job| Rule {
+    let target_rules = jobs(monitoring).map(|job| Rule {
         alert: TARGET_DOWN.to_owned(),
-        // Name servers have no records of ended containers. A job whose containers have all ended thus has no series,
-        // which `absent` detects.
+        // Prometheus finds containers by DNS, which has no records of ended containers. So a job whose containers have
+        // all ended has no series `up`, which `absent` detects.
         expr: format!("up{{job=\"{job}\"{namespace}}} == 0 or absent(up{{job=\"{job}\"{namespace}}})"),
         hold: Some("2m".to_owned()),
         labels: labels(job, Severity::Critical),
@@ -66,7 +66,7 @@ pub fn of_targets(monitoring: &Monitoring) -> Vec<Rule> {
         labels: BTreeMap::from([("severity", "heartbeat".to_owned())]),
         annotations: BTreeMap::from([("summary", "Alerts can be delivered".to_owned())]),
     };
-    targets.chain([heartbeat]).collect()
+    target_rules.chain([heartbeat]).collect()
 }
 
 /// Returns the rules of a service's alerts.

@@ -15,11 +15,11 @@ use crate::values::{BucketName, Checked, ContainerPath, Reason, ServiceName, Vol
 /// The services that run the server's image and access the target. The first one owns the target's volume.
 pub const TARGET_CLIENTS: [&str; 8] =
     [WAL_RECEIVER, BACKUP, BACKUP_LIST, BACKUP_VERIFY, BACKUP_RESTORE, FILES_BACKUP, FILES_VERIFY, FILES_RESTORE];
-/// The jobs for snapshots of volumes and buckets, among the clients.
+/// The clients that store, check and restore snapshots of volumes and buckets.
 pub const FILE_JOBS: [&str; 3] = [FILES_BACKUP, FILES_VERIFY, FILES_RESTORE];
 /// The folder of a target in the containers.
 pub const FOLDER: &str = "/backups";
-/// The volume of a target that is a folder of the stack.
+/// The volume that holds the backups if the target is a folder without a path on the host.
 const VOLUME: &str = "backups";
 
 /// Returns whether the library's backup services run in the environment.
@@ -35,7 +35,7 @@ pub fn replication_clients(roster: &Roster) -> Vec<ServiceName> {
     replica.chain(backups).collect()
 }
 
-/// Returns the volumes for snapshots, each with the service that owns it. Volumes of services that the
+/// Returns the volumes of which snapshots are stored, each with the service that owns it. Volumes of services that the
 /// environment excludes are left out.
 pub fn volumes<'a>(stack: &'a Stack, roster: &'a Roster) -> BTreeMap<&'a VolumeName, &'a ServiceName> {
     let owner_of = |volume: &VolumeName| {
@@ -44,7 +44,7 @@ pub fn volumes<'a>(stack: &'a Stack, roster: &'a Roster) -> BTreeMap<&'a VolumeN
     stack.backups.volumes.iter().filter_map(|volume| Some((volume, owner_of(volume)?))).collect()
 }
 
-/// Returns the buckets for snapshots; none if the environment excludes the object store.
+/// Returns the buckets of which snapshots are stored; none if the environment excludes the object store.
 pub fn buckets<'a>(stack: &'a Stack, roster: &Roster) -> BTreeSet<&'a BucketName> {
     let store = ObjectStore::in_environment(stack, roster);
     stack.backups.buckets.iter().filter(|_| store.is_some()).collect()
@@ -99,7 +99,7 @@ fn complete_file_jobs(stack: &Stack, roster: &mut Roster, server: &stack::Servic
         roster.retain(|name, _| !FILE_JOBS.contains(&name.as_str()));
         return;
     }
-    let owner = volumes.first().and_then(|(_, owner)| roster[owner].service.user.clone());
+    let owner_user = volumes.first().and_then(|(_, owner)| roster[owner].service.user.clone());
     let writers: BTreeSet<ServiceName> =
         volumes.iter().flat_map(|(volume, owner)| writers(roster, volume, owner)).collect();
     // A service without a port accepts no connections, so the jobs cannot notice that it is running.
@@ -108,7 +108,7 @@ fn complete_file_jobs(stack: &Stack, roster: &mut Roster, server: &stack::Servic
     for name in FILE_JOBS.map(service_name) {
         let Some(job) = roster.get_mut(&name).map(|member| &mut member.service) else { continue };
         // The check of snapshots mounts no volume of the services, so it keeps the user of the server.
-        let user = owner.clone().filter(|_| name.as_str() != FILES_VERIFY);
+        let user = owner_user.clone().filter(|_| name.as_str() != FILES_VERIFY);
         job.on_clusters.user = job.on_clusters.user.take().or(user).or_else(|| server.user.clone());
         if name.as_str() == FILES_BACKUP && stack.backups.files_schedule.is_some() {
             job.schedule.clone_from(&stack.backups.files_schedule);
@@ -141,8 +141,8 @@ fn host_folder(target: &BackupTarget) -> Option<HostMount> {
     })
 }
 
-/// Returns the volume of a target that is a folder of the stack. The first of `TARGET_CLIENTS` owns the volume; the other
-/// clients are its writers.
+/// Returns the volume that holds the backups if the target is a folder without a path on the host. The first of
+/// `TARGET_CLIENTS` owns the volume; the other clients are its writers.
 fn target_volume(target: &BackupTarget, roster: &Roster) -> Option<Volume> {
     let folder = target.folder.as_ref().filter(|folder| folder.host.is_none())?;
     let path = ContainerPath::wrap(FOLDER.to_owned());

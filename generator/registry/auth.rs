@@ -69,10 +69,13 @@ impl Credentials {
                 return Ok(Some(credentials));
             }
         }
-        match config["credsStore"].as_str() {
-            Some(helper) => keys.iter().find_map(|key| credentials_from_helper(helper, key).transpose()).transpose(),
-            None => Ok(None),
+        let Some(helper) = config["credsStore"].as_str() else { return Ok(None) };
+        for key in &keys {
+            if let Some(credentials) = credentials_from_helper(helper, key)? {
+                return Ok(Some(credentials));
+            }
         }
+        Ok(None)
     }
 }
 
@@ -85,8 +88,8 @@ fn docker_config_keys(host: &str) -> Vec<String> {
     vec![host.into(), format!("https://{host}"), format!("https://{host}/v2/"), format!("https://{host}/v1/")]
 }
 
-/// Reads an entry of `auths`, which has a token, name and password in base64, or name and password as text; `None` if it
-/// has no credentials.
+/// Reads an entry of `auths`. It has a token, or name and password, which are either one base64 value or two values of
+/// plain text. Returns `None` if the entry has no credentials.
 fn credentials_of_entry(entry: &Value) -> Result<Option<Credentials>, String> {
     if let Some(token) = entry["identitytoken"].as_str().filter(|token| !token.is_empty()) {
         return Ok(Some(Credentials::Refresh(token.to_owned())));
@@ -135,7 +138,8 @@ fn credentials_from_helper(helper: &str, key: &str) -> Result<Option<Credentials
 pub enum Challenge {
     /// Name and password in the request.
     Basic,
-    /// A token from the token server, whose address is `realm`. `service` and `scope` are parameters of that request.
+    /// A token from the token server, whose address is `realm`. `service` and `scope` are parameters of the request to
+    /// this server.
     Bearer { realm: String, service: Option<String>, scope: Option<String> },
 }
 

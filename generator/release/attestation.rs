@@ -20,7 +20,7 @@ use crate::files::{FileKind, create_operator_file, read_operator_file, stat_path
 /// Media type of the envelope.
 pub const ENVELOPE: &str = "application/vnd.dsse.envelope.v1+json";
 /// Media type of the payload, which is a statement.
-pub const PAYLOAD: &str = "application/vnd.in-toto+json";
+pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 /// Value of `_type` in a statement.
 const STATEMENT: &str = "https://in-toto.io/Statement/v1";
 /// Value of `predicateType`: the content of the statement is the provenance of an artifact.
@@ -31,8 +31,8 @@ const BUILD_TYPE: &str = "https://nself.org/render/v2";
 /// The bytes of a SubjectPublicKeyInfo (RFC 8410) before an ed25519 key.
 const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
-/// Returns the bytes of the statement that a release is the artifact `digest` with these files, generated from these
-/// inputs. Files and inputs are digests by path.
+/// Returns the bytes of a statement about a release: the release is the artifact `digest`, consists of these files, and
+/// was generated from these inputs. Files and inputs are maps from paths to digests.
 pub fn statement(
     release: &Release,
     digest: &Sha256,
@@ -64,7 +64,7 @@ pub fn statement(
 /// Returns the bytes that are signed: type and payload, each after its length, so that no bytes of one can pass for
 /// bytes of the other (DSSE, "Pre-Authentication Encoding").
 fn pre_authentication_encoding(payload: &[u8]) -> Vec<u8> {
-    [format!("DSSEv1 {} {PAYLOAD} {} ", PAYLOAD.len(), payload.len()).as_bytes(), payload].concat()
+    [format!("DSSEv1 {} {PAYLOAD_TYPE} {} ", PAYLOAD_TYPE.len(), payload.len()).as_bytes(), payload].concat()
 }
 
 /// A private key that signs releases.
@@ -101,8 +101,7 @@ impl SigningKey {
     /// The file cannot be read or is not an ed25519 key. The error does not repeat its content.
     pub fn read(path: &Path) -> io::Result<Self> {
         let der = decode_pem("PRIVATE KEY", &read_key_text(path)?)?;
-        // Keys that openssl writes lack the public key. Only a public key that is there is compared with the private
-        // key.
+        // Keys that openssl writes lack the public key. If a file has one, it is compared with the private key.
         let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der);
         pair.map(SigningKey).map_err(|_| io::Error::other("it is not an ed25519 key"))
     }
@@ -112,7 +111,7 @@ impl SigningKey {
         let key_id = Sha256::of(self.0.public_key().as_ref());
         let signature = self.0.sign(&pre_authentication_encoding(payload));
         writer::to_canonical(&json!({
-            "payloadType": PAYLOAD,
+            "payloadType": PAYLOAD_TYPE,
             "payload": STANDARD.encode(payload),
             "signatures": [{ "keyid": key_id.hex(), "sig": STANDARD.encode(signature.as_ref()) }],
         }))
@@ -143,7 +142,7 @@ impl PublicKey {
             let signature = signature["sig"].as_str().and_then(|text| STANDARD.decode(text).ok());
             signature.is_some_and(|signature| key.verify(&pre_authentication_encoding(&payload), &signature).is_ok())
         });
-        let is_statement = envelope["payloadType"] == PAYLOAD;
+        let is_statement = envelope["payloadType"] == PAYLOAD_TYPE;
         (is_statement && is_signed).then(|| serde_json::from_slice(&payload).ok()).flatten()
     }
 }
@@ -227,7 +226,7 @@ mod tests {
         assert!(two.open(&envelope).is_none(), "a different key");
         let text = String::from_utf8(envelope.clone()).unwrap();
         let opened_after_change = |from: &str, to: &str| one.open(text.replace(from, to).as_bytes());
-        assert!(opened_after_change(PAYLOAD, "text/plain").is_none());
+        assert!(opened_after_change(PAYLOAD_TYPE, "text/plain").is_none());
         let mut parsed: Value = serde_json::from_slice(&envelope).unwrap();
         let other_statement = statement(&release_with_tag("y"), &digest, &files, &BTreeMap::new());
         parsed["payload"] = STANDARD.encode(other_statement).into();

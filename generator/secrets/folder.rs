@@ -56,11 +56,11 @@ impl SecretFolder {
         let list_path = path_in_messages.join(SECRET_LIST);
         let missing_list = || {
             let known_environments = environments(output).unwrap_or_default();
-            let suggestion = words::suggestion(name, known_environments.iter().map(String::as_str));
-            let hint = match (known_environments.as_slice(), suggestion.as_str()) {
+            let question = words::suggestion(name, known_environments.iter().map(String::as_str));
+            let hint = match (known_environments.as_slice(), question.as_str()) {
                 ([], _) => "run `nself gen` first, or set the output folder with --out".to_owned(),
                 (_, "") => "run `nself gen` if the stack has this environment".to_owned(),
-                (_, suggestion) => format!("{suggestion} Otherwise run `nself gen`"),
+                (_, question) => format!("{question} Otherwise run `nself gen`"),
             };
             let finding = Diagnostic::error(Code::Io, FieldPath::root())
                 .message(format!("{} does not exist", list_path.display()))

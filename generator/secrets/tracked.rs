@@ -47,6 +47,7 @@ fn read_index(root: &Path) -> Option<Result<Vec<u8>, String>> {
         stat if stat.is_folder() => git,
         // In a worktree or submodule, `.git` is a file that names the folder.
         _ => {
+            // This kind has the smallest limit of the size, which suffices for one line.
             let text = files::read_operator_file(&git, FileKind::Secret).ok()?;
             let text = String::from_utf8(text).ok()?;
             root.join(text.strip_prefix("gitdir:")?.trim())
@@ -146,7 +147,7 @@ impl IndexReader<'_> {
     }
 
     /// Reads the extensions after the entries, and returns whether none of them links to a shared index; `None` if they
-    /// do not end with the file.
+    /// do not end where the digest at the end of the file begins.
     fn is_whole(&self, mut offset: usize) -> Option<bool> {
         let end = self.index.len().checked_sub(self.digest_length)?;
         let mut is_whole = true;

@@ -40,7 +40,7 @@ pub struct Entry {
     pub node: Node,
 }
 
-/// A file of the program.
+/// A file that was evaluated: the stack file, a file that it imports, or a file of the library.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct File {
     /// The name in messages: the path relative to the project, or `nself/…` for the library.
@@ -87,7 +87,7 @@ impl Document {
         usize::try_from(mark.0).ok().and_then(|index| self.files.get(index)).is_some_and(|file| file.user)
     }
 
-    /// Returns the place as a span; `None` in a source that Nickel created, which is not a file.
+    /// Returns the place as a span; `None` for a place in text that Nickel created, which has no file name.
     pub fn span(&self, mark: Mark) -> Option<Span> {
         let file = self.files.get(usize::try_from(mark.0).ok()?)?;
         (!file.shown.is_empty()).then(|| Span { file: file.shown.clone(), line: mark.1, column: mark.2 })
@@ -122,7 +122,8 @@ pub fn index_step(index: usize) -> String {
     format!("#{index}")
 }
 
-/// Returns the step to a field of a record: its key, after a second `#` if it begins with one.
+/// Returns the step to a field of a record: its key. A key that begins with `#` is written after an additional `#`, so
+/// that it is not read as an index.
 pub fn key_step(key: &str) -> String {
     if key.starts_with('#') { format!("#{key}") } else { key.to_owned() }
 }

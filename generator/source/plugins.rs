@@ -42,7 +42,8 @@ pub fn layers(common: &Node, overlay: &Node, merge: fn(&mut Node, Node)) -> Vec<
     layers.collect()
 }
 
-/// Returns whether an environment with this merged plugin includes it: unless `enabled` is false.
+/// Returns whether an environment includes a plugin, which is the case unless `enabled` is false. `plugin` is merged
+/// from the common settings and the environment's layer.
 fn is_included(plugin: &Node) -> bool {
     plugin.get("enabled").is_none_or(|enabled| enabled.node.value != Value::Bool(false))
 }
@@ -92,9 +93,9 @@ fn job_of_hook(hook: &Entry) -> Entry {
 }
 
 impl PluginLayer {
-    /// Adds the plugin to the common part of a stack. A service that the stack also declares is reported and left out,
-    /// since the fields of both would be mixed. An environment's layer, which is merged later, may replace the image of
-    /// a plugin's service.
+    /// Adds the plugin to the common part of a stack. If the plugin and the stack declare a service of the same name,
+    /// the service of the plugin is reported and left out, since the fields of both would be mixed. An environment's
+    /// layer, which is merged later, may replace the image of a plugin's service.
     pub fn add_to(self, stack: &mut Node) -> Vec<Diagnostic> {
         let taken_services = bundles::taken_services(&self.layer, stack);
         bundles::add_layer(stack, &self.layer, &taken_services);
@@ -153,11 +154,13 @@ fn replace_hooks_by_names(plugin: &str, hooks: &mut Node) {
 /// Returns the path in the merged stack of a field that a plugin declares: `plugins.notify.services.notify.port` becomes
 /// `services.notify.port`. Any other path is returned unchanged.
 pub fn merged_path(path: FieldPath) -> FieldPath {
-    let [Segment::Key(first), Segment::Key(name), Segment::Key(field), steps_below @ ..] = path.0.as_slice() else {
+    let [Segment::Key(first), Segment::Key(name), Segment::Key(field), steps @ ..] = path.0.as_slice() else {
         return path;
     };
-    let (merged_field, steps_below) = match (field.as_str(), steps_below) {
-        _ if first != FIELD => return path,
+    if first != FIELD {
+        return path;
+    }
+    let (merged_field, steps_below) = match (field.as_str(), steps) {
         ("services" | "secrets", steps) => (path!(field), steps),
         ("database", steps) => (path!("databases", plugin_names::database(name)), steps),
         ("hooks", [Segment::Key(hook), steps @ ..]) => (path!("services", Hooks::service_name(name, hook)), steps),

@@ -1,5 +1,5 @@
-//! The cache `.nself` next to the stack: the writers' lock, objects, records of runs and stamps. It may come with a
-//! repository, so no symbolic link in it is followed, and its content is checked before use.
+//! The cache `.nself` next to the stack: the writers' lock, objects, records of runs and stamps. A repository of
+//! someone else may contain this folder, so no symbolic link in it is followed, and its content is checked before use.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -20,8 +20,8 @@ impl Cache {
     }
 
     /// Waits for the writers' lock and holds it until the returned file is dropped; the system releases it when the
-    /// process ends. The folder itself is locked, so no file of the project is opened. `None` if the cache cannot be
-    /// used; even without the lock, each file is replaced in one step.
+    /// process ends. The lock is on the folder, so it needs no file. Returns `None` if the cache cannot be used.
+    /// Writers then continue without the lock; no file can end up half written, since each is replaced in one step.
     pub fn lock(&self) -> Option<File> {
         self.0.create_cache().ok()?.lock().ok()
     }

@@ -38,8 +38,8 @@ pub struct Outputs<'a> {
     pub manifest: &'a Manifest,
     /// Digest of the manifest's bytes.
     pub digest: Digest,
-    /// Returns the digest of everything from which a file of this run was generated; `None` for files of other
-    /// environments, of which the stamp records only paths and digests.
+    /// Returns the digest of all inputs of a generated file; `None` for a file of an environment that this run does not
+    /// generate. Of such a file, the stamp records only the path and the digest.
     pub derivation: &'a dyn Fn(&ArtifactPath) -> Option<Digest>,
     /// Folders of outputs, and whether nself wrote everything in them.
     pub folders: FolderFlags,
@@ -147,8 +147,8 @@ fn recorded_outputs<'a>(
             let bytes = out.read(path.as_str(), FileKind::Output).ok()??;
             (Digest::of(&bytes) == *digest).then_some(stat)
         };
-        // The old metadata is safe to copy: if the file changed since then, its times differ, so a later run does not
-        // take it for unchanged.
+        // The old metadata is safe to copy: if the file changed since then, its times differ from this metadata, and
+        // the next run notices the change.
         let stat = previous_output.and_then(|output| output.written).map(|written| written.stat).or_else(read_stat)?;
         Some(output(Some(WrittenOutput { stat, derivation })))
     })

@@ -15,8 +15,8 @@ checked! {
     ContainerPath, expected: "an absolute path", example: "/var/lib/data", refusal: |t| absolute_path_refusal(t)
 }
 checked! {
-    /// The mode of a file in octal digits. Everyone can read the file, because it belongs to a different user than the one
-    /// that the service runs as.
+    /// The mode of a file in octal digits. It must let everyone read the file, which belongs to a different user than
+    /// the one that the service runs as.
     FileMode, expected: "a mode in octal digits", example: "0755", refusal: |t| file_mode_refusal(t)
 }
 checked! {
@@ -186,9 +186,9 @@ fn has_day(days: &str, months: &str) -> bool {
     months.into_iter().any(|month| MONTH_LENGTHS.get(usize::from(month) - 1).is_some_and(|length| first_day <= *length))
 }
 
-/// Returns the values of a checked field of a schedule, whose smallest and largest values are `min` and `max`: a list of `*`,
-/// numbers and ranges with optional steps. A number with a step begins a range up to the maximum, as on Kubernetes: `5/25`
-/// in the minutes is `5-59/25`, which is 5, 30 and 55.
+/// Returns the values of one field of a checked schedule. `min` and `max` are the smallest and the largest value of
+/// such a field. Its text is a list of `*`, numbers and ranges with optional steps. A number with a step begins a range
+/// up to `max`, as on Kubernetes: `5/25` in the minutes is `5-59/25`, which is 5, 30 and 55.
 pub fn schedule_values(field: &str, min: u8, max: u8) -> BTreeSet<u8> {
     let number = |text: &str| text.parse().unwrap_or(min);
     let mut values = BTreeSet::new();
@@ -206,10 +206,11 @@ pub fn schedule_values(field: &str, min: u8, max: u8) -> BTreeSet<u8> {
     values
 }
 
-/// Returns why container engines refuse the name of an image without its tag, or the start of one: an optional host
-/// with a port, and parts of letters and digits between which are single dots, one or two `_`, or hyphens.
+/// Returns why container engines refuse the name of an image without its tag, or a registry with an optional folder.
+/// They accept an optional host with a port, and parts of letters and digits. Between the letters and digits of a part
+/// can be a single dot, one or two `_`, or hyphens.
 fn repository_refusal(repository: &str) -> Option<String> {
-    let is_separator = |run: &str| matches!(run, "." | "_" | "__") || run.bytes().all(|byte| byte == b'-');
+    let is_allowed_separator = |text: &str| matches!(text, "." | "_" | "__") || text.bytes().all(|byte| byte == b'-');
     repository.split('/').enumerate().find_map(|(i, part)| {
         let (name, port) = match part.split_once(':') {
             Some((host, port)) if i == 0 => (host, Some(port)),
@@ -221,15 +222,16 @@ fn repository_refusal(repository: &str) -> Option<String> {
         if name.contains(':') {
             return Some(format!("the part `{name}` of the image's name contains `:`"));
         }
-        let is_inside = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-        if !is_inside(name.chars().next()) || !is_inside(name.chars().next_back()) {
+        let is_letter_or_digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+        if !is_letter_or_digit(name.chars().next()) || !is_letter_or_digit(name.chars().next_back()) {
             return Some(format!(
                 "the part `{name}` of the image's name does not begin and end with a letter or digit"
             ));
         }
-        let mut runs = name.split(|c: char| c.is_ascii_alphanumeric()).filter(|run| !run.is_empty());
-        let run = runs.find(|run| !is_separator(run))?;
-        Some(format!("the part `{name}` of the image's name contains `{run}`"))
+        // Each separator consists of all characters between two letters or digits.
+        let mut separators = name.split(|c: char| c.is_ascii_alphanumeric()).filter(|text| !text.is_empty());
+        let separator = separators.find(|separator| !is_allowed_separator(separator))?;
+        Some(format!("the part `{name}` of the image's name contains `{separator}`"))
     })
 }
 

@@ -119,8 +119,8 @@ pub fn is_harmless(text: &str) -> bool {
 }
 
 /// Returns the words of a name, in capitals. A name is split at every character other than a letter, between a small
-/// and a capital letter (`dbPassword`), and before the last capital of several that precede a small letter
-/// (`DBPassword`).
+/// and a capital letter (`dbPassword` is `DB` and `PASSWORD`), and between two capitals if a small letter follows them
+/// (`DBPassword` is split before the `P`).
 fn words(name: &str) -> Vec<String> {
     let characters: Vec<char> = name.chars().collect();
     let mut words = vec![String::new()];

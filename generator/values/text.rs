@@ -62,6 +62,7 @@ pub(crate) fn invisible_character_refusal(text: &str, max: usize) -> Option<Stri
     if text.len() > max {
         return Some(format!("it has {} bytes, but at most {max} are allowed", text.len()));
     }
+    // Marks are for example characters without width, and those that change the direction of writing.
     text.chars()
         .find(|&c| (c.is_control() && c != '\n' && c != '\t') || words::is_mark(c))
         .map(|c| format!("it contains the invisible character {}", describe_character(c)))

@@ -60,7 +60,8 @@ fn config_maps(service: &ServiceName, source: &str, files: &Artifacts) -> Result
     for (path, artifact) in files.files_under(source) {
         let path = path.as_str()[source.len() + 1..].to_owned();
         let text = text_of(&path, artifact)?;
-        // A key cannot contain `/`; paths of artifacts never contain two dots in a row.
+        // A key cannot contain `/`. Paths of artifacts never contain two dots in a row, so keys clash only if a dot is
+        // next to a `/`.
         let key = path.replace('/', "..");
         if size > 0 && size + text.len() > MAX_BYTES {
             configs.push(config_map(service, source, std::mem::take(&mut items)));
@@ -83,6 +84,7 @@ fn config_map(service: &ServiceName, source: &str, items: BTreeMap<String, Confi
     let path = source.replace('_', "-");
     let mut parts = path.split('/');
     let last_part = parts.clone().next_back().unwrap_or_default();
+    // The last part of the path may be the end of the service's name: `postgres-setup` mounts `postgres/setup`.
     let is_named_after_service = parts.any(|part| part == service.as_str()) || service.as_str().ends_with(last_part);
     let prefix = if is_named_after_service { String::new() } else { format!("{service}-") };
     let name = format!("{prefix}{}-{}", path.replace('/', "-"), &digest.as_str()[..10]);

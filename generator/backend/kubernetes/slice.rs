@@ -31,16 +31,19 @@ pub struct ServiceSlices<'a> {
 #[derive(Serialize)]
 pub struct ServiceSlice<'a> {
     /// The digest of the parts of the plan that all services share.
-    head: &'a Digest,
+    #[serde(rename = "head")]
+    shared_digest: &'a Digest,
+    /// The service and the jobs for which it waits. The serialization has their digests instead.
     #[serde(skip)]
     services: BTreeMap<&'a ServiceName, &'a Arc<Service>>,
-    /// Digests of the services, by the names of the plan's parts.
+    /// The digest of each of these services, by the name of its part of the plan, such as `services.orders`.
     digests: BTreeMap<&'a String, &'a Digest>,
     connections: BTreeSet<&'a Connection>,
     /// The volumes that the service owns.
     volumes: BTreeMap<&'a VolumeName, &'a Volume>,
-    /// The volumes of the service that other services also mount.
-    shared: BTreeSet<&'a VolumeName>,
+    /// The volumes of the service that have a separate claim.
+    #[serde(rename = "shared")]
+    separate_claims: BTreeSet<&'a VolumeName>,
     /// The index of the service's wave in the start order.
     wave: Option<usize>,
     migrations: BTreeMap<&'a SqlIdent, Migrations>,
@@ -68,7 +71,7 @@ impl<'a> ServiceSlices<'a> {
         }
         let shared_plan = shared_plan(plan);
         let shared_digest = Digest::of_value(&shared_plan);
-        // Objects contain the start order only as waves.
+        // Objects depend on the start order only through the number of a wave, which they contain only for Argo CD.
         let has_waves = plan.kubernetes.as_ref().is_some_and(|cluster| cluster.settings.has_waves());
         let waves = plan.start_order.iter().enumerate().filter(|_| has_waves);
         let waves = waves.flat_map(|(index, wave)| wave.iter().map(move |name| (name, index))).collect();
@@ -99,23 +102,22 @@ impl<'a> ServiceSlices<'a> {
         let setup = self.plan.setup.as_ref().filter(|setup| service.depends_on.contains_key(&setup.job));
         let setup = setup.map(|setup| {
             services.extend(self.plan.services.get_key_value(&setup.job));
-            let urls = setup.waiters.get(name).cloned().unwrap_or_default();
-            let url_secrets = urls.keys().filter_map(|url| self.plan.secrets.get_key_value(url));
-            secrets.extend(url_secrets.map(|(url, secret)| (url, without_users(secret))));
-            DatabaseSetup { waiters: BTreeMap::from([(name.clone(), urls)]), ..setup.clone() }
+            let extensions_by_secret = setup.waiters.get(name).cloned().unwrap_or_default();
+            let url_secrets = extensions_by_secret.keys().filter_map(|name| self.plan.secrets.get_key_value(name));
+            secrets.extend(url_secrets.map(|(name, secret)| (name, without_users(secret))));
+            DatabaseSetup { waiters: BTreeMap::from([(name.clone(), extensions_by_secret)]), ..setup.clone() }
         });
         let waits_for = |migrations: &Migrations| service.depends_on.contains_key(&migrations.job);
         for (database, planned) in self.plan.migrations.iter().filter(|(_, migrations)| waits_for(migrations)) {
             services.extend(self.plan.services.get_key_value(&planned.job));
             let waiter = planned.waiters.get_key_value(name);
-            for (url, secret) in waiter.iter().filter_map(|(_, url)| self.plan.secrets.get_key_value(*url)) {
-                secrets.insert(url, without_users(secret));
-            }
+            let url_secret = waiter.and_then(|(_, secret_name)| self.plan.secrets.get_key_value(secret_name));
+            secrets.extend(url_secret.map(|(secret_name, secret)| (secret_name, without_users(secret))));
             // The pods wait only for the last migration.
             let reduced_migrations = Migrations {
                 job: planned.job.clone(),
                 owner: planned.owner.clone(),
-                waiters: waiter.map(|(name, url)| (name.clone(), url.clone())).into_iter().collect(),
+                waiters: waiter.map(|(name, secret)| (name.clone(), secret.clone())).into_iter().collect(),
                 steps: planned.steps.last().cloned().into_iter().collect(),
                 seeds: Vec::new(),
             };
@@ -125,11 +127,11 @@ impl<'a> ServiceSlices<'a> {
         let used_volumes = service.volumes.iter().map(|mount| &mount.volume).chain(volumes.keys().copied());
         let digest = |name: &&ServiceName| self.digests.service(name).map(|(name, part)| (name, &part.digest));
         ServiceSlice {
-            head: &self.shared_digest,
+            shared_digest: &self.shared_digest,
             digests: services.keys().filter_map(digest).collect(),
             connections: self.connections.get(name).cloned().unwrap_or_default(),
             wave: self.waves.get(name).copied(),
-            shared: used_volumes.filter(|volume| self.shared_volumes.contains(volume)).collect(),
+            separate_claims: used_volumes.filter(|volume| self.shared_volumes.contains(volume)).collect(),
             mounted: (!service.config.is_empty()).then_some(self.mounted_digest),
             services,
             volumes,
@@ -171,7 +173,7 @@ impl<'a> ServiceSlice<'a> {
 
     /// Returns the volumes of the service that have a separate claim.
     pub fn shared_volumes(&self) -> BTreeSet<&'a VolumeName> {
-        self.shared.clone()
+        self.separate_claims.clone()
     }
 }
 

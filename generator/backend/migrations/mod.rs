@@ -62,6 +62,7 @@ fn needs_superuser(step: &Step) -> bool {
 /// Returns the statements of a migration that need a superuser.
 fn superuser_statements(step: &Step) -> Result<String, Diagnostic> {
     let view = context! {
+        // For the new extensions, psql gets a variable with the name; `DROP EXTENSION` contains the name as SQL.
         requires => step.requires.iter().map(psql_argument).collect::<Vec<_>>(),
         removes => step.removes.iter().map(sql_name).collect::<Vec<_>>(),
     };
@@ -73,6 +74,7 @@ fn superuser_statements(step: &Step) -> Result<String, Diagnostic> {
 struct MigrationView {
     number: usize,
     name: Value,
+    /// The digest of the migration's SQL.
     sum: Value,
     /// The digest of this migration and all earlier migrations.
     chain: Value,
@@ -80,8 +82,9 @@ struct MigrationView {
     index: bool,
     schema: Value,
     relation: Value,
-    /// Extensions that the migration needs or removes.
+    /// Names of the extensions that the migration needs or removes.
     names: Vec<Value>,
+    /// Whether it removes extensions.
     removes: bool,
 }
 
@@ -90,7 +93,7 @@ fn run_sql(migrations: &Migrations) -> Result<String, Diagnostic> {
     let views: Vec<MigrationView> =
         (1..).zip(&migrations.steps).map(|(number, step)| migration_view(number, step)).collect();
     let view = context! {
-        // The migrations before which a superuser changes extensions.
+        // The migrations at which the runner stops, because a superuser has to create or remove extensions first.
         points => views.iter().filter(|view| !view.names.is_empty()).collect::<Vec<_>>(),
         migrations => views,
         seeded => !migrations.seeds.is_empty(),

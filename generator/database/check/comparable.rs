@@ -49,8 +49,8 @@ fn group_and_rank(kind: &TypeName, schema: &Schema) -> Option<(usize, usize)> {
     })
 }
 
-/// Returns whether a foreign key from a column of one type can refer to a column of another. A type outside of `GROUPS`
-/// may be comparable with any type.
+/// Returns whether a foreign key from a column of one type can refer to a column of another. For a type without a
+/// group, the answer is yes, since it may be comparable with any type.
 pub fn can_refer(from: &TypeName, to: &TypeName, schema: &Schema) -> bool {
     match (group_and_rank(without_domains(from, schema), schema), group_and_rank(without_domains(to, schema), schema)) {
         (Some((group, rank)), Some((other_group, other_rank))) => group == other_group && rank <= other_rank,

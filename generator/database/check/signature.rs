@@ -1,4 +1,5 @@
-//! Checks the arguments and results of functions together: names, defaults, and types that stand for several types.
+//! Checks the arguments and results of functions together: names, defaults, polymorphic types and pseudo-types. Also
+//! checks the settings of functions, and the fields of procedures.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +10,7 @@ use crate::diagnostic::FieldPath;
 use crate::values::postgres_setting::{SERVER_SETTINGS, SETTINGS, UNLISTED_SETTINGS};
 use crate::words;
 
-/// Types whose functions are called by triggers.
+/// Result types of the functions that triggers call.
 const TRIGGER_TYPES: [&str; 2] = ["event_trigger", "trigger"];
 /// Types that only functions in C can return.
 const TYPES_OF_C: [&str; 2] = ["cstring", "internal"];
@@ -35,9 +36,9 @@ impl Check<'_> {
         for (i, argument) in function.arguments.iter().enumerate() {
             let Some(name) = &argument.name else { continue };
             let is_input = argument.mode != ArgumentMode::Out;
-            let is_new_input = !is_input || inputs.insert(name.as_str());
-            let is_new_output = !argument.is_returned() || outputs.insert(name.as_str());
-            if !is_new_input || !is_new_output {
+            let is_repeated_input = is_input && !inputs.insert(name.as_str());
+            let is_repeated_output = argument.is_returned() && !outputs.insert(name.as_str());
+            if is_repeated_input || is_repeated_output {
                 let path = path.key("arguments").index(i).key("name");
                 self.report(path, format!("two arguments have the name `{name}`"), "rename one of the two");
             }
@@ -66,7 +67,8 @@ impl Check<'_> {
         }
     }
 
-    /// Reports functions of triggers with arguments or in SQL, and results that only functions in C have.
+    /// Reports functions for triggers that have arguments or are written in SQL, and results that only functions in C
+    /// can have.
     fn check_result_for_triggers(&mut self, function: &Function, result: &FunctionResult, path: &FieldPath) {
         let Some(kind) = result.kind.as_ref().map(TypeName::as_str) else { return };
         if TYPES_OF_C.contains(&kind) {
@@ -104,7 +106,7 @@ impl Check<'_> {
         }
     }
 
-    /// Reports arguments of the types void and trigger, and others that the language does not have.
+    /// Reports arguments of the pseudo-types void and trigger, and inputs of the type record in SQL.
     fn check_pseudo_types(&mut self, function: &Function, path: &FieldPath) {
         for (i, argument) in function.arguments.iter().enumerate() {
             let path = path.key("arguments").index(i).key("type");
@@ -122,7 +124,7 @@ impl Check<'_> {
 
     /// Reports settings that PostgreSQL does not have, that a function cannot change, or that do not accept the value.
     pub(super) fn check_settings_of_function(&mut self, function: &Function, path: &FieldPath) {
-        let of_sessions = |name: &&&str| !SERVER_SETTINGS.contains(**name);
+        let is_changeable = |name: &&&str| !SERVER_SETTINGS.contains(**name);
         for (name, value) in &function.settings {
             let path = path.key(name.as_str());
             if SERVER_SETTINGS.contains(name.as_str()) {
@@ -134,7 +136,7 @@ impl Check<'_> {
                     self.report(path, message, format!("set it to {expected}"));
                 }
             } else if !UNLISTED_SETTINGS.contains(&name.as_str()) {
-                let names = SETTINGS.keys().filter(of_sessions).copied();
+                let names = SETTINGS.keys().filter(is_changeable).copied();
                 let hint = words::suggestion_or(name.as_str(), names, "remove it");
                 self.report(path, format!("PostgreSQL has no setting `{name}`"), hint);
             }
@@ -155,7 +157,8 @@ impl Check<'_> {
     }
 }
 
-/// Returns a type of arguments that a polymorphic result needs, if no argument has it or a related one.
+/// Returns a type for a new argument, from which the server would learn what the polymorphic type `result` is. Returns
+/// `None` if the types of the inputs are enough for that, and for a result that is not polymorphic.
 fn missing_input(result: &str, inputs: &BTreeSet<&str>) -> Option<&'static str> {
     const ANY: [&str; 6] = ["anyelement", "anyarray", "anyenum", "anymultirange", "anynonarray", "anyrange"];
     const ANY_COMPATIBLE: [&str; 5] = [
@@ -174,6 +177,7 @@ fn missing_input(result: &str, inputs: &BTreeSet<&str>) -> Option<&'static str> 
     };
     let needs_range = result.ends_with("range");
     let is_related = |kind: &&str| family.contains(kind) && (!needs_range || kind.ends_with("range"));
-    let wanted = family.iter().copied().find(|kind| if needs_range { *kind == result } else { true })?;
-    (!inputs.iter().any(is_related)).then_some(wanted)
+    // If no range is needed, every type of the family is enough, so the first one is returned.
+    let missing_type = family.iter().copied().find(|kind| !needs_range || *kind == result)?;
+    (!inputs.iter().any(is_related)).then_some(missing_type)
 }

@@ -56,9 +56,9 @@ pub fn create_table(name: &ObjectName, table: &Table) -> String {
     if let Some(key) = primary_key(name, table) {
         parts.push(key);
     }
-    // CREATE TABLE makes one constraint of equal keys, so the repeated ones are added afterwards.
+    // If keys have the same columns, CREATE TABLE creates only one constraint, so repeated keys are added afterwards.
     let (repeated_uniques, uniques): (Vec<_>, Vec<_>) =
-        table.uniques.iter().partition(|(key, _)| table.is_repeated_key(key));
+        table.uniques.iter().partition(|(unique_name, _)| table.is_repeated_key(unique_name));
     parts.extend(uniques.into_iter().map(|(name, unique)| self::unique(name, unique)));
     // The server ignores NOT VALID in CREATE TABLE, so such checks are added afterwards.
     let (not_valid_checks, checks): (Vec<_>, Vec<_>) = table.checks.iter().partition(|(_, check)| check.not_valid);
@@ -89,8 +89,8 @@ pub fn create_table(name: &ObjectName, table: &Table) -> String {
         sql += &format!(" WITH {}", parameters(&table.storage));
     }
     sql += ";";
-    for (key, unique) in repeated_uniques {
-        sql += &format!("\nALTER TABLE {} ADD {};", name.sql(), self::unique(key, unique));
+    for (unique_name, unique) in repeated_uniques {
+        sql += &format!("\nALTER TABLE {} ADD {};", name.sql(), self::unique(unique_name, unique));
     }
     for (check_name, check) in not_valid_checks {
         sql += &format!("\nALTER TABLE {} ADD {};", name.sql(), self::check(check_name, check));

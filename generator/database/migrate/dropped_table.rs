@@ -28,17 +28,18 @@ pub(super) fn drop_table(planner: &mut Planner, diff: &Diff, change: &TableChang
     // The name of a dropped table must be free before a new object with this name is created. A partition is dropped
     // before new partitions are created, since their bounds may cover its rows.
     let is_name_taken = is_name_of_table_taken(diff.old, &diff.new_names, name);
-    if is_name_taken && let Some(name_user) = user_of_name(diff, name) {
+    if is_name_taken && let Some(obstacle) = obstacle_to_early_drop(diff, name) {
         planner.refuse(
             Code::ChangeRefused,
             path.clone(),
             format!(
-                "a different object takes the name of the table {name}, but {name_user} uses it until the table is dropped"
+                "a different object takes the name of the table {name}, but {obstacle} uses it until the table is dropped"
             ),
             "drop the table in one migration, and add the other object in the next one",
         );
         return;
     }
+    // In the earlier phase, the table is dropped after all constraints.
     let must_be_early = is_partition || is_name_taken;
     let phase = if must_be_early { Phase::DropConstraints } else { Phase::DropData };
     planner.push(
@@ -60,9 +61,10 @@ pub(super) fn drop_table(planner: &mut Planner, diff: &Diff, change: &TableChang
     );
 }
 
-/// Returns what makes it impossible to drop a table before a different object takes its name: a column, attribute or
-/// domain whose type is a row of the table, or an object that is renamed to its name. `None` if the table can be dropped.
-fn user_of_name(diff: &Diff, name: &ObjectName) -> Option<String> {
+/// Returns what prevents a table from being dropped before a different object takes its name: a column, attribute or
+/// domain with the row type of the table, or a rename that gives its name to the other object. `None` if nothing
+/// prevents it.
+fn obstacle_to_early_drop(diff: &Diff, name: &ObjectName) -> Option<String> {
     let is_row = |kind: &TypeName| kind.object().as_ref() == Some(name);
     let mut tables = diff.old.tables.iter().filter(|(table, _)| *table != name);
     let column = tables.find_map(|(table, definition)| {
@@ -76,11 +78,11 @@ fn user_of_name(diff: &Diff, name: &ObjectName) -> Option<String> {
             UserType::Enum(_) | UserType::Range(_) => false,
         })
     };
-    // `diff.old` has the new names: an object of another kind with the table's name was renamed.
-    let is_name_of_renamed = diff.old.types.contains_key(name) || diff.old.sequences.contains_key(name);
+    // `diff.old` already has the new names, so a type or sequence with the table's name got it by a rename.
+    let is_name_of_renamed_object = diff.old.types.contains_key(name) || diff.old.sequences.contains_key(name);
     column
         .or_else(|| find_type().map(|(type_name, _)| type_name.to_string()))
-        .or_else(|| is_name_of_renamed.then(|| "the rename of that object".to_owned()))
+        .or_else(|| is_name_of_renamed_object.then(|| "the rename of that object".to_owned()))
 }
 
 /// Returns a finding if a new table has the columns of the dropped table, unless `allow` permits the loss of its rows.
@@ -92,8 +94,9 @@ fn unclear_rename(planner: &Planner, diff: &Diff, change: &TableChange) -> Optio
     }
     let mut added = planner.new.tables.iter().filter(|(table, _)| !diff.old.tables.contains_key(*table));
     let misspelled = added.find_map(|(table, new)| {
-        let hint = new.renamed_from.as_ref().filter(|_| table.schema() == name.schema());
-        Some((table, misspelled_name(hint, name.name())?))
+        // `renamed_from` names a table of the same schema.
+        let renamed_from = new.renamed_from.as_ref().filter(|_| table.schema() == name.schema());
+        Some((table, misspelled_name(renamed_from, name.name())?))
     });
     let (candidate, message) = misspelled.or_else(|| {
         let candidate = *diff.new_by_columns.get(&columns)?;

@@ -2,7 +2,7 @@
 //! and NOT NULL can be different.
 
 use super::column::ColumnChange;
-use super::diff::{Diff, TableChange, TableChangeKind};
+use super::diff::{Diff, TableChange};
 use super::graph::ObjectKind;
 use super::planner::Planner;
 use super::step::{MigrationStep, Phase};
@@ -11,8 +11,8 @@ use crate::database::hazard::Hazard;
 use crate::database::model::*;
 use crate::diagnostic::{Code, FieldPath};
 
-/// Returns the name of a table in `allow` and in messages. A listed partition, which is an entry of `partitions` of its
-/// table, is named as a part of this table: `orders.orders_2024`.
+/// Returns the name of a table in messages and in `allow`, the field that permits hazards. The name of a partition that
+/// is listed in `partitions` of the partitioned table begins with that table: `orders.orders_2024`.
 pub fn object_name(name: &ObjectName, table: &Table) -> String {
     match &table.partition_of {
         Some(partition) if partition.is_listed => format!("{}.{}", partition.table, name.name()),
@@ -70,7 +70,8 @@ pub fn change_bound(planner: &mut Planner, diff: &Diff, change: &TableChange) ->
         MigrationStep::new(phase, object_name(name, new), path.clone(), format!("the partition {name} {what}"))
             .hazard(Hazard::AccessExclusive)
     };
-    // All partitions are detached before any is attached, since the bound of one may become the bound of another.
+    // All partitions are detached, as the last steps of their phase, before any is attached, since the bound of one may
+    // become the bound of another.
     let order_in_phase = diff.new_graph.position(ObjectKind::Table, name);
     planner.push(
         step(Phase::DropConstraints, "is detached from its table")
@@ -106,7 +107,7 @@ impl<'a> PartitionColumn<'a> {
 pub fn change_columns(planner: &mut Planner, diff: &Diff, table: &TableChange) {
     let Some(partition) = &table.new.partition_of else { return };
     let Some(partitioned) = diff.new.tables.get(&partition.table) else { return };
-    let old_partitioned = diff.old.tables.get(&partition.table).filter(|_| table.kind == TableChangeKind::Alter);
+    let old_partitioned = diff.old.tables.get(&partition.table);
     let order_in_phase = diff.new_graph.position(ObjectKind::Table, table.name);
     for (column, new) in &table.new.columns {
         let Some(inherited) = partitioned.columns.get(column) else { continue };
@@ -115,6 +116,7 @@ pub fn change_columns(planner: &mut Planner, diff: &Diff, table: &TableChange) {
         let old_pair =
             table.old.columns.get(column).zip(old_partitioned.and_then(|partitioned| partitioned.columns.get(column)));
         let (state_before, is_retyped) = match old_pair {
+            // A new partition and a new column begin with the properties of the partitioned table's column.
             None => (PartitionColumn::of_column(inherited), false),
             Some((old, old_inherited)) => state_after_inheritance(diff, (old, old_inherited), inherited),
         };
@@ -139,6 +141,7 @@ fn state_after_inheritance<'a>(
     let is_retyped = old_inherited.kind != inherited.kind
         || old_inherited.collation != inherited.collation
         || diff.affected.is_rebuilt(&old_inherited.kind);
+    // A change of the type sets the default of the partitioned table's column again, also for its partitions.
     let sets_default = old_inherited.default != inherited.default || (is_retyped && old_inherited.default.is_some());
     let default = match (sets_default, is_retyped) {
         (true, _) => inherited.default.as_ref(),
@@ -150,7 +153,8 @@ fn state_after_inheritance<'a>(
     (PartitionColumn { default, nullable }, is_retyped)
 }
 
-/// Plans the change of the default and NOT NULL of one column.
+/// Plans the change of the default and NOT NULL of one column. The steps come directly after the step that creates the
+/// partition, whose position is `change.order_in_phase`.
 fn change_column(planner: &mut Planner, change: &ColumnChange, from: PartitionColumn, to: PartitionColumn) {
     if from.default != to.default {
         let step =

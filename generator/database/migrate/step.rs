@@ -15,10 +15,10 @@ pub const OTHER_OBJECT_HAS_NAME: &str = "a different object has its name";
 /// The purpose of a step. Phases run in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
-    /// Drops objects that refer to others in their SQL (views, functions, policies, triggers) before renames, so that
-    /// the SQL that restores them uses the old names.
+    /// Drops objects whose SQL refers to other objects: views, functions, policies and triggers. This phase precedes the
+    /// renames, because the SQL that restores these objects uses the old names.
     DropDependents,
-    /// Renames dropped objects whose names other objects take.
+    /// Renames objects that a later phase drops, so that new objects can have their names.
     FreeNames,
     /// Renames objects, columns, constraints and labels.
     Rename,

@@ -118,13 +118,14 @@ const TRIGGER_FUNCTIONS_OF_SERVER: [&str; 3] =
     ["suppress_redundant_updates_trigger", "tsvector_update_trigger", "tsvector_update_trigger_column"];
 
 /// Trigger functions of extensions, each with its extension.
-const TRIGGER_FUNCTIONS_OF_EXTENSIONS: [(&str, &str); 6] = [
+const TRIGGER_FUNCTIONS_OF_EXTENSIONS: [(&str, &str); 7] = [
     ("autoinc", "autoinc"),
     ("check_foreign_key", "refint"),
     ("check_primary_key", "refint"),
     ("insert_username", "insert_username"),
     ("lo_manage", "lo"),
     ("moddatetime", "moddatetime"),
+    ("triggered_change_notification", "tcn"),
 ];
 
 /// Returns whether a name is that of a trigger function that every server has.

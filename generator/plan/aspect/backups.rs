@@ -16,7 +16,7 @@ use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{Condition, EnvValue, Profile, S3Target};
 use crate::values::{Checked, SecretName, SqlIdent, VariableName};
 
-/// The role with which backup services connect to the server, named after the service that receives the log.
+/// The role with which backup services connect to the server, named after the receiver of the write-ahead log.
 const ROLE: &str = "backup_wal";
 /// The secret with the password of this role.
 const PASSWORD: &str = "backup_wal_password";
@@ -42,11 +42,11 @@ pub fn plan(inputs: Inputs, roster: &Roster, declared: &DeclaredSecrets) -> Plan
     }
     let (password, cause) = (SecretName::wrap(PASSWORD.to_owned()), path!("backups"));
     planned.findings.extend(check_target(inputs));
-    let job = service_name(setup::JOB);
-    planned.wirings.push(Wiring::new(&job, Addition::SecretFile(password.clone()), &cause));
+    let setup_job = service_name(setup::JOB);
+    planned.wirings.push(Wiring::new(&setup_job, Addition::SecretFile(password.clone()), &cause));
     // The job creates the role with which the receiver of the log connects to the server.
     let log_receiver = service_name(WAL_RECEIVER);
-    planned.wirings.push(Wiring::new(&log_receiver, Addition::Dependency(job, Condition::Completed), &cause));
+    planned.wirings.push(Wiring::new(&log_receiver, Addition::Dependency(setup_job, Condition::Completed), &cause));
     let secrets = secret_files(inputs, declared);
     planned.findings.extend(secrets.findings);
     let scripts =
@@ -154,9 +154,9 @@ fn secret_files(inputs: Inputs, declared: &DeclaredSecrets) -> Planned<Vec<(&'st
     planned
 }
 
-/// Plans the script that keeps the server from starting while a restore replaces its data folder. It must be planned after
-/// all other scripts of the server, because the script that is planned last runs first. Otherwise another script could
-/// create an empty database in the meantime.
+/// Plans the script that keeps the server from starting while a restore replaces its data folder. It must run before
+/// all other scripts of the server, since one of them could create an empty database there. Scripts run in the reverse
+/// order of planning, so this one must be planned last.
 pub fn start_guard(roster: &Roster) -> Planned<()> {
     if !backups_are_on(roster) {
         return Planned::default();
@@ -180,7 +180,7 @@ fn wire_recovery(server: &PlannedService) -> Planned<()> {
     let data_folder = text_variable("PGDATA").unwrap_or_default();
     let parent = data_folder.trim_end_matches('/').rsplit_once('/').map_or("", |(parent, _)| parent);
     let volume = server.service.volumes.iter().find(|(_, volume)| {
-        let path_in_volume = parent.strip_prefix(volume.path.as_str());
+        let path_in_volume = parent.strip_prefix(volume.path.as_str().trim_end_matches('/'));
         path_in_volume.is_some_and(|subfolder| subfolder.is_empty() || subfolder.starts_with('/'))
     });
     let Some((name, volume)) = volume else {

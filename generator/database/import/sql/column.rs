@@ -28,9 +28,9 @@ impl Reader {
         }
         read_default_and_storage(&mut column, &mut parts)?;
         if let Some(clause) = parts.take_node(GENERATED_CONSTRAINT) {
-            let name_option = read_generated(&mut column, &clause)?;
+            let sequence_name_option = read_generated(&mut column, &clause)?;
             if column.identity.is_some() {
-                self.record_identity(table, &name, &node, name_option);
+                self.record_identity(table, &name, &node, sequence_name_option);
             }
         }
         for clause in parts.take_all(NOT_NULL_CONSTRAINT) {
@@ -104,6 +104,7 @@ fn read_default_and_storage(column: &mut Column, parts: &mut Parts) -> Parsed<()
         clause.refuse_rest_except("COLLATE")?;
     }
     if let Some(clause) = parts.take_node(DEFAULT_CONSTRAINT) {
+        // COLLATE after DEFAULT belongs to the column.
         let (default, collation) = constraint::default_and_collation(&clause)?;
         column.default = Some(default);
         if let Some(collation) = collation {
@@ -123,6 +124,7 @@ fn read_default_and_storage(column: &mut Column, parts: &mut Parts) -> Parsed<()
 fn read_generated(column: &mut Column, node: &SyntaxNode) -> Parsed<Option<SyntaxNode>> {
     let mut parts = Parts::of(node);
     let mut name_option = None;
+    // The server ignores a name of this constraint.
     constraint::take_name(&mut parts)?;
     if let Some(clause) = parts.take_node(SyntaxKind::GENERATED_IDENTITY) {
         let mut clause = Parts::of(&clause);

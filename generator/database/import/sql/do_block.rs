@@ -71,12 +71,13 @@ impl Block {
         }
         // Byte ranges without statements: the text up to BEGIN, and from EXCEPTION or the last END on.
         let mut blank_ranges = vec![(0, tokens[0].at + tokens[0].text.len()), (tokens[body_end].at, text.len())];
+        // In the body, conditions, END IF and RAISE NOTICE are blank too.
         let mut at = 1;
         while at < body_end {
             let begins_statement = at == 1 || tokens[at - 1].text == ";" || is_word(tokens[at - 1], "then");
-            let last_blank = if begins_statement && words_at(at, &["if", "not", "exists", "("]) {
+            let last_blank_token = if begins_statement && words_at(at, &["if", "not", "exists", "("]) {
                 let then = (at..body_end).find(|at| is_word(tokens[*at], "then"))?;
-                // A further condition after the bracket may be false on a new server.
+                // A condition that continues after the bracket, such as `AND …`, may be false on a new server.
                 if !is_one_bracket(&tokens[at + 3..then]) {
                     return None;
                 }
@@ -90,8 +91,8 @@ impl Block {
                 at += 1;
                 continue;
             };
-            blank_ranges.push((tokens[at].at, tokens[last_blank].at + tokens[last_blank].text.len()));
-            at = last_blank + 1;
+            blank_ranges.push((tokens[at].at, tokens[last_blank_token].at + tokens[last_blank_token].text.len()));
+            at = last_blank_token + 1;
         }
         for (from, to) in blank_ranges {
             block.statements.replace_range(from..to, &" ".repeat(to - from));
@@ -150,7 +151,8 @@ impl Reader {
         let Some(block) = Block::read(&text).filter(|_| is_dollar_quoted && !has_other_language) else {
             return refusal();
         };
-        // Blanks before the text of the block give its statements the byte offsets that they have in the file.
+        // The text begins after `$$` or `$name$`. Blanks before it give its statements the byte offsets that they have
+        // in the file.
         let tag_length = body.text().to_string()[1..].find('$').map_or(0, |end| end + 2);
         let offset = start_offset(&body) + tag_length;
         let parsed = SourceFile::parse(&format!("{}{}", " ".repeat(offset), block.statements));
@@ -159,24 +161,22 @@ impl Reader {
         }
         let statements: Vec<SyntaxNode> = parsed.tree().syntax().children().collect();
         // A condition about a different object could be false on a new server.
-        let is_about = |statement: &SyntaxNode| {
+        let suits_condition = |statement: &SyntaxNode| {
             !block.has_condition
                 || created_name(statement).is_some_and(|name| block.strings_in_conditions.contains(&name))
         };
         let non_empty_statements: Vec<&SyntaxNode> =
             statements.iter().filter(|statement| statement.kind() != SyntaxKind::EMPTY_STMT).collect();
-        // Of a guarded statement with several actions, a part may exist already. If a handler catches an error, the
-        // server undoes the other statements of the block, too.
-        let is_whole = |statement: &SyntaxNode| !block.is_guarded() || actions(statement).count() < 2;
-        let is_alone = !block.has_handler || non_empty_statements.len() < 2;
-        match is_alone
-            && non_empty_statements
-                .iter()
-                .all(|statement| creates(statement) && is_about(statement) && is_whole(statement))
-        {
-            true => Ok(statements.into_iter().map(|statement| (statement, block.is_guarded())).collect()),
-            false => refusal(),
+        // The results of some actions of a guarded statement may exist already, and those of others not.
+        let suits_guard = |statement: &SyntaxNode| !block.is_guarded() || actions(statement).count() < 2;
+        let is_supported =
+            |statement: &SyntaxNode| creates(statement) && suits_condition(statement) && suits_guard(statement);
+        // If a handler catches the error of one statement, the server also undoes the others.
+        let suits_handler = !block.has_handler || non_empty_statements.len() < 2;
+        if !suits_handler || !non_empty_statements.into_iter().all(is_supported) {
+            return refusal();
         }
+        Ok(statements.into_iter().map(|statement| (statement, block.is_guarded())).collect())
     }
 
     /// Returns whether the object that a statement creates exists.

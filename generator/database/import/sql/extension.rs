@@ -11,7 +11,7 @@ impl Reader {
     /// Reads ALTER EXTENSION, of which only statements without an effect on the definition are supported.
     pub(super) fn alter_extension(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
-        let name = tree::path(&parts.require(SyntaxKind::EXTENSION_REF)?).concat();
+        let name = tree::path(&parts.require(SyntaxKind::EXTENSION_REF)?).join(".");
         self.object_in_messages = format!("the extension {name}");
         let action = parts.take_any()?;
         let keywords = tree::leading_keywords(&action);
@@ -57,12 +57,13 @@ impl Reader {
             );
         }
         let needed_extensions = if parts.take_token("CASCADE") { extensions_needed_by(&name) } else { &[] };
-        for name in needed_extensions.iter().copied().chain([name.as_str()]) {
+        for extension in needed_extensions.iter().copied().chain([name.as_str()]) {
             // Every database has plpgsql without a statement.
-            if name != "plpgsql" {
-                let name = ExtensionName::new(name);
-                let name = name.map_err(|reason| Unsupported { at: start_offset(node), what: reason })?;
-                self.schema.extensions.insert(name);
+            if extension != "plpgsql" {
+                let checked_name = ExtensionName::new(extension);
+                let checked_name =
+                    checked_name.map_err(|reason| Unsupported { at: start_offset(node), what: reason })?;
+                self.schema.extensions.insert(checked_name);
             }
         }
         parts.refuse_rest_except("CREATE EXTENSION WITH ;")
