@@ -107,6 +107,7 @@ fn malformed_name(reason: String) -> Vec<Diagnostic> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::values::Checked;
 
     fn migration(number: usize, slug: &str, up: &str) -> Migration {
         let mut migration =
