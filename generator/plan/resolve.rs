@@ -126,9 +126,12 @@ fn join_causes(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
             let is_process = matches!(finding.path.0.get(2), Some(Segment::Key(key)) if key == "processes");
             let service: Vec<Segment> = finding.path.0.iter().take(if is_process { 4 } else { 2 }).cloned().collect();
             if let Some(first) = first_index_of.get(&(service.clone(), cause.clone())) {
-                let message = format!("`{}` needs it, too", finding.path);
-                let related = Related { path: finding.path, span: None, message, is_counterpart: false };
-                merged_findings[*first].related.push(related);
+                let first = &mut merged_findings[*first];
+                // A process has the findings about variables that it inherits.
+                if first.path != finding.path {
+                    let message = format!("`{}` needs it, too", finding.path);
+                    first.related.push(Related { path: finding.path, span: None, message, is_counterpart: false });
+                }
                 continue;
             }
             first_index_of.insert((service, cause.clone()), merged_findings.len());

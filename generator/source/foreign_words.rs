@@ -7,12 +7,15 @@ use crate::words;
 type Word = (&'static str, &'static str);
 
 /// Words by the record at which they are written. `*` is the name of an entry.
-const WORDS: [(&[&str], &[Word]); 21] = [
+const WORDS: [(&[&str], &[Word]); 24] = [
     (&[], &STACK),
     (&["services", "*"], &SERVICE),
+    (&["services", "*"], &SERVICE_ONLY),
     (&["services", "*", "processes", "*"], &SERVICE),
     (&["frontends", "*", "container"], &SERVICE),
+    (&["frontends", "*", "container"], &SERVICE_ONLY),
     (&["frontends", "*"], &FRONTEND),
+    (&["frontends", "*"], &CONTAINER),
     (&["graphql_endpoints", "*"], &FRONTEND),
     (&["services", "*", "limits"], &RESOURCES),
     (&["services", "*", "reservations"], &RESOURCES),
@@ -46,13 +49,9 @@ const STACK: [Word; 12] = [
     ("volumes", "declare each volume in its service: `services.orders.volumes.data.path = \"/data\"`"),
 ];
 
-const SERVICE: [Word; 58] = [
-    ("affinity", "write it as a raw key of the pod: `kubernetes.affinity = { … }`"),
-    ("annotations", "write `labels`, which become annotations of the pods in a cluster"),
+const SERVICE: [Word; 38] = [
     ("args", "write the arguments in `command`"),
-    ("cap_add", "write `capabilities = [\"CHOWN\"]`"),
     ("cap_drop", "remove it: a container has only the rights in `capabilities`"),
-    ("configs", "write `files.\"/etc/app.conf\".text = \"…\"`"),
     ("containerPort", "name the port: `ports.http = 8001`"),
     ("container_name", "remove it: other services reach this one by its name, and `aliases` adds names"),
     ("cpu", "write `limits.cpus = \"0.5\"`"),
@@ -61,10 +60,7 @@ const SERVICE: [Word; 58] = [
     ("deploy", "use `replicas`, `limits` and `reservations`"),
     ("devices", "remove it: a container has no devices of the host"),
     ("dns", "remove it: containers use the name server of their network"),
-    ("dockerfile", "write `build = { context = \"services/orders\", dockerfile = \"Dockerfile\" }`"),
     ("domain", "write `route.host = \"orders.example.com\"`, or `route.subdomain = \"orders\"`"),
-    ("envFrom", "write `env_files = [\"orders.env\"]`, or the variables in `env`"),
-    ("env_file", "write `env_files = [\"orders.env\"]`"),
     ("environment", "write the variables in `env`: `env.LOG_LEVEL = \"info\"`"),
     ("expose", "name the port: `ports.http = 8001`"),
     ("extends", "join records with `&`: `services.worker = base & { … }`"),
@@ -74,18 +70,12 @@ const SERVICE: [Word; 58] = [
     ("imagePullPolicy", "remove it: an image has a fixed tag or digest, so it is pulled once"),
     ("imagePullSecrets", "write `kubernetes.image_pull_secrets = [\"registry\"]` at the top of the stack"),
     ("ingress", "write `route.subdomain = \"orders\"`"),
-    ("initContainers", "declare a job, and wait for it: `processes.migrate = { command = [\"…\"], run = 'once }`"),
-    ("jobs", "write `processes.migrate = { command = [\"…\"], run = 'once }`"),
-    ("links", "name the services that it connects to: `connects_to = [\"orders\"]`"),
     ("livenessProbe", "write `health.http.path = \"/healthz\"`, or `health.exec = [\"program\"]`"),
     ("mem_limit", "write `limits.memory = \"256MiB\"`"),
     ("mem_reservation", "write `reservations.memory = \"128MiB\"`"),
     ("memory", "write `limits.memory = \"256MiB\"`"),
     ("network_mode", "remove it: networks follow from `depends_on`, `connects_to` and references"),
-    ("networks", "name the services that it connects to: `connects_to = [\"orders\"]`"),
-    ("nodeSelector", "write it as a raw key of the pod: `kubernetes.nodeSelector = { … }`"),
     ("pids_limit", "write `limits.pids = 100`"),
-    ("platform", "write it as a raw key: `compose.platform = \"linux/amd64\"`"),
     ("privileged", "remove it: a service gets single rights with `capabilities`"),
     ("profiles", "name the profiles: `only = ['local]`"),
     ("pull_policy", "remove it: an image has a fixed tag or digest, so it is pulled once"),
@@ -94,11 +84,28 @@ const SERVICE: [Word; 58] = [
     ("restart", "remove it: services restart by themselves, and a job has `run = 'once`"),
     ("restart_policy", "remove it: services restart by themselves, and a job has `run = 'once`"),
     ("scale", "write `replicas = 2`"),
-    ("securityContext", "use `user`, `read_only` and `capabilities`"),
     ("security_opt", "remove it: services cannot gain rights, and `capabilities` adds single ones"),
     ("startupProbe", "write `health.start_period = \"30s\"`"),
     ("stop_grace_period", "write `stop_grace = \"30s\"`"),
     ("terminationGracePeriodSeconds", "write `stop_grace = \"30s\"`"),
+];
+
+/// Words for fields that a process does not have: it takes these settings from its service.
+const SERVICE_ONLY: [Word; 20] = [
+    ("affinity", "write it as a raw key of the pod: `kubernetes.affinity = { … }`"),
+    ("annotations", "write `labels`, which become annotations of the pods in a cluster"),
+    ("cap_add", "write `capabilities = [\"CHOWN\"]`"),
+    ("configs", "write `files.\"/etc/app.conf\".text = \"…\"`"),
+    ("dockerfile", "write `build = { context = \"services/orders\", dockerfile = \"Dockerfile\" }`"),
+    ("envFrom", "write `env_files = [\"orders.env\"]`, or the variables in `env`"),
+    ("env_file", "write `env_files = [\"orders.env\"]`"),
+    ("initContainers", "declare a job, and wait for it: `processes.migrate = { command = [\"…\"], run = 'once }`"),
+    ("jobs", "write `processes.migrate = { command = [\"…\"], run = 'once }`"),
+    ("links", "name the services that it connects to: `connects_to = [\"orders\"]`"),
+    ("networks", "name the services that it connects to: `connects_to = [\"orders\"]`"),
+    ("nodeSelector", "write it as a raw key of the pod: `kubernetes.nodeSelector = { … }`"),
+    ("platform", "write it as a raw key: `compose.platform = \"linux/amd64\"`"),
+    ("securityContext", "use `user`, `read_only` and `capabilities`"),
     ("tolerations", "write it as a raw key of the pod: `kubernetes.tolerations = [ … ]`"),
     ("ulimits", "write it as a raw key: `compose.ulimits = { … }`"),
     ("volumeMounts", "name each volume: `volumes.data.path = \"/data\"`"),
@@ -107,14 +114,18 @@ const SERVICE: [Word; 58] = [
     ("workingDir", "write `working_dir = \"/app\"`"),
 ];
 
-const FRONTEND: [Word; 7] = [
-    ("build", "declare its container: `container.build.context = \"web\"`"),
+/// Words for a frontend or an additional GraphQL endpoint.
+const FRONTEND: [Word; 5] = [
     ("domain", "write `route.host = \"app.example.com\"`"),
     ("host", "write `route.host = \"app.example.com\"`"),
-    ("image", "declare its container: `container.image = \"acme/web:1\"`"),
-    ("routes", "a frontend has one route: `route.subdomain = \"app\"`"),
+    ("routes", "it has one route: `route.subdomain = \"app\"`"),
     ("subdomain", "write `route.subdomain = \"app\"`"),
     ("url", "write `route.subdomain = \"app\"`"),
+];
+
+const CONTAINER: [Word; 2] = [
+    ("build", "declare its container: `container.build.context = \"web\"`"),
+    ("image", "declare its container: `container.image = \"acme/web:1\"`"),
 ];
 
 const RESOURCES: [Word; 5] = [
@@ -235,8 +246,13 @@ pub fn hint(path: &FieldPath) -> Option<String> {
                 Segment::Index(_) => false,
             })
     };
-    let mut words = WORDS.iter().filter(|(pattern, _)| is_record(pattern)).flat_map(|(_, words)| words.iter());
-    words.find(|(word, _)| *word == path.last_key()).map(|(_, hint)| (*hint).to_owned())
+    let name = path.last_key();
+    let find = |words: &[Word]| words.iter().find(|(word, _)| *word == name).map(|(_, hint)| (*hint).to_owned());
+    let hint = WORDS.iter().filter(|(pattern, _)| is_record(pattern)).find_map(|(_, words)| find(words));
+    if hint.is_none() && is_record(&["services", "*", "processes", "*"]) {
+        return find(&SERVICE_ONLY).map(|hint| format!("set it in the service, for all of its processes: {hint}"));
+    }
+    hint
 }
 
 /// Returns whether a name that was written probably means a field: it is a misspelling or a synonym of its name.
@@ -254,6 +270,9 @@ mod tests {
         let has = |path: FieldPath, text: &str| hint(&path).is_some_and(|hint| hint.contains(text));
         assert!(has(path!("services", "a", "livenessProbe"), "health.http.path"));
         assert!(has(path!("services", "a", "processes", "w", "resources"), "limits"));
+        assert!(has(path!("services", "a", "processes", "w", "workdir"), "in the service"));
+        assert!(!has(path!("services", "a", "workdir"), "in the service"));
+        assert_eq!(hint(&path!("graphql_endpoints", "a", "image")), None);
         assert!(has(path!("databases", "a", "tables", "t", "columns", "c", "not_null"), "nullable"));
         assert!(has(path!("name"), "project"));
         assert_eq!(hint(&path!("services", "a", "env", "links")), None);

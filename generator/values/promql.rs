@@ -52,7 +52,7 @@ fn expression_refusal(text: &str) -> Option<String> {
 /// Operators with an operand on each side. `+` and `-` may also be the sign of a number. `|=` and `|~` belong to LogQL.
 const BINARY_OPERATORS: [&str; 14] = ["==", "!=", ">=", "<=", ">", "<", "*", "/", "%", "^", "+", "-", "|=", "|~"];
 /// Operators of filters: in braces, which are one word, and in front of a text of LogQL.
-const FILTER_OPERATORS: [&str; 2] = ["=~", "!~"];
+const FILTER_OPERATORS: [&str; 3] = ["=~", "!~", "!>"];
 /// Operators that are words.
 const BINARY_WORDS: [&str; 3] = ["and", "or", "unless"];
 /// Operators that may begin an expression, or follow an operator.
@@ -90,7 +90,7 @@ fn operand_refusal(text: &str) -> Option<String> {
 /// Returns whether an expression is LogQL, which has more words and operators: it has a `|`, or a filter in front of a
 /// text.
 fn is_logql(tokens: &[&str]) -> bool {
-    let has_text_filter = |pair: &[&str]| pair[0] == "!~" && pair[1].starts_with(['"', '`']);
+    let has_text_filter = |pair: &[&str]| ["!~", "!>"].contains(&pair[0]) && pair[1].starts_with(['"', '`']);
     tokens.iter().any(|token| token.starts_with('|')) || tokens.windows(2).any(has_text_filter)
 }
 
@@ -269,6 +269,7 @@ mod tests {
             "rate(a[$__rate_interval]) or vector(0)",
             "{a=\"b\"} |~ \"x\" | logfmt",
             "count_over_time({a=\"b\"} !~ \"x\" [5m]) > 0",
+            "{a=\"b\"} !> \"<_>x\"",
             "sum(rate({a=\"b\"} | c = `d` | e =~ \"f\" [5m]))",
             "SUM(a) BY (b) > bool 1 and on(c) d atan2 e",
             "a * on(b) group_left(c) d > 1e3",

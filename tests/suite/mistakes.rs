@@ -110,7 +110,7 @@ const HINTS: [(&str, &str, &str, &str); 47] = [
     (
         "databases.shop.tables.orders = { columns.id = { type = \"strng\" }, primary_key = [\"id\"] },",
         "did you mean `text`?",
-        "",
+        "databases.shop.tables.orders = { columns.id = { type = \"text\" }, primary_key = [\"id\"] },",
         "NS710",
     ),
     (

@@ -28,15 +28,20 @@ const HOST_KEYS: [&str; 12] = [
 ];
 
 /// Folders of the host with sockets or data of container engines.
-const ENGINE_FOLDERS: [&str; 8] = [
+const ENGINE_FOLDERS: [&str; 13] = [
     "/run",
     "/run/containerd",
     "/run/docker",
+    "/run/podman",
     "/var",
     "/var/lib",
     "/var/lib/containerd",
+    "/var/lib/containers",
     "/var/lib/docker",
     "/var/run",
+    "/var/run/containerd",
+    "/var/run/docker",
+    "/var/run/podman",
 ];
 
 /// Checks what each service exposes: published ports, development tools and privileges on the host.

@@ -85,9 +85,10 @@ fn port_beside_own(member: &PlannedService) -> Option<Diagnostic> {
     if known.any(|(_, port, ..)| *port == "http") {
         return None;
     }
+    let contrast = if number == *default { String::new() } else { format!(", and not on {number}") };
     Some(
         Diagnostic::error(Code::ImagePort, member.path.key("port"))
-            .message(format!("the program listens on port {default}, which is `ports.{name}`, and not on {number}"))
+            .message(format!("the program listens on port {default}, which is `ports.{name}`{contrast}"))
             .expected("no `port`")
             .hint("remove `port`"),
     )

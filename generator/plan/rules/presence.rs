@@ -2,7 +2,7 @@
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
-use crate::stack::{Profile, Stack};
+use crate::stack::{Profile, Service, Stack};
 use crate::values::ServiceName;
 use crate::words;
 
@@ -42,8 +42,13 @@ fn unserved_containers(stack: &Stack, profile: Profile) -> Vec<Diagnostic> {
     if profile != Profile::Prod || stack.include_frontends.is_some() {
         return Vec::new();
     }
+    let may_run = |container: &Service| {
+        container.enabled != Some(false) && container.only.as_ref().is_none_or(|profiles| profiles.contains(&profile))
+    };
     let unserved = stack.frontends.iter().filter(|(_, frontend)| {
-        frontend.container.is_some() && frontend.include.is_none() && frontend.enabled != Some(false)
+        frontend.container.as_deref().is_some_and(may_run)
+            && frontend.include.is_none()
+            && frontend.enabled != Some(false)
     });
     let finding = |name: &ServiceName| {
         Diagnostic::warning(Code::UnservedContainer, path!("frontends", name, "container"))

@@ -38,7 +38,7 @@ pub fn check(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
     for (name, member) in roster {
         check_limits(member, &mut findings);
         findings.extend(check_files_in_memory(name, member));
-        findings.extend(check_replicas(name, member));
+        findings.extend(check_replicas(name, member).or_else(|| replicas_outside_range(stack, member)));
         check_listening_ports(member, &mut findings);
     }
     findings
@@ -236,6 +236,22 @@ fn check_limits(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Warns of a number of replicas that `autoscale` of the same service replaces on a cluster. Elsewhere `autoscale` has no
+/// effect.
+fn replicas_outside_range(stack: &Stack, member: &PlannedService) -> Option<Diagnostic> {
+    let scale = member.service.autoscale.as_ref().filter(|_| stack.kubernetes.enabled)?;
+    let replicas = member.service.replicas.filter(|replicas| !(scale.min..=scale.max).contains(replicas))?;
+    Some(
+        Diagnostic::warning(Code::OutOfRange, member.path.key("replicas"))
+            .message(format!(
+                "`replicas` is {replicas}, but `autoscale` keeps from {} to {} of them on a cluster",
+                scale.min, scale.max
+            ))
+            .hint("remove `replicas`, which a cluster ignores beside `autoscale`, or choose a number in that range")
+            .related(member.path.key("autoscale"), "the range"),
+    )
+}
+
 /// Refuses several replicas of a service with a data volume or a published port.
 fn check_replicas(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
     let service = &member.service;
@@ -246,19 +262,6 @@ fn check_replicas(name: &ServiceName, member: &PlannedService) -> Option<Diagnos
             Diagnostic::error(Code::OutOfRange, member.path.key("autoscale").key("min"))
                 .message(format!("`min` {} is larger than `max` {}", scale.min, scale.max))
                 .hint("lower `min`, or raise `max`"),
-        );
-    }
-    if let (Some(scale), Some(replicas)) = (&service.autoscale, service.replicas)
-        && !(scale.min..=scale.max).contains(&replicas)
-    {
-        return Some(
-            Diagnostic::warning(Code::OutOfRange, member.path.key("replicas"))
-                .message(format!(
-                    "`replicas` is {replicas}, but `autoscale` keeps from {} to {} of them on a cluster",
-                    scale.min, scale.max
-                ))
-                .hint("remove `replicas`, which a cluster ignores beside `autoscale`, or choose a number in that range")
-                .related(member.path.key("autoscale"), "the range"),
         );
     }
     let has_replicas = service.replicas.is_some_and(|count| count > 1);

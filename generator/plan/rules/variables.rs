@@ -11,7 +11,7 @@ use crate::plan::model::Value;
 use crate::plan::roster::PlannedService;
 use crate::stack::{EnvReference, EnvValue, Profile};
 use crate::values::credential_names::{is_credential, is_harmless, is_plain_credential};
-use crate::values::{Checked, Text, VariableName, assignments, credential_formats};
+use crate::values::{Checked, SecretName, Text, VariableName, assignments, credential_formats};
 use crate::words;
 
 /// The variables that images read, from stdlib/.
@@ -54,7 +54,7 @@ pub fn check_variable(
 ) -> Vec<Diagnostic> {
     let mut findings: Vec<Diagnostic> = unknown_variable(member, name, path).into_iter().collect();
     let Value::Text(text) = value else { return findings };
-    findings.extend(interpolation(declared, name, path));
+    findings.extend(interpolation(member, declared, name, path));
     // `source::credentials` reports literal credentials; values joined from parts can only be recognised here.
     let credential_format = credential_formats::find(text);
     let is_plain_secret = credential_format.is_some() || is_plain_credential(name.as_str(), text);
@@ -102,17 +102,29 @@ pub fn check_variable(
 
 /// Warns of a variable whose text has the form `${NAME}`, which Compose would replace in its own files: nself writes the
 /// text as it is. In `extra_env`, the program itself may replace it.
-fn interpolation(declared: &EnvValue, name: &VariableName, path: &FieldPath) -> Option<Diagnostic> {
+fn interpolation(
+    member: &PlannedService,
+    declared: &EnvValue,
+    name: &VariableName,
+    path: &FieldPath,
+) -> Option<Diagnostic> {
     let EnvValue::Text(text) = declared else { return None };
     let inner = interpolated_name(text.as_str()).filter(|_| path.parent().last_key() == "env")?;
+    let secret = Some(inner.trim_start_matches('_').to_ascii_lowercase());
+    let secret = secret.filter(|secret| SecretName::refusal(secret).is_none()).unwrap_or_else(|| "name".to_owned());
+    let hint = format!(
+        "for a value that is not in the stack, use `nself.secret \"{secret}\"` with `secrets.{secret} = nself.external \"what it is\"`"
+    );
+    // The library may set the variable in `env`, too, so it cannot be moved (NS108).
+    let hint = match member.service.catalogue {
+        Some(_) => hint,
+        None => format!("{hint}; if the program replaces it, write `extra_env.{name}`"),
+    };
     Some(
         Diagnostic::warning(Code::Interpolation, path.clone())
             .message(format!("the program gets the text `${{{inner}}}` itself: nself replaces no variables in values"))
             .expected("text, or a reference such as `nself.secret \"name\"`")
-            .hint(format!(
-                "for a value that is not in the stack, use `nself.secret \"{}\"` with `secrets.{0} = nself.external \"what it is\"`; if the program replaces it, write `extra_env.{name}`",
-                inner.to_ascii_lowercase()
-            )),
+            .hint(hint),
     )
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::inputs::Inputs;
 use crate::plan::model::{Plan, Service, Value};
-use crate::plan::roster::{PlannedService, Roster};
+use crate::plan::roster::{Category, PlannedService, Roster};
 use crate::plan::secret_list::Recipe;
 use crate::plan::service_names::PROXY_SERVICE;
 use crate::values::{ServiceName, VariableName, credential_formats};
@@ -114,17 +114,35 @@ fn no_connection(
     to: &ServiceName,
     path: &FieldPath,
 ) -> Diagnostic {
-    let owner = roster.get(member.main_service(from)).unwrap_or(member);
-    let field = owner.path.key("connects_to");
-    let connect = match owner.service.connects_to.is_empty() {
-        true => format!("add `{field} = [\"{to}\"]`"),
-        false => format!("add `\"{to}\"` to `{field}`"),
+    // A process has the connections of its service, and a copy those of the original.
+    let owner_name = match &member.category {
+        Category::Copy(original) => original,
+        _ => member.main_service(from),
     };
+    let owner = roster.get(owner_name).unwrap_or(member);
     Diagnostic::error(Code::NoConnection, path.clone())
         .cause(format!("no connection to {to}"))
         .message(format!("the variable has the address of `{to}`, to which `{from}` has no connection"))
         .expected(format!("a connection to `{to}`: `connects_to`, `depends_on` or `nself.url`"))
-        .hint(format!("{connect}, or add `{to}` to `depends_on` if the service must start after it"))
+        .hint(hint_to_connect(owner, to, &roster[to]))
+}
+
+/// Returns the hint for the connection of the service `owner` to `to`. A connection leads to a port that `to` declares.
+fn hint_to_connect(owner: &PlannedService, to: &ServiceName, target: &PlannedService) -> String {
+    let PlannedService { service, path, .. } = owner;
+    let field = path.key("connects_to");
+    let connect = match service.connects_to.is_empty() {
+        true => format!("add `{field} = [\"{to}\"]`"),
+        false => format!("add `\"{to}\"` to `{field}`"),
+    };
+    let connect = format!("{connect}, or add `{to}` to `depends_on` if the service must start after it");
+    if !target.service.all_ports().is_empty() {
+        return connect;
+    }
+    let port = target.path.key("ports").key("http");
+    let declare_port = format!("declare the port on which `{to}` listens, such as `{port} = 8080`");
+    let is_declared = service.connects_to.contains(to) || service.depends_on.contains_key(to);
+    if is_declared { declare_port } else { format!("{declare_port}, and {connect}") }
 }
 
 #[cfg(test)]
