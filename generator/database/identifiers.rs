@@ -151,7 +151,7 @@ pub fn mentions_column<Column: Borrow<str> + Ord>(text: &str, columns: &BTreeSet
 }
 
 /// Returns the name that a token spells: a word in lower case, or the content of double quotes; `None` for other tokens.
-fn name_of_token<'a>(token: &Token<'a>) -> Option<Cow<'a, str>> {
+pub fn name_of_token<'a>(token: &Token<'a>) -> Option<Cow<'a, str>> {
     match token.kind {
         TokenKind::Word => Some(lowercase(token.text)),
         TokenKind::Quoted => Some(unquoted_name(token.text)),

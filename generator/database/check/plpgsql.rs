@@ -1,6 +1,7 @@
 //! Checks bodies in PL/pgSQL as the server does when it creates the function: declarations, variables that statements assign,
 //! RETURN, EXIT and RAISE. The SQL inside is left to the server.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use squawk_syntax::ast::{AstNode, Plpgsql, Type};
@@ -10,7 +11,8 @@ use squawk_syntax::{SyntaxElement, SyntaxKind, SyntaxNode};
 use super::Check;
 use super::function_result::FunctionResult;
 use super::query_scope::{child, last_name};
-use crate::database::lexer::{self, Token, TokenKind};
+use crate::database::identifiers::name_of_token;
+use crate::database::lexer::{self, TokenKind};
 use crate::database::model::*;
 use crate::database::parse;
 use crate::diagnostic::FieldPath;
@@ -226,10 +228,11 @@ impl Reader {
         let Some(into) = into else { return };
         let mut at = into + 1 + usize::from(is_word(into + 1, &["strict"]));
         loop {
-            let mut names: Vec<String> = tokens.get(at).and_then(name_of_token).into_iter().collect();
+            let name_at = |at: usize| tokens.get(at).and_then(name_of_token).map(Cow::into_owned);
+            let mut names: Vec<String> = name_at(at).into_iter().collect();
             while is_word(at + 1, &["."]) {
                 at += 2;
-                names.extend(tokens.get(at).and_then(name_of_token));
+                names.extend(name_at(at));
             }
             self.check_assigned(statement, &names);
             if !is_word(at + 1, &[","]) {
@@ -330,18 +333,12 @@ fn path_of(target: &SyntaxNode) -> Option<Vec<String>> {
     parts.map(|part| if part.kind() == FIELD_ACCESSOR { last_name(&part) } else { variable_name(&part) }).collect()
 }
 
-fn name_of_token(token: &Token) -> Option<String> {
-    match token.kind {
-        TokenKind::Word => Some(token.text.to_ascii_lowercase()),
-        TokenKind::Quoted => Some(token.text.trim_matches('"').replace("\"\"", "\"")),
-        _ => None,
-    }
-}
-
 /// Returns the block around the body: the function with its arguments and the variables that the server declares.
 fn outermost_block(name: &ObjectName, function: &Function, result: &FunctionResult) -> Block {
     let mut variables: BTreeSet<String> = BTreeSet::from(["found".to_owned()]);
-    variables.extend((1..=function.arguments.len()).map(|number| format!("${number}")));
+    // A result that stands for several types is the variable `$0`.
+    let first_number = usize::from(!result.kind.as_ref().is_some_and(TypeName::is_polymorphic));
+    variables.extend((first_number..=function.arguments.len()).map(|number| format!("${number}")));
     variables.extend(function.arguments.iter().filter_map(|argument| Some(argument.name.as_ref()?.to_string())));
     variables.extend(result.table_columns.iter().map(|(name, _)| name.clone()));
     let kind = result.kind.as_ref().map_or("", TypeName::as_str);
@@ -431,7 +428,9 @@ fn is_of_server(kind: &TypeName) -> bool {
     const OF_CATALOGS: [&str; 6] = ["aclitem", "cid", "gtsvector", "int2vector", "oidvector", "unknown"];
     let object = kind.object();
     object.is_none_or(|object| {
+        // The type of an array has the name of its element after an underscore.
         object.name().starts_with("pg_")
+            || object.name().starts_with('_')
             || OF_CATALOGS.contains(&object.name())
             || ["pg_catalog", "information_schema"].contains(&object.schema())
     })

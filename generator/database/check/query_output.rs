@@ -23,6 +23,9 @@ pub(super) fn outputs(query: &SyntaxNode) -> Option<Vec<Output>> {
         }
         VALUES => {
             let row = child(&child(query, ROW_LIST)?, ROW)?;
+            if row.children().any(|value| is_star(&value)) {
+                return None;
+            }
             let names = (1..=row.children().count()).map(|number| format!("column{number}"));
             Some(names.map(|name| Output { name: Some(name), expression: None }).collect())
         }
@@ -47,13 +50,17 @@ fn outputs_of_list(list: &SyntaxNode) -> Option<Vec<Output>> {
     list.children().map(|target| output_of(&target)).collect()
 }
 
+/// Returns whether an expression is `x.*`, which stands for several columns or values.
+pub(super) fn is_star(expression: &SyntaxNode) -> bool {
+    expression.kind() == SyntaxKind::FIELD_EXPR
+        && expression.children_with_tokens().filter_map(SyntaxElement::into_token).any(|token| token.text() == "*")
+}
+
 /// Returns an output column; `None` for `*`, which stands for several.
 fn output_of(target: &SyntaxNode) -> Option<Output> {
     let expression = target.children().next()?;
-    let is_star = expression.kind() == SyntaxKind::FIELD_EXPR
-        && expression.children_with_tokens().filter_map(SyntaxElement::into_token).any(|token| token.text() == "*");
     let target = Target::cast(target.clone())?;
-    (!is_star).then(|| Output { name: name_of(target), expression: Some(expression) })
+    (!is_star(&expression)).then(|| Output { name: name_of(target), expression: Some(expression) })
 }
 
 /// Returns the name that the server gives an output column.

@@ -4,8 +4,11 @@
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::expressions::{AGGREGATES, is_declared};
-use super::query_output::{is_query, outputs, parts_of};
+use super::query_output::{is_query, is_star, outputs, parts_of};
 use super::query_scope::{QueryTables, RowSource, child, last_name};
+
+/// Common functions of the server that are certainly not aggregates.
+const OF_ONE_ROW: [&str; 8] = ["abs", "concat", "date_trunc", "length", "lower", "round", "to_char", "upper"];
 
 /// A message, and a hint.
 type Fault = (String, String);
@@ -37,6 +40,10 @@ fn fault_of_parts(query: &SyntaxNode) -> Option<Fault> {
 
 fn fault_of_rows(values: &SyntaxNode) -> Option<Fault> {
     let rows = child(values, SyntaxKind::ROW_LIST)?;
+    // `x.*` stands for an unknown number of values.
+    if rows.children().any(|row| row.children().any(|value| is_star(&value))) {
+        return None;
+    }
     let mut counts = rows.children().filter(|row| row.kind() == SyntaxKind::ROW).map(|row| row.children().count());
     let first = counts.next()?;
     let other = counts.find(|count| *count != first)?;
@@ -79,7 +86,7 @@ fn fault_of_aggregates(select: &SyntaxNode, tables: &QueryTables) -> Option<Faul
     }
     let aggregate = own_aggregate(&clauses(&[SELECT_CLAUSE, HAVING_CLAUSE]))?;
     let nodes: Vec<SyntaxNode> = clauses(&[SELECT_CLAUSE]).iter().flat_map(own_nodes).collect();
-    let column = nodes.iter().find_map(|node| column_outside_of_aggregates(node, &sources, tables))?;
+    let column = nodes.iter().find_map(|node| column_outside_of_aggregates(node, &sources))?;
     let message =
         format!("the query has one row for all rows because of `{aggregate}`, but `{column}` differs between them");
     Some((message, format!("add `GROUP BY {column}`, or use an aggregate of `{column}`")))
@@ -110,6 +117,13 @@ fn is_aggregate(node: &SyntaxNode, tables: &QueryTables) -> bool {
             .is_some_and(|name| AGGREGATES.contains(&name.as_str()) && !is_declared(tables.schema, &name))
 }
 
+/// Returns whether a node calls a function over a group that may be an aggregate. The server, extensions and definitions
+/// have more aggregates than [`AGGREGATES`].
+fn may_be_aggregate(node: &SyntaxNode) -> bool {
+    let is_plain_call = node.kind() == SyntaxKind::CALL_EXPR && child(node, SyntaxKind::OVER_CLAUSE).is_none();
+    is_plain_call && !aggregate_name(node).is_some_and(|name| OF_ONE_ROW.contains(&name.as_str()))
+}
+
 /// Returns the column of a source that a node names, if the source is a table of the definition.
 fn own_column(node: &SyntaxNode, sources: &[RowSource]) -> Option<String> {
     let (alias, column) = match node.kind() {
@@ -137,11 +151,11 @@ fn belongs_to(call: &SyntaxNode, sources: &[RowSource]) -> bool {
     has_no_arguments || own_nodes(call).iter().any(|node| own_column(node, sources).is_some())
 }
 
-fn column_outside_of_aggregates(node: &SyntaxNode, sources: &[RowSource], tables: &QueryTables) -> Option<String> {
+fn column_outside_of_aggregates(node: &SyntaxNode, sources: &[RowSource]) -> Option<String> {
     let column = own_column(node, sources)?;
     let is_called = node.parent().is_some_and(|parent| {
         parent.kind() == SyntaxKind::CALL_EXPR && parent.children().next().as_ref() == Some(node)
     });
-    let is_inside = node.ancestors().skip(1).any(|outer| is_aggregate(&outer, tables));
+    let is_inside = node.ancestors().skip(1).any(|outer| may_be_aggregate(&outer));
     (!is_called && !is_inside).then_some(column)
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::needed_names::for_each_needed_name;
 pub use super::node::{ObjectKind, ObjectNode};
 use crate::database::model::*;
+use crate::database::parse::declared_types;
 
 /// The distance between the positions of neighbouring objects. It leaves room for steps right before and right after
 /// the main step of an object.
@@ -87,6 +88,7 @@ impl<'a> Graph<'a> {
             needs_at_creation[index].extend(partitioned);
             needs[index].extend(partitioned);
         }
+        add_declared_types(schema, &nodes, &nodes_by_name, &mut needs_at_creation);
         match topological_positions(&needs_at_creation) {
             Ok(positions) => Ok(Graph { nodes, positions, needs }),
             Err(cycle) => Err(cycle.into_iter().map(|index| nodes[index]).collect()),
@@ -112,6 +114,37 @@ impl<'a> Graph<'a> {
     pub fn needs(&self, kind: ObjectKind, name: &ObjectName) -> impl Iterator<Item = ObjectNode<'a>> {
         self.index_of(kind, name).into_iter().flat_map(|index| &self.needs[index]).map(|other| self.nodes[*other])
     }
+}
+
+/// Adds the types and tables in the declarations of functions in PL/pgSQL, except those that need the function. An
+/// existing table can get a default that calls a function with the rows of this table.
+fn add_declared_types(
+    schema: &Schema,
+    nodes: &[ObjectNode],
+    nodes_by_name: &BTreeMap<&str, Vec<usize>>,
+    needs: &mut [BTreeSet<usize>],
+) {
+    for (index, node) in nodes.iter().enumerate().filter(|(_, node)| node.0 == ObjectKind::Function) {
+        let function = schema.functions.get(node.1).filter(|function| function.language == FunctionLanguage::Plpgsql);
+        let names = function.map(|function| declared_types(function.body.as_str())).unwrap_or_default();
+        for other in names.iter().filter_map(|name| nodes_by_name.get(name.as_str())).flatten() {
+            if !reaches(needs, *other, index) {
+                needs[index].insert(*other);
+            }
+        }
+    }
+}
+
+/// Returns whether a node is another or needs it, also through other nodes.
+fn reaches(needs: &[BTreeSet<usize>], from: usize, to: usize) -> bool {
+    let (mut visited, mut remaining) = (BTreeSet::from([from]), vec![from]);
+    while let Some(index) = remaining.pop() {
+        if index == to {
+            return true;
+        }
+        remaining.extend(needs[index].iter().copied().filter(|other| visited.insert(*other)));
+    }
+    false
 }
 
 /// Returns whether a column of the table hides the other object: in the table's expressions, the name means the column.
@@ -193,6 +226,18 @@ fn topological_positions(needs: &[BTreeSet<usize>]) -> Result<Vec<usize>, Vec<us
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_declaration_in_a_function_adds_no_cycle() {
+        let schema = serde_json::json!({
+            "tables": { "t": { "columns": { "a": { "type": "integer", "default": "f()" } } } },
+            "functions": { "f": {
+                "returns": "integer", "language": "plpgsql", "body": "DECLARE r t%ROWTYPE; BEGIN RETURN 1; END",
+            } },
+        });
+        let schema: Schema = serde_json::from_value(schema).unwrap();
+        assert!(Graph::new(&schema, &BTreeMap::new()).is_ok());
+    }
 
     #[test]
     fn needed_nodes_come_first_and_cycles_are_returned() {

@@ -3,7 +3,6 @@
 use super::node::{ObjectKind, ObjectNode};
 use crate::database::identifiers::{mentioned_names, mentioned_names_and_operators, mentioned_names_except};
 use crate::database::model::*;
-use crate::database::parse::declared_types;
 
 /// Calls `report` with each name that a node needs, and with whether the node always needs the object of this name
 /// (true) or only when the node is created (false).
@@ -64,15 +63,14 @@ fn report_function(function: &Function, report: &mut impl FnMut(&str, bool)) {
     defaults.for_each(|text| report_names(text.as_str(), true, report));
     function.returns.iter().for_each(|text| report_names(text.as_str(), true, report));
     // The server records which objects a body of the SQL standard uses. A body that is a string of SQL is only checked
-    // when the function is created. Of a body in PL/pgSQL, only the types in declarations are looked up at that time.
+    // when the function is created. Of a body in PL/pgSQL, only the types in declarations are looked up at that time: the
+    // graph adds them.
     let always = function.has_standard_body();
     if function.language == FunctionLanguage::Sql {
         // A body may use the operator that the function implements, so operators do not count.
         let named_arguments = function.arguments.iter().filter_map(|argument| argument.name.as_ref());
         let argument_names = named_arguments.map(SqlName::as_str).collect();
         mentioned_names_except(function.body.as_str(), &argument_names).for_each(|word| report(&word, always));
-    } else {
-        declared_types(function.body.as_str()).iter().for_each(|name| report(name, false));
     }
     function.depends_on.iter().for_each(|name| report(name.name(), always));
 }

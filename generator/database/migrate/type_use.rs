@@ -35,6 +35,12 @@ impl TypesWithValues {
                     found.outer.insert(name.clone());
                 }
             }
+            // The row of a table is a type, too.
+            for (name, table) in &schema.tables {
+                if table.columns.values().any(|column| found.are_in(&column.kind)) {
+                    found.outer.insert(name.clone());
+                }
+            }
             if found.equal.len() + found.outer.len() == count {
                 return found;
             }

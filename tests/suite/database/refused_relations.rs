@@ -57,6 +57,7 @@ const ACCEPTED_VIEWS: &[&str] = &[
     r#""query":"SELECT id, note FROM orders","columns":["k"],"materialized":true,"indexes":{"i":{"columns":[{"column":"k"},{"expression":"lower(note)"}],"where":"v.k > 1"}}"#,
     r#""query":"SELECT id FROM orders UNION (SELECT total FROM orders) ORDER BY id""#,
     r#""query":"SELECT note, count(*) AS n FROM orders GROUP BY id""#,
+    r#""query":"SELECT count(*) AS n, percentile_cont(0.5) WITHIN GROUP (ORDER BY id) AS m, bit_xor(id) AS x FROM orders""#,
     r#""query":"SELECT lower(note) AS n, count(*) AS m FROM orders GROUP BY 1""#,
     r#""query":"SELECT count(*) AS n, (SELECT max(c.name) FROM customers c) AS m, max(id) + 1 AS o FROM orders HAVING max(id) > 1""#,
     r#""query":"SELECT id, rank() OVER (ORDER BY total) AS r, count(*) FILTER (WHERE paid) OVER (PARTITION BY note) AS c FROM orders""#,
