@@ -11,6 +11,8 @@ use crate::values::credential_names::is_plain_credential;
 enum PortSetting {
     /// No setting may change the port, because other generated files and checks use the number, too.
     Fixed,
+    /// nself writes the port of the stack into the program's configuration.
+    Generated,
     /// A variable whose value is the number, or ends with it.
     Variable(&'static str),
     /// An option of the command, for the hint. Any word of the command that is the number, or ends with it, sets the
@@ -21,7 +23,7 @@ enum PortSetting {
 /// The ports on which programs of the catalogue listen by default, by the name in `catalogue` and the name of the port.
 const PORTS: [(&str, &str, u16, PortSetting); 16] = [
     ("postgres", "pg", 5432, PortSetting::Fixed),
-    ("pgbouncer", "pg", 5432, PortSetting::Fixed),
+    ("pgbouncer", "pg", 5432, PortSetting::Generated),
     ("redis", "redis", 6379, PortSetting::Fixed),
     ("redis-sentinel", "sentinel", 26379, PortSetting::Fixed),
     ("functions", "http", 3000, PortSetting::Fixed),
@@ -56,6 +58,7 @@ fn check_ports(member: &PlannedService) -> Vec<Diagnostic> {
         let Some((_, _, default, setting)) = entry.filter(|(_, _, default, _)| *default != number) else { continue };
         let hint = match setting {
             PortSetting::Fixed => format!("remove `ports.{name}`"),
+            PortSetting::Generated => continue,
             PortSetting::Variable(variable) if listens_by_variable(member, variable, number) => continue,
             PortSetting::Variable(variable) => {
                 format!("remove `ports.{name}`, or set the port in `env.{variable}`, too")
