@@ -217,7 +217,7 @@ for link in json.load(open("native/pg-symlinks.json")):
 # An empty data folder for each version of PostgreSQL, which tests copy: a copy takes a tenth of the time of initdb.
 data_folders() {
   local folder initialize=(-U postgres --auth=trust -E UTF8 --locale=C)
-  rm -rf "$tools/data-folders"
+  rm -rf "$tools/data-folders" "$tools/trixie/tmp/data-folder"
   folder=$(mktemp -d)
   chmod 777 "$folder" # initdb runs as postgres
   cp -RH "$tools/servers/native" "$folder/native"
