@@ -216,6 +216,16 @@ impl Service {
         ports.map(|(name, _)| self.publish.get(&name).map_or(Protocol::Tcp, |publish| publish.protocol)).collect()
     }
 
+    /// Returns whether the service names this entry of the catalogue.
+    pub fn has_catalogue_entry(&self, entry: &str) -> bool {
+        self.catalogue.as_ref().is_some_and(|name| name.as_str() == entry)
+    }
+
+    /// Returns the fields that declare variables, each with its name.
+    pub fn variables(&self) -> [(&'static str, &BTreeMap<VariableName, EnvValue>); 2] {
+        [("env", &self.env), ("extra_env", &self.extra_env)]
+    }
+
     /// Calls `visit` with every reference in variables and files for a profile.
     pub fn for_each_reference(&self, profile: Profile, visit: &mut impl FnMut(&EnvReference)) {
         let profiles = &[profile];

@@ -16,19 +16,6 @@ const GROUPS: &[&[&[&str]]] = &[
     &[&["jsonb"]],
 ];
 
-/// Returns the base type of a domain; any other type is returned unchanged.
-pub(super) fn without_domains<'a>(kind: &'a TypeName, schema: &'a Schema) -> &'a TypeName {
-    let mut kind = kind;
-    // The number of steps is limited, since a wrong definition can have a domain that is based on itself.
-    for _ in 0..schema.types.len() {
-        match kind.object().and_then(|object| schema.types.get(&object)) {
-            Some(UserType::Domain(domain)) if !kind.is_array() => kind = &domain.base,
-            _ => break,
-        }
-    }
-    kind
-}
-
 /// Returns the position of a type's group in `GROUPS`, and the position of the type's list in the group: (0, 1) for
 /// `numeric`. Returns `None` for types that are not compared, such as arrays and types of extensions.
 fn group_and_rank(kind: &TypeName, schema: &Schema) -> Option<(usize, usize)> {
@@ -52,7 +39,7 @@ fn group_and_rank(kind: &TypeName, schema: &Schema) -> Option<(usize, usize)> {
 /// Returns whether a foreign key from a column of one type can refer to a column of another. For a type without a
 /// group, the answer is yes, since it may be comparable with any type.
 pub fn can_refer(from: &TypeName, to: &TypeName, schema: &Schema) -> bool {
-    match (group_and_rank(without_domains(from, schema), schema), group_and_rank(without_domains(to, schema), schema)) {
+    match (group_and_rank(schema.without_domains(from), schema), group_and_rank(schema.without_domains(to), schema)) {
         (Some((group, rank)), Some((other_group, other_rank))) => group == other_group && rank <= other_rank,
         _ => true,
     }

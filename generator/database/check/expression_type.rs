@@ -3,6 +3,7 @@
 use squawk_syntax::ast::{AstNode, Type};
 use squawk_syntax::{SourceFile, SyntaxElement, SyntaxKind, SyntaxNode};
 
+use super::query_scope::called_function;
 use crate::database::identifiers::mentioned_names;
 use crate::database::lexer::{self, TokenKind};
 use crate::database::model::*;
@@ -133,8 +134,7 @@ fn type_of(node: &SyntaxNode, schema: &Schema, column_type: &impl Fn(&str) -> Op
             is_numeric.then(|| TypeName::wrap("numeric".into()))
         }
         SyntaxKind::CALL_EXPR => {
-            let function_name = first_child().filter(|child| child.kind() == SyntaxKind::NAME_REF)?.text().to_string();
-            let name = mentioned_names(&function_name).next()?.into_owned();
+            let name = called_function(node)?;
             let mut declared_functions = schema.functions_in_any_schema(&name);
             match (declared_functions.next(), declared_functions.next()) {
                 (Some(function), None) => TypeName::new(function.returns.as_ref()?.as_str()).ok(),

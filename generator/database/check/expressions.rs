@@ -8,6 +8,7 @@ use squawk_syntax::{SourceFile, SyntaxKind};
 use super::Check;
 use super::columns_in_text::{SESSION_VALUES, may_mention_other_columns, mentioned_columns};
 use super::expression_type::{is_number, type_of_condition};
+use super::query_scope::is_called;
 use crate::database::identifiers::mentions_column;
 use crate::database::lexer::{self, TokenKind};
 use crate::database::model::*;
@@ -162,10 +163,7 @@ fn unbracketed_field(expression: &str) -> Option<String> {
         let mut fields = tree.descendants().filter(|node| node.kind() == SyntaxKind::FIELD_EXPR);
         let field = fields.find(|field| {
             let starts_with_name = field.children().next().is_some_and(|first| first.kind() == SyntaxKind::NAME_REF);
-            let is_called = field.parent().is_some_and(|parent| {
-                parent.kind() == SyntaxKind::CALL_EXPR && parent.children().next().as_ref() == Some(field)
-            });
-            starts_with_name && !is_called
+            starts_with_name && !is_called(field)
         })?;
         Some(field.text().to_string())
     })

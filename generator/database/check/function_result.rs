@@ -33,6 +33,11 @@ impl FunctionResult {
         }
     }
 
+    /// Returns the types that the text names: that of the result, or those of the columns of TABLE.
+    pub(super) fn types(&self) -> impl Iterator<Item = &TypeName> {
+        self.kind.iter().chain(self.table_columns.iter().filter_map(|(_, kind)| kind.as_ref()))
+    }
+
     /// Returns whether the function returns no value: void, also for each row.
     pub(super) fn is_void(&self) -> bool {
         self.kind.as_ref().is_some_and(|kind| kind.as_str() == "void")

@@ -1,7 +1,6 @@
 //! Checks what the methods of indexes support: the types of columns, several columns and additional ones.
 
 use super::Check;
-use super::comparable::without_domains;
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 
@@ -53,7 +52,7 @@ impl Check<'_> {
     /// Returns whether an index of a method certainly needs an operator class for a type.
     fn lacks_default_class(&self, method: Method, kind: &TypeName) -> bool {
         let schema = self.schema;
-        let kind = without_domains(kind, schema);
+        let kind = schema.without_domains(kind);
         let (base, is_range) = (kind.base(), kind.base().ends_with("range") && !kind.base().ends_with("multirange"));
         let is_multirange = kind.base().ends_with("multirange");
         let declares_classes = schema.objects.keys().any(|key| key.as_str().starts_with("operator class"));

@@ -336,7 +336,7 @@ fn path_of(target: &SyntaxNode) -> Option<Vec<String>> {
 /// Returns the block around the body: the function with its arguments and the variables that the server declares.
 fn outermost_block(name: &ObjectName, function: &Function, result: &FunctionResult) -> Block {
     let mut variables: BTreeSet<String> = BTreeSet::from(["found".to_owned()]);
-    // A result that stands for several types is the variable `$0`.
+    // A polymorphic result is the variable `$0`.
     let first_number = usize::from(!result.kind.as_ref().is_some_and(TypeName::is_polymorphic));
     variables.extend((first_number..=function.arguments.len()).map(|number| format!("${number}")));
     variables.extend(function.arguments.iter().filter_map(|argument| Some(argument.name.as_ref()?.to_string())));
@@ -355,9 +355,6 @@ fn outermost_block(name: &ObjectName, function: &Function, result: &FunctionResu
 /// Returns the reader of a body after it has read it; `None` for a body that cannot be read.
 fn read(name: &ObjectName, function: &Function) -> Option<Reader> {
     let body = function.body.as_str();
-    if parse::plpgsql_error(body).is_some() {
-        return None;
-    }
     let result = FunctionResult::of(function);
     let kind = result.kind.as_ref().map_or("", TypeName::as_str);
     let returns = Returned {
@@ -397,15 +394,9 @@ fn statements_with_into(tree: &SyntaxNode) -> BTreeSet<usize> {
 }
 
 impl Check<'_> {
-    /// Reports faults in a body in PL/pgSQL.
+    /// Reports faults in a body in PL/pgSQL in which the parser finds no certain error.
     pub(super) fn check_plpgsql(&mut self, name: &ObjectName, function: &Function, path: &FieldPath) {
-        if function.language != FunctionLanguage::Plpgsql {
-            return;
-        }
         let body = function.body.as_str();
-        if crate::database::completeness::nested_too_deep(body).is_some() || lexer::tokens(body).is_err() {
-            return;
-        }
         let Some(reader) = read(name, function) else { return };
         let mut reported = BTreeSet::new();
         for (at, message, hint) in reader.faults {

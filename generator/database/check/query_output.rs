@@ -50,13 +50,13 @@ fn outputs_of_list(list: &SyntaxNode) -> Option<Vec<Output>> {
     list.children().map(|target| output_of(&target)).collect()
 }
 
-/// Returns whether an expression is `x.*`, which stands for several columns or values.
+/// Returns whether an expression is `x.*`, which is several columns or values.
 pub(super) fn is_star(expression: &SyntaxNode) -> bool {
     expression.kind() == SyntaxKind::FIELD_EXPR
         && expression.children_with_tokens().filter_map(SyntaxElement::into_token).any(|token| token.text() == "*")
 }
 
-/// Returns an output column; `None` for `*`, which stands for several.
+/// Returns an output column; `None` for `*`, which is several columns.
 fn output_of(target: &SyntaxNode) -> Option<Output> {
     let expression = target.children().next()?;
     let target = Target::cast(target.clone())?;

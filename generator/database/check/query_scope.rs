@@ -43,6 +43,18 @@ pub(super) fn child(node: &SyntaxNode, kind: SyntaxKind) -> Option<SyntaxNode> {
     node.children().find(|part| part.kind() == kind)
 }
 
+/// Returns the name of the function that a node calls, if it has no schema; `None` for a node that is no such call.
+pub(super) fn called_function(node: &SyntaxNode) -> Option<String> {
+    let first = node.children().next().filter(|_| node.kind() == SyntaxKind::CALL_EXPR)?;
+    last_name(&first).filter(|_| first.kind() == SyntaxKind::NAME_REF)
+}
+
+/// Returns whether a node is the name of the function in a call.
+pub(super) fn is_called(node: &SyntaxNode) -> bool {
+    node.parent()
+        .is_some_and(|parent| parent.kind() == SyntaxKind::CALL_EXPR && parent.children().next().as_ref() == Some(node))
+}
+
 impl<'a> QueryScope<'a, '_> {
     /// Returns the scope of this query, and those of the queries that contain it, from the inside out.
     pub(super) fn and_outer(&self) -> impl Iterator<Item = &Self> {

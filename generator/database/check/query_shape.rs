@@ -5,7 +5,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::expressions::{AGGREGATES, is_declared};
 use super::query_output::{is_query, is_star, outputs, parts_of};
-use super::query_scope::{QueryTables, RowSource, child, last_name};
+use super::query_scope::{QueryTables, RowSource, called_function, child, is_called, last_name};
 
 /// Common functions of the server that are certainly not aggregates.
 const OF_ONE_ROW: [&str; 8] = ["abs", "concat", "date_trunc", "length", "lower", "round", "to_char", "upper"];
@@ -40,7 +40,7 @@ fn fault_of_parts(query: &SyntaxNode) -> Option<Fault> {
 
 fn fault_of_rows(values: &SyntaxNode) -> Option<Fault> {
     let rows = child(values, SyntaxKind::ROW_LIST)?;
-    // `x.*` stands for an unknown number of values.
+    // `x.*` is an unknown number of values.
     if rows.children().any(|row| row.children().any(|value| is_star(&value))) {
         return None;
     }
@@ -75,7 +75,7 @@ fn fault_of_aggregates(select: &SyntaxNode, tables: &QueryTables) -> Option<Faul
     };
     let own_aggregate = |clauses: &[SyntaxNode]| {
         let calls = clauses.iter().flat_map(own_nodes).filter(|node| is_aggregate(node, tables));
-        calls.into_iter().find(is_own).map(|call| aggregate_name(&call).unwrap_or_default())
+        calls.into_iter().find(is_own).map(|call| called_function(&call).unwrap_or_default())
     };
     if let Some(name) = own_aggregate(&clauses(&[WHERE_CLAUSE])) {
         let message = format!("WHERE judges single rows, and `{name}` needs several rows");
@@ -104,24 +104,22 @@ fn own_nodes(node: &SyntaxNode) -> Vec<SyntaxNode> {
     nodes
 }
 
-fn aggregate_name(call: &SyntaxNode) -> Option<String> {
-    let called = call.children().next().filter(|called| called.kind() == SyntaxKind::NAME_REF)?;
-    last_name(&called)
+/// Returns whether a node calls a function without OVER, with which a function sees a window instead of a group.
+fn is_plain_call(node: &SyntaxNode) -> bool {
+    node.kind() == SyntaxKind::CALL_EXPR && child(node, SyntaxKind::OVER_CLAUSE).is_none()
 }
 
-/// Returns whether a node calls an aggregate of the server over a group. With OVER, it sees a window instead.
+/// Returns whether a node calls an aggregate of the server over a group.
 fn is_aggregate(node: &SyntaxNode, tables: &QueryTables) -> bool {
-    let is_plain_call = node.kind() == SyntaxKind::CALL_EXPR && child(node, SyntaxKind::OVER_CLAUSE).is_none();
-    is_plain_call
-        && aggregate_name(node)
+    is_plain_call(node)
+        && called_function(node)
             .is_some_and(|name| AGGREGATES.contains(&name.as_str()) && !is_declared(tables.schema, &name))
 }
 
 /// Returns whether a node calls a function over a group that may be an aggregate. The server, extensions and definitions
 /// have more aggregates than [`AGGREGATES`].
 fn may_be_aggregate(node: &SyntaxNode) -> bool {
-    let is_plain_call = node.kind() == SyntaxKind::CALL_EXPR && child(node, SyntaxKind::OVER_CLAUSE).is_none();
-    is_plain_call && !aggregate_name(node).is_some_and(|name| OF_ONE_ROW.contains(&name.as_str()))
+    is_plain_call(node) && !called_function(node).is_some_and(|name| OF_ONE_ROW.contains(&name.as_str()))
 }
 
 /// Returns the column of a source that a node names, if the source is a table of the definition.
@@ -153,9 +151,6 @@ fn belongs_to(call: &SyntaxNode, sources: &[RowSource]) -> bool {
 
 fn column_outside_of_aggregates(node: &SyntaxNode, sources: &[RowSource]) -> Option<String> {
     let column = own_column(node, sources)?;
-    let is_called = node.parent().is_some_and(|parent| {
-        parent.kind() == SyntaxKind::CALL_EXPR && parent.children().next().as_ref() == Some(node)
-    });
     let is_inside = node.ancestors().skip(1).any(|outer| may_be_aggregate(&outer));
-    (!is_called && !is_inside).then_some(column)
+    (!is_called(node) && !is_inside).then_some(column)
 }

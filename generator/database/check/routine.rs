@@ -4,14 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Check;
 use super::column_order::{INSERT_BY_POSITION, inserts_by_position, selects_all_columns};
-use squawk_syntax::ast::{AstNode, Type};
-use squawk_syntax::{SourceFile, SyntaxKind};
-
+use super::function_result::FunctionResult;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
 use crate::database::{completeness, lexer, parse};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::values::Checked;
 
 impl Check<'_> {
     /// Reports a view whose query depends on the order of columns or names missing ones, and fields that it cannot
@@ -119,23 +116,21 @@ impl Check<'_> {
                     )),
             );
         }
-        self.check_body(function, path.key("body"));
+        self.check_body(name, function, path.key("body"));
         self.check_columns_of_body(name, function, &path.key("body"));
         self.check_sql_result(function, &path.key("body"));
-        self.check_plpgsql(name, function, &path.key("body"));
     }
 
     /// Reports types in the result of a function that do not exist.
     fn check_returns(&mut self, function: &Function, path: &FieldPath) {
-        let Some(returns) = &function.returns else { return };
-        for kind in types_of_result(returns.as_str()) {
+        for kind in FunctionResult::of(function).types() {
             let is_of_catalog = kind.object().is_some_and(|object| {
                 TYPES_OF_RESULTS.contains(&object.as_str())
                     || object.name().starts_with("pg_")
                     || ["pg_catalog", "information_schema"].contains(&object.schema())
             });
             if !kind.is_polymorphic() && !is_of_catalog && !PSEUDO_TYPES.contains(&kind.base()) {
-                self.check_type(&kind, path);
+                self.check_type(kind, path);
             }
         }
     }
@@ -193,7 +188,7 @@ impl Check<'_> {
 
     /// Checks a function's body. SQL is parsed, as the server does when it creates the function; in PL/pgSQL the ends of
     /// statements and blocks are checked.
-    fn check_body(&mut self, function: &Function, path: FieldPath) {
+    fn check_body(&mut self, name: &ObjectName, function: &Function, path: FieldPath) {
         let body = function.body.as_str();
         let mut report = |code, message: String| {
             let finding = Diagnostic::error(code, path.clone()).message(message);
@@ -222,6 +217,8 @@ impl Check<'_> {
             );
         } else if let Some((at, message)) = parse::plpgsql_error(body) {
             report(Code::SqlSyntax, format!("at {}: {message}", lexer::place_in_words(body, at)));
+        } else {
+            self.check_plpgsql(name, function, &path);
         }
     }
 }
@@ -229,36 +226,9 @@ impl Check<'_> {
 /// Types that only functions return.
 const TYPES_OF_RESULTS: [&str; 3] = ["cstring", "event_trigger", "internal"];
 
-/// Returns whether a type is an array, or stands for arrays.
+/// Returns whether a type is an array or a polymorphic type of arrays.
 fn is_array(kind: &TypeName) -> bool {
     kind.is_array() || matches!(kind.as_str(), "anyarray" | "anycompatiblearray")
-}
-
-/// Returns the type of each row of a result: `orders` for `SETOF orders`.
-fn without_setof(kind: &str) -> &str {
-    match kind.split_once(char::is_whitespace) {
-        Some((first_word, row_type)) if first_word.eq_ignore_ascii_case("setof") => row_type.trim_start(),
-        _ => kind,
-    }
-}
-
-/// Returns the types in the result of a function, such as those of the columns of `TABLE (…)`. A built-in type, which
-/// need not be checked, is left out.
-fn types_of_result(returns: &str) -> Vec<TypeName> {
-    if let Ok(kind) = TypeName::new(returns)
-        && kind.is_built_in()
-    {
-        return Vec::new();
-    }
-    parse::with_enough_stack(returns, || {
-        let parsed = SourceFile::parse(&format!("CREATE FUNCTION f() RETURNS {returns} LANGUAGE sql AS '';"));
-        let nodes = parsed.syntax_node().descendants().filter(|node| node.kind() == SyntaxKind::RET_TYPE);
-        let parts = nodes.flat_map(|node| node.descendants().collect::<Vec<_>>());
-        let types = parts.filter(|node| Type::can_cast(node.kind())).map(|node| node.text().to_string());
-        // `orders.id%TYPE` is the type of a column.
-        let named_types = types.filter(|text| !text.contains('%'));
-        named_types.filter_map(|text| TypeName::new(without_setof(&text)).ok()).collect()
-    })
 }
 
 /// Returns the reason why a caller of a `security_definer` function can make the function use objects that its author
@@ -314,6 +284,7 @@ pub fn mend_of_search_path(function: &Function) -> String {
 mod tests {
     use super::*;
     use crate::database::ddl;
+    use crate::values::Checked;
 
     #[test]
     fn a_schema_of_a_search_path_may_have_double_quotes() {

@@ -3,7 +3,7 @@
 use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode};
 
 use super::Check;
-use super::comparable::without_domains;
+use super::expression_type::is_number;
 use super::expressions::parameters;
 use super::function_result::FunctionResult;
 use super::query_output::{Output, is_query, outputs};
@@ -92,7 +92,7 @@ impl Check<'_> {
         let is_declared = kind.object().is_some_and(|object| {
             matches!(self.schema.types.get(&object), Some(UserType::Enum(_) | UserType::Range(_)))
         });
-        let kind = without_domains(kind, self.schema);
+        let kind = self.schema.without_domains(kind);
         let is_single = kind.is_array() || kind.is_built_in() || is_declared;
         if is_single && !kind.is_polymorphic() { Wanted::Value(kind.clone()) } else { Wanted::Row }
     }
@@ -134,24 +134,36 @@ impl Check<'_> {
 
     /// Returns the fault of a literal that the server does not convert to the type of the result.
     fn fault_of_value(&self, kind: &TypeName, expression: &SyntaxNode) -> Option<(String, String)> {
-        const NUMBERS: [&str; 6] = ["smallint", "integer", "bigint", "numeric", "real", "double precision"];
-        const TIMES: [&str; 7] = ["date", "interval", "time", "timestamp", "timestamptz", "timetz", "uuid"];
+        // Types other than numbers and boolean to which no literal is converted.
+        const STRICT_TYPES: [&str; 12] = [
+            "bytea",
+            "cidr",
+            "date",
+            "inet",
+            "interval",
+            "json",
+            "jsonb",
+            "time",
+            "timestamp",
+            "timestamptz",
+            "timetz",
+            "uuid",
+        ];
         let declares_casts = self.schema.objects.keys().any(|key| key.as_str().starts_with("cast"));
         if declares_casts || expression.kind() != SyntaxKind::LITERAL {
             return None;
         }
         let text = expression.text().to_string();
         let base = kind.base();
-        let is_number = text.parse::<f64>().is_ok();
+        let has_numbers = is_number(kind);
+        let is_numeral = text.parse::<f64>().is_ok();
         let is_boolean = ["true", "false"].contains(&text.to_ascii_lowercase().as_str());
         let is_text = text.starts_with('\'') || text.eq_ignore_ascii_case("null");
-        let is_strict =
-            |base: &str| TIMES.contains(&base) || ["bytea", "cidr", "inet", "json", "jsonb"].contains(&base);
-        let is_enumeration = kind.object().is_some();
-        let is_refused = kind.is_array() && (is_number || is_boolean || is_text)
-            || is_text && (NUMBERS.contains(&base) || base == "boolean" || is_strict(base) || is_enumeration)
-            || is_number && (base == "boolean" || is_strict(base) || is_enumeration)
-            || is_boolean && (NUMBERS.contains(&base) || is_strict(base) || is_enumeration);
+        let is_strict = STRICT_TYPES.contains(&base) || kind.object().is_some();
+        let is_refused = kind.is_array() && (is_numeral || is_boolean || is_text)
+            || is_text && (has_numbers || base == "boolean" || is_strict)
+            || is_numeral && (base == "boolean" || is_strict)
+            || is_boolean && (has_numbers || is_strict);
         is_refused.then(|| {
             let message = format!("the function returns {kind}, and the server does not convert {text} to it");
             let hint =

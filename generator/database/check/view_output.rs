@@ -8,7 +8,7 @@ use super::Check;
 use super::columns_in_text::{SYSTEM_COLUMNS, mentioned_columns};
 use super::expressions::{AGGREGATES, is_declared, parameters};
 use super::query_output::outputs;
-use super::query_scope::{child, last_name};
+use super::query_scope::{called_function, child};
 use crate::database::model::*;
 use crate::database::parse;
 use crate::diagnostic::FieldPath;
@@ -172,11 +172,11 @@ fn function_of_several_rows(expression: &SyntaxNode, schema: &Schema) -> Option<
     if matches!(expression.kind(), SyntaxKind::SELECT | SyntaxKind::COMPOUND_SELECT) {
         return None;
     }
-    let name = expression.children().next().filter(|_| expression.kind() == SyntaxKind::CALL_EXPR);
-    let name = name.and_then(|called| last_name(&called).filter(|_| called.kind() == SyntaxKind::NAME_REF));
     let sees_rows = |name: &String| {
         let is_of_server = AGGREGATES.contains(&name.as_str()) || FUNCTIONS_WITH_ROWS.contains(&name.as_str());
         child(expression, SyntaxKind::OVER_CLAUSE).is_some() || (is_of_server && !is_declared(schema, name))
     };
-    name.filter(sees_rows).or_else(|| expression.children().find_map(|part| function_of_several_rows(&part, schema)))
+    called_function(expression)
+        .filter(sees_rows)
+        .or_else(|| expression.children().find_map(|part| function_of_several_rows(&part, schema)))
 }

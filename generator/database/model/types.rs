@@ -209,6 +209,19 @@ impl UserType {
 }
 
 impl Schema {
+    /// Returns the base type of a domain; any other type is returned unchanged.
+    pub fn without_domains<'a>(&'a self, kind: &'a TypeName) -> &'a TypeName {
+        let mut kind = kind;
+        // The number of steps is limited, since a wrong definition can have a domain that is based on itself.
+        for _ in 0..self.types.len() {
+            match kind.object().and_then(|object| self.types.get(&object)) {
+                Some(UserType::Domain(domain)) if !kind.is_array() => kind = &domain.base,
+                _ => break,
+            }
+        }
+        kind
+    }
+
     /// Returns whether the definition declares a type with this name: in `types`, or as the multirange of a range.
     pub fn has_type(&self, name: &ObjectName) -> bool {
         self.types.contains_key(name) || self.multiranges().any(|(_, multirange)| multirange == *name)

@@ -22,7 +22,7 @@ const SETTING: &str = "maxmemory";
 /// Wires `--maxmemory` into every Redis whose command and configuration do not set it. `wirings` mount `files`.
 pub fn plan(roster: &Roster, wirings: &Wirings, files: &BTreeMap<String, File>) -> Planned<()> {
     let caches = roster.iter().filter(|(name, member)| {
-        member.service.catalogue.as_ref().is_some_and(|name| name.as_str() == REDIS)
+        member.service.has_catalogue_entry(REDIS)
             && !is_set_by_command(&member.service)
             && !is_set_by_secret(&member.service)
             && !is_set_by_file(name, wirings, files)

@@ -113,8 +113,7 @@ pub fn plan(inputs: Inputs, roster: &Roster, secrets: &DeclaredSecrets) -> Plann
 /// Returns the path of the first variable that refers to the mail server in a profile.
 fn first_mail_variable(profile: Profile, roster: &Roster) -> Option<FieldPath> {
     roster.values().find_map(|member| {
-        let fields = [("env", &member.service.env), ("extra_env", &member.service.extra_env)];
-        fields.into_iter().find_map(|(field, variables)| {
+        member.service.variables().into_iter().find_map(|(field, variables)| {
             let (name, _) = variables.iter().find(|(_, value)| value.refers_to_mail(profile))?;
             Some(member.path.key(field).key(name.as_str()))
         })

@@ -43,8 +43,7 @@ pub fn plan(
             planned.wirings.push(Wiring { service: service.clone(), addition, cause: path });
         }
         planned.wirings.extend(connection_part_wirings(inputs.profile, roster, service));
-        let fields = [("env", &member.service.env), ("extra_env", &member.service.extra_env)];
-        for (field, variables) in fields {
+        for (field, variables) in member.service.variables() {
             for (variable, declared) in variables {
                 let path = member.path.key(field).key(variable.as_str());
                 let scope = Scope { inputs, service, variable: Some(variable), roster, addresses, mail };

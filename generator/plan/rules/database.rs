@@ -35,7 +35,7 @@ pub fn check_superuser(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
     for member in roster.values().filter(|member| member.category != Category::Catalogue) {
         let files = member.service.secret_files.iter().enumerate().filter(|(_, name)| name.as_str() == ADMIN_PASSWORD);
         fields_with_password.extend(files.map(|(i, _)| member.path.key("secret_files").index(i)));
-        for (field, variables) in [("env", &member.service.env), ("extra_env", &member.service.extra_env)] {
+        for (field, variables) in member.service.variables() {
             let variables = variables.iter().filter(|(_, value)| refers_to_superuser_password(value));
             fields_with_password.extend(variables.map(|(name, _)| member.path.key(field).key(name.as_str())));
         }

@@ -18,7 +18,7 @@ const OTHER_SERVERS: [&str; 8] =
 /// Checks the image of the database server or of its replica.
 pub fn check(member: &PlannedService) -> Option<Diagnostic> {
     let service = &member.service;
-    let is_server = service.catalogue.as_ref().is_some_and(|catalogue| catalogue.as_str() == CATALOGUE);
+    let is_server = service.has_catalogue_entry(CATALOGUE);
     let image = service.image.as_ref().filter(|_| is_server && service.build.is_none())?;
     let name = ImageName::parse(image.as_str());
     let name = name.repository.rsplit('/').next().unwrap_or_default();

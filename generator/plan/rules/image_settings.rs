@@ -124,8 +124,8 @@ fn check_pairs(member: &PlannedService) -> Vec<Diagnostic> {
     let service = &member.service;
     let path_of = |field: &str, name: &str| -> FieldPath { member.path.key(field).key(name) };
     let variables = || {
-        let fields = [("env", &service.env), ("extra_env", &service.extra_env)];
-        fields
+        service
+            .variables()
             .into_iter()
             .flat_map(|(field, variables)| variables.iter().map(move |(name, value)| (field, name, value)))
     };

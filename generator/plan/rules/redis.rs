@@ -16,23 +16,22 @@ const EXPORTER: &str = "redis-exporter";
 
 /// Refuses variables with the address of one node, whose role changes when Sentinel selects a different master.
 pub fn check(profile: Profile, roster: &Roster) -> Vec<Diagnostic> {
-    let is_sentinel = |member: &&PlannedService| has_catalogue(member, SENTINEL);
+    let is_sentinel = |member: &&PlannedService| member.service.has_catalogue_entry(SENTINEL);
     if roster.values().find(is_sentinel).is_none() {
         return Vec::new();
     }
-    let is_node = |member: &PlannedService| has_catalogue(member, NODE) && member.service.fixed_address;
+    let is_node = |member: &PlannedService| member.service.has_catalogue_entry(NODE) && member.service.fixed_address;
     let nodes: BTreeSet<&ServiceName> =
         roster.iter().filter(|(_, member)| is_node(member)).map(|(name, _)| name).collect();
     // Processes inherit the variables of their service.
     let may_address_nodes = |name: &ServiceName, member: &PlannedService| {
         let owner = roster.get(member.main_service(name)).unwrap_or(member);
-        is_node(owner) || has_catalogue(owner, SENTINEL) || has_catalogue(owner, EXPORTER)
+        is_node(owner) || owner.service.has_catalogue_entry(SENTINEL) || owner.service.has_catalogue_entry(EXPORTER)
     };
     let clients = roster.iter().filter(|(name, member)| !may_address_nodes(name, member));
     let mut findings = Vec::new();
     for (_, member) in clients {
-        let fields = [("env", &member.service.env), ("extra_env", &member.service.extra_env)];
-        for (field, variables) in fields {
+        for (field, variables) in member.service.variables() {
             let variables_with_node =
                 variables.iter().filter_map(|(name, value)| Some((name, node_in(value, profile, &nodes)?)));
             findings.extend(variables_with_node.map(|(variable, node)| {
@@ -44,11 +43,6 @@ pub fn check(profile: Profile, roster: &Roster) -> Vec<Diagnostic> {
         }
     }
     findings
-}
-
-/// Returns whether a service comes from this entry of the catalogue.
-fn has_catalogue(member: &PlannedService, name: &str) -> bool {
-    member.service.catalogue.as_ref().is_some_and(|catalogue| catalogue.as_str() == name)
 }
 
 /// Returns the node whose address a value contains in a profile.

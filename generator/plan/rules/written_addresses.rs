@@ -13,7 +13,7 @@ use crate::values::{ServiceName, VariableName, credential_formats};
 
 /// Raw Compose keys that decide which networks a container joins.
 const NETWORK_KEYS: [&str; 2] = ["networks", "network_mode"];
-/// The text that stands for the value of a secret in a composed one.
+/// The text in the place of each secret in a composed one.
 const PLACEHOLDER: &str = "x";
 
 /// Returns NS326 for each variable with the address of a service that its own service cannot reach.
@@ -44,10 +44,8 @@ fn hosts(roster: &Roster) -> BTreeMap<&str, &ServiceName> {
 
 /// Returns the field that sets a variable; `None` for a variable that nself adds.
 fn field(member: &PlannedService, variable: &VariableName) -> Option<FieldPath> {
-    let service = &member.service;
-    let maps = [("env", &service.env), ("extra_env", &service.extra_env)];
-    let map = maps.into_iter().find(|(_, variables)| variables.contains_key(variable));
-    map.map(|(field, _)| member.path.key(field).key(variable.as_str()))
+    let (field, _) = member.service.variables().into_iter().find(|(_, variables)| variables.contains_key(variable))?;
+    Some(member.path.key(field).key(variable.as_str()))
 }
 
 /// Returns the text of a variable; for a composed secret, its text with a placeholder for each secret in it.

@@ -107,8 +107,7 @@ impl Server {
 
     fn command(&self, program: &str) -> Command {
         let bin = match self.version {
-            Version::V15 => format!("/usr/lib/postgresql/15/bin/{program}"),
-            Version::V17 => format!("/usr/lib/postgresql/17/bin/{program}"),
+            Version::V15 | Version::V17 => format!("/usr/lib/postgresql/{}/bin/{program}", self.version.number()),
             Version::V18 => self.folder.path().join("native/bin").join(program).display().to_string(),
         };
         let mut command = match self.version {

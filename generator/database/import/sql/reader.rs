@@ -149,10 +149,8 @@ impl Reader {
 
     /// Refuses a second constraint of a table with the same name.
     pub fn require_free_constraint_name(&self, table: &ObjectName, name: &SqlName, node: &SyntaxNode) -> Parsed<()> {
-        let is_taken = self.schema.tables.get(table).is_some_and(|definition| {
-            let has_key = !definition.primary_key.is_empty();
-            definition.has_constraint(name) || (has_key && ddl::primary_key_name(table, definition) == *name)
-        });
+        let definition = self.schema.tables.get(table);
+        let is_taken = definition.is_some_and(|definition| ddl::has_constraint(table, definition, name));
         if is_taken { unsupported(node, format!("there are two constraints `{name}`")) } else { Ok(()) }
     }
 

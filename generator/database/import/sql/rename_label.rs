@@ -43,18 +43,14 @@ impl Reader {
 
     /// Returns the names of an enumeration and of the domains over it.
     fn types_with_labels(&self, enumeration: &ObjectName) -> BTreeSet<ObjectName> {
-        let mut types = BTreeSet::from([enumeration.clone()]);
-        loop {
-            let domains = self.schema.types.iter().filter(|(name, kind)| {
-                matches!(kind, UserType::Domain(domain) if holds_labels(&domain.base, &types) && !domain.base.is_array())
-                    && !types.contains(*name)
-            });
-            let domains: Vec<ObjectName> = domains.map(|(name, _)| name.clone()).collect();
-            if domains.is_empty() {
-                return types;
-            }
-            types.extend(domains);
-        }
+        let holds_labels = |base: &TypeName| {
+            let base = self.schema.without_domains(base);
+            !base.is_array() && base.object().as_ref() == Some(enumeration)
+        };
+        let is_domain_over_it =
+            |kind: &UserType| matches!(kind, UserType::Domain(domain) if holds_labels(&domain.base));
+        let domains = self.schema.types.iter().filter(|(_, kind)| is_domain_over_it(kind)).map(|(name, _)| name);
+        domains.chain([enumeration]).cloned().collect()
     }
 
     /// Changes a label in the defaults of columns and domains.

@@ -3,7 +3,7 @@
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::addresses::{Addresses, missing_service};
 use crate::plan::aspect::secrets::DeclaredSecrets;
-use crate::plan::roster::{Category, PlannedService, Roster};
+use crate::plan::roster::{Category, Roster};
 use crate::stack::Stack;
 use crate::values::ServiceName;
 use crate::words;
@@ -39,7 +39,7 @@ pub fn check_hasura(
                 .hint(format!("set `{} = \"{original}\"`", path.last_key())),
         ));
     }
-    if has_catalogue_entry(member, "hasura") {
+    if member.service.has_catalogue_entry("hasura") {
         return Ok(());
     }
     Err(Some(
@@ -47,11 +47,6 @@ pub fn check_hasura(
             .message(format!("`{name}` is not a Hasura service"))
             .expected("the name of a Hasura service, such as `hasura`"),
     ))
-}
-
-/// Returns whether a service names this entry of the catalogue of images.
-pub fn has_catalogue_entry(member: &PlannedService, entry: &str) -> bool {
-    member.service.catalogue.as_ref().is_some_and(|name| name.as_str() == entry)
 }
 
 /// Returns the finding for an unknown name, with the most similar known name.

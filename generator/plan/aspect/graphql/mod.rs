@@ -22,7 +22,7 @@ use crate::plan::wiring::{Addition, Planned, Wiring, Wirings};
 use crate::stack::{Condition, GraphqlEndpoint, Served, Stack};
 use crate::values::{Checked, ContainerPath, ServiceName, SqlIdent, VariableName};
 use calls::Calls;
-use lookup::{check_hasura, has_catalogue_entry};
+use lookup::check_hasura;
 
 pub use lookup::StackParts;
 
@@ -230,7 +230,7 @@ fn apply_metadata(name: &ServiceName, roster: &Roster) -> Vec<Wiring> {
     }
     let mut wirings: Vec<Wiring> = additions.into_iter().map(|addition| Wiring::new(name, addition, &cause)).collect();
     for (client, member) in roster {
-        if has_catalogue_entry(member, "hasura-auth") && member.service.connects_to.contains(name) {
+        if member.service.has_catalogue_entry("hasura-auth") && member.service.connects_to.contains(name) {
             let dependency = Addition::Dependency(name.clone(), Condition::Healthy);
             wirings.push(Wiring::new(client, dependency, &member.path.key("connects_to")));
         }

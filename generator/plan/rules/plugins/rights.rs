@@ -105,7 +105,7 @@ fn foreign_files(plugin: &ServiceName, member: &PlannedService) -> Vec<RefusedRi
 fn foreign_secrets(plugin: &ServiceName, member: &PlannedService) -> Vec<RefusedRight> {
     let (service, path) = (&member.service, &member.path);
     let mut used_secrets = Vec::new();
-    for (field, variables) in [("env", &service.env), ("extra_env", &service.extra_env)] {
+    for (field, variables) in service.variables() {
         for (variable, value) in variables {
             let path = path.key(field).key(variable.as_str());
             used_secrets.extend(secrets_of(value).into_iter().map(|secret| (secret, path.clone())));
