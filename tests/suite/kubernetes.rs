@@ -34,6 +34,7 @@ fn apply(cluster: &Cluster, folder: &Path) {
     let at = path(folder);
     cluster.run_or_panic(&["apply", "--server-side", "-k", &path(&folder.join("namespace"))]);
     cluster.run_or_panic(&["apply", "--server-side", "-k", &at]);
+    wait_for_autoscalers(cluster, &namespace(folder));
     let before = generations(cluster, &namespace(folder));
     let diff = cluster.kubectl(&["diff", "--server-side", "-k", &at]);
     assert_eq!(diff.code, 0, "{at}: {}{}", diff.stdout, diff.stderr);
@@ -74,6 +75,18 @@ fn generations(cluster: &Cluster, namespace: &str) -> BTreeMap<String, i64> {
         .collect();
     assert!(all.len() > 10, "{all:?}");
     all
+}
+
+/// Waits until each autoscaler has raised the replicas to its minimum, which changes the generation of the Deployment.
+fn wait_for_autoscalers(cluster: &Cluster, namespace: &str) {
+    cluster.wait_until("autoscalers have set their minimum", |cluster| {
+        let deployments = get(cluster, namespace, "deployment");
+        get(cluster, namespace, "hpa").iter().all(|scaler| {
+            let target = &scaler["spec"]["scaleTargetRef"]["name"];
+            let deployment = deployments.iter().find(|deployment| deployment["metadata"]["name"] == *target).unwrap();
+            deployment["spec"]["replicas"].as_i64() >= scaler["spec"]["minReplicas"].as_i64()
+        })
+    });
 }
 
 /// Waits until every workload is ready. Volumes are created by hand, since nothing provisions them here.
