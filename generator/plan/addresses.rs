@@ -11,7 +11,7 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::stack::env::Scheme;
 use crate::stack::env::ServiceAddress;
-use crate::stack::{self, Frontend, Profile, Protocol, Publish, Route, Stack, TlsMode};
+use crate::stack::{self, Frontend, Profile, Protocol, Publish, Route, RouteAccess, Stack, TlsMode};
 use crate::values::{Checked, Host, PortName, ServiceName, UrlPath, host_as_label, is_private_host};
 use crate::words;
 
@@ -27,6 +27,8 @@ pub struct Address {
     pub path: FieldPath,
     pub route: Route,
     pub hosts: Vec<String>,
+    /// Whether only internal addresses may use the route.
+    pub is_internal: bool,
 }
 
 /// Addresses of all routes of an environment.
@@ -61,12 +63,14 @@ impl Addresses {
                     true => member.path.key("route"),
                     false => member.path.key("routes").key(key.as_str()),
                 };
-                findings.extend(addresses.add(name, path, &route));
+                findings.extend(addresses.add(name, path, &route, member.service.is_internal_route(&route)));
             }
         }
         for (name, frontend) in &stack.frontends {
             if includes(stack, profile, frontend) {
-                findings.extend(addresses.add(name, path!("frontends", name, "route"), &frontend.route));
+                let route = &frontend.route;
+                let is_internal = route.access == Some(RouteAccess::Internal);
+                findings.extend(addresses.add(name, path!("frontends", name, "route"), route, is_internal));
             }
         }
         // A frontend that `include_frontends` excludes may have a server outside of the environment.
@@ -85,7 +89,7 @@ impl Addresses {
 
     /// Adds a route with its host names. Returns a finding if the route does not have exactly one of `subdomain` and
     /// `host`, or if a name is too long.
-    fn add(&mut self, owner: &ServiceName, path: FieldPath, route: &Route) -> Option<Diagnostic> {
+    fn add(&mut self, owner: &ServiceName, path: FieldPath, route: &Route, is_internal: bool) -> Option<Diagnostic> {
         let Some(hosts) = self.hosts(route) else { return Some(ambiguous_host(owner, path, route)) };
         // Each part of the name is a checked type, but together they may be too long.
         let finding = hosts.iter().find(|host| host.len() > 253).map(|long_host| {
@@ -94,7 +98,7 @@ impl Addresses {
                 .expected("a name of at most 253 characters, together with the domain")
                 .hint("shorten the subdomain, or use a shorter domain")
         });
-        self.routes.push(Address { owner: owner.clone(), path, route: route.clone(), hosts });
+        self.routes.push(Address { owner: owner.clone(), path, route: route.clone(), hosts, is_internal });
         finding
     }
 
@@ -145,10 +149,19 @@ impl Addresses {
         &self.routes
     }
 
-    /// Returns the first public host name of a service, without a leading `*.`; `None` if the service has no route.
-    pub fn public_host(&self, service: &ServiceName) -> Option<&str> {
-        let mut routes = self.routes.iter().filter(|address| &address.owner == service);
-        routes.next().map(|address| address.hosts[0].as_str().trim_start_matches("*."))
+    /// Returns the URL of a service or frontend in the browser, at its first route that is not internal, else at its first
+    /// route; `None` without a route. `path` is a path as the service receives it: the edge adds the route's path in front
+    /// of it if it removes that path from requests. Without `path`, the URL is that of the route.
+    pub fn public_url(&self, owner: &ServiceName, path: Option<&UrlPath>) -> Option<String> {
+        let routes = || self.routes.iter().filter(|address| &address.owner == owner);
+        let address = routes().find(|address| !address.is_internal).or_else(|| routes().next())?;
+        let origin = self.origin(address.hosts[0].trim_start_matches("*."));
+        let route_path = address.route.path.as_ref().map_or("", |path| path.as_str().trim_end_matches('/'));
+        Some(match path {
+            Some(path) if address.route.strip_prefix => format!("{origin}{route_path}{path}"),
+            Some(path) => format!("{origin}{path}"),
+            None => format!("{origin}{route_path}"),
+        })
     }
 
     /// Returns whether a route of a service serves this public host name; `*.example.com` serves all names below it.

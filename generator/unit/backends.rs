@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{files, generate, plan, stack};
 use crate::artifact::{ArtifactPath, Artifacts};
-use crate::backend::{Backend, GeneratedLine};
+use crate::backend::{Backend, GeneratedLine, compose};
 use crate::codes::Code;
 
 /// Returns the text of a generated file.
@@ -180,4 +180,24 @@ fn a_short_port_has_brackets_around_an_ipv6_address() {
         assert_eq!(ports(&json!(compat), "192.0.2.7"), ["- \"192.0.2.7:8001:8001\""], "{compat}");
     }
     assert_eq!(ports(&Value::Null, "2001:db8::1"), ["host_ip: \"2001:db8::1\""]);
+}
+
+#[test]
+fn a_project_with_a_new_name_loses_all_volumes() {
+    let stack = stack_with_orders(&json!({}));
+    let old = text(&files(&stack), "compose.yaml");
+    let warnings = |stack: &Value| {
+        let new = text(&files(stack), "compose.yaml");
+        let warnings = compose::upgrade_warnings(&plan(stack).0, old.as_bytes(), new.as_bytes());
+        warnings
+            .iter()
+            .map(|finding| (finding.code, finding.path.to_string(), finding.message.clone()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(warnings(&stack), []);
+    let mut renamed = stack.clone();
+    renamed["project"] = json!("store");
+    let [(code, path, message)] = &warnings(&renamed)[..] else { panic!("{:?}", warnings(&renamed)) };
+    assert_eq!((*code, path.as_str()), (Code::LostVolume, "project"));
+    assert!(message.contains("`store-prod`, before `shop-prod`: the volumes postgres-data stay"), "{message}");
 }

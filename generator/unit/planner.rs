@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{errors, plan, stack};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostic;
-use crate::plan::Check;
+use crate::plan::{Check, model};
 
 /// Returns a stack with the service `orders`, to which it adds these fields.
 fn stack_with_orders(fields: &Value) -> Value {
@@ -59,6 +59,31 @@ fn a_service_joins_its_own_zone_and_those_of_its_peers() {
     };
     assert_eq!(networks(&json!({ "depends_on": ["postgres"] })), ["app", "data"]);
     assert!(!networks(&json!({ "health": { "none": "no endpoint to check" } })).contains(&"data"));
+}
+
+#[test]
+fn a_public_url_is_that_of_the_public_route_with_its_path() {
+    let url = |routes: &Value, reference: &Value| {
+        let (plan, _) = plan(&stack_with_orders(&json!({
+            "ports": { "admin": 9000 },
+            "guard": { "internal_ports": ["admin"] },
+            "routes": routes,
+            "env": { "PUBLIC_URL": { "public_url": reference } },
+        })));
+        let service = plan.services.iter().find(|(name, _)| name.as_str() == "orders").unwrap().1;
+        let variable = service.env.iter().find(|(name, _)| name.as_str() == "PUBLIC_URL").unwrap();
+        let model::Value::Text(text) = variable.1 else { panic!("a reference to a secret") };
+        text.to_string()
+    };
+    let orders = json!({ "service": "orders" });
+    let below_a_path = json!({ "main": { "subdomain": "@", "path": "/backend", "strip_prefix": true } });
+    assert_eq!(url(&below_a_path, &orders), "https://shop.example.com/backend");
+    let with_path = json!({ "service": "orders", "path": "/healthz" });
+    assert_eq!(url(&below_a_path, &with_path), "https://shop.example.com/backend/healthz");
+    let kept_path = json!({ "main": { "subdomain": "@", "path": "/backend" } });
+    assert_eq!(url(&kept_path, &with_path), "https://shop.example.com/healthz");
+    let two_routes = json!({ "admin": { "subdomain": "intern", "port": "admin" }, "main": { "subdomain": "public" } });
+    assert_eq!(url(&two_routes, &orders), "https://public.shop.example.com");
 }
 
 #[test]

@@ -301,20 +301,6 @@ fn check_guarded_ports(roster: &Roster) -> Vec<Diagnostic> {
     findings
 }
 
-/// Returns whether only internal addresses may use a route: as the route declares, or by default if the guard of its
-/// service lists the port as internal.
-fn is_internal(route: &Route, member: Option<&PlannedService>, upstream: &Upstream) -> bool {
-    let Upstream::Service { port, .. } = upstream else { return route.access == Some(RouteAccess::Internal) };
-    let guards_port = |member: &PlannedService| {
-        let ports = member.service.all_ports();
-        member.service.guard.internal_ports.iter().any(|name| ports.get(name) == Some(port))
-    };
-    match route.access {
-        Some(access) => access == RouteAccess::Internal,
-        None => member.is_some_and(guards_port),
-    }
-}
-
 /// Returns the location of a route; `None` if its service or port does not exist.
 fn location(stack: &Stack, roster: &Roster, address: &Address, shared: &LocationSettings) -> Planned<Option<Location>> {
     let mut findings = Vec::new();
@@ -344,7 +330,10 @@ fn location(stack: &Stack, roster: &Roster, address: &Address, shared: &Location
     }
     let member = roster.get(&address.owner);
     let guard = member.map(|member| member.service.guard.clone()).unwrap_or_default();
-    let internal = is_internal(route, member, &upstream);
+    let internal = match member {
+        Some(member) => member.service.is_internal_route(route),
+        None => route.access == Some(RouteAccess::Internal),
+    };
     let mut internal_paths = route.internal_paths.clone();
     internal_paths.extend(guard.internal_paths);
     // All paths of an internal route are internal, so the list is not needed.

@@ -1,12 +1,14 @@
 //! Variables of services, with all references resolved for one environment.
 
+use std::collections::BTreeSet;
+
 use super::database_host::DatabaseHost;
 use super::endpoint::{self, DatabaseEndpoint};
 use super::mail::MailServer;
 use super::secrets::{DeclaredSecrets, NeededValue};
 use super::{databases, encryption};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::plan::addresses::{Addresses, excluded_service};
+use crate::plan::addresses::{Addresses, excluded_service, missing_service_cause};
 use crate::plan::inputs::{Inputs, SourceFile};
 use crate::plan::model::Value;
 use crate::plan::roster::{PlannedService, Roster};
@@ -204,25 +206,37 @@ impl Scope<'_> {
         Ok(Value::Text(text))
     }
 
-    /// Returns the public URL of a service.
+    /// Returns the public URL of a service or frontend.
     fn public_url(&self, address: &ServiceAddress, path: &FieldPath) -> Result<String, Diagnostic> {
-        let host = self.addresses.public_host(&address.service).ok_or_else(|| {
-            let service = self.inputs.stack.services.get(&address.service);
-            if let Some(service) = service
-                && !self.roster.contains_key(&address.service)
-            {
-                return excluded_service(&address.service, service, &path.key("service"));
+        let Inputs { stack, .. } = self.inputs;
+        let (name, path) = (&address.service, path.key("service"));
+        self.addresses.public_url(name, address.path.as_ref()).ok_or_else(|| {
+            match (stack.services.get(name), stack.frontends.get(name)) {
+                (Some(service), _) if !self.roster.contains_key(name) => excluded_service(name, service, &path),
+                (None, Some(frontend)) => unserved_frontend(name, frontend, &path),
+                (None, None) if !self.roster.contains_key(name) => self.missing_owner_of_route(name, &path),
+                _ => Diagnostic::error(Code::UnknownDependency, path)
+                    .message(format!("`{name}` has no route in this environment, so it has no public address"))
+                    .expected("a service or frontend with a route")
+                    .hint("give it a route, or refer to its address inside the stack with `nself.url`"),
             }
-            if let Some(frontend) = self.inputs.stack.frontends.get(&address.service) {
-                return unserved_frontend(&address.service, frontend, &path.key("service"));
-            }
-            Diagnostic::error(Code::UnknownDependency, path.key("service"))
-                .message(format!("`{}` has no route in this environment, so it has no public address", address.service))
-                .expected("a service or frontend with a route")
-                .hint("give it a route, or refer to its address inside the stack with `nself.url`")
-        })?;
-        let url_path = address.path.as_ref().map_or(String::new(), ToString::to_string);
-        Ok(format!("{}{url_path}", self.addresses.origin(host)))
+        })
+    }
+
+    /// Returns the finding for a public URL of a name that is neither a service nor a frontend.
+    fn missing_owner_of_route(&self, name: &ServiceName, path: &FieldPath) -> Diagnostic {
+        let owners = self.addresses.routes().iter().map(|address| address.owner.as_str());
+        let names: BTreeSet<&str> = owners.chain(self.inputs.stack.frontends.keys().map(ServiceName::as_str)).collect();
+        let near = words::nearest(name.as_str(), names.iter().copied());
+        Diagnostic::error(Code::UnknownDependency, path.clone())
+            .cause(missing_service_cause(name.as_str()))
+            .lacks(path!("services", name))
+            .message(format!("the stack has no service or frontend `{name}`"))
+            .expected(words::one_of(&names.into_iter().collect::<Vec<_>>()))
+            .hint(near.map_or_else(
+                || format!("add it, for example `services.{name} = …`, with a route"),
+                |near| format!("did you mean `{near}`?"),
+            ))
     }
 
     /// Returns the secret with the URL of a database through an endpoint.
