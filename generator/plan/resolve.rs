@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::addresses::Addresses;
 use super::aspect::{
     access, backup_files, backups, cache_memory, connections, database_clients, database_endpoints, databases,
-    definitions, encryption, extensions, external_server, files, fixed_addresses, graphql, ingress, mail, migrations,
-    monitoring, plugins, secrets, server_settings, setup, variables, volumes,
+    definitions, encryption, extensions, external_server, files, fixed_addresses, graphql, ingress, login_roles, mail,
+    migrations, monitoring, plugins, secrets, server_settings, setup, variables, volumes,
 };
 use super::assemble::assemble;
 use super::declared_processes::DeclaredProcesses;
@@ -176,7 +176,7 @@ fn database_server(
     outcome.collect(external_server::plan(stack, &clients));
     let mut recipes = outcome.collect(encryption::plan(stack, roster, access.as_ref(), (&jobs, &clients)));
     recipes.extend(pooler_plan.recipes);
-    let roles = databases::logins(&server, &migrations, (replication.as_ref(), backups.as_ref()));
+    let roles = login_roles::login_roles(&server, &migrations, (replication.as_ref(), backups.as_ref()));
     let databases = server.databases;
     ServerPlan {
         databases,

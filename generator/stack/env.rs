@@ -98,6 +98,19 @@ pub enum Scheme {
     None,
 }
 
+impl Scheme {
+    /// Returns the part of a URL before `host:port`.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Scheme::Http => "http://",
+            Scheme::Redis => "redis://",
+            Scheme::Smtp => "smtp://",
+            Scheme::Grpc => "grpc://",
+            Scheme::None => "",
+        }
+    }
+}
+
 /// A property of the stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

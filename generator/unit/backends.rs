@@ -2,16 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{files, generate, plan, stack};
+use super::{files, generate, plan, stack, text, with_fields};
 use crate::artifact::{ArtifactPath, Artifacts};
 use crate::backend::{Backend, GeneratedLine, compose};
 use crate::codes::Code;
-
-/// Returns the text of a generated file.
-fn text(files: &Artifacts, path: &str) -> String {
-    let file = files.get(path).unwrap_or_else(|| panic!("{path} is not among {:?}", paths(files)));
-    String::from_utf8(file.bytes().unwrap().to_vec()).unwrap()
-}
 
 /// Returns the paths of the generated files, in order.
 fn paths(files: &Artifacts) -> Vec<&str> {
@@ -20,14 +14,11 @@ fn paths(files: &Artifacts) -> Vec<&str> {
 
 /// Returns a stack with the service `orders`, to which it adds these fields.
 fn stack_with_orders(fields: &Value) -> Value {
-    let mut service = json!({
+    let service = json!({
         "image": "a/orders:1", "port": 8001, "health": { "http": { "path": "/healthz" } },
         "route": { "subdomain": "orders" },
     });
-    for (name, value) in fields.as_object().unwrap() {
-        service[name] = value.clone();
-    }
-    stack(&json!({ "orders": service }))
+    stack(&json!({ "orders": with_fields(service, fields) }))
 }
 
 #[test]

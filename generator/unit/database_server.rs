@@ -2,17 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{errors, files, plan, stack};
-use crate::artifact::Artifacts;
+use super::{errors, files, plan, stack, text};
 use crate::backend::postgres::upgrade_warnings;
 use crate::codes::Code;
 use crate::plan::secret_list::Recipe;
-
-/// Returns the text of a generated file.
-fn text(files: &Artifacts, path: &str) -> String {
-    let file = files.get(path).unwrap_or_else(|| panic!("{path} is missing"));
-    String::from_utf8(file.bytes().unwrap().to_vec()).unwrap()
-}
 
 /// Returns a stack for Compose and for a cluster, with a service `orders` that uses these databases.
 fn with_databases(databases: &Value) -> Value {

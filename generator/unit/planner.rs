@@ -2,18 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::{errors, plan, stack};
+use super::{errors, plan, stack, with_fields};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Check, model};
 
 /// Returns a stack with the service `orders`, to which it adds these fields.
 fn stack_with_orders(fields: &Value) -> Value {
-    let mut service = json!({ "image": "a/orders:1", "port": 8001, "health": { "http": { "path": "/" } } });
-    for (name, value) in fields.as_object().unwrap() {
-        service[name] = value.clone();
-    }
-    stack(&json!({ "orders": service }))
+    let service = json!({ "image": "a/orders:1", "port": 8001, "health": { "http": { "path": "/" } } });
+    stack(&json!({ "orders": with_fields(service, fields) }))
 }
 
 #[test]

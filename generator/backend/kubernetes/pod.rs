@@ -12,7 +12,7 @@ use super::model::{
     ProjectedKeys, Projection, ProjectionSource, Resources, Seccomp, SecretKey, Selector, Spread, Variable,
     VariableSource, Volume,
 };
-use super::network::protocol;
+use super::services::protocol;
 use super::volumes::claim_of_first_pod;
 use super::wait;
 use crate::artifact::mode;

@@ -11,6 +11,7 @@ use crate::plan::inputs::Inputs;
 use crate::plan::model::{Value, VolumeMount};
 use crate::plan::object_store::{OBJECT_STORES, ObjectStore};
 use crate::plan::roster::{PlannedService, Roster};
+use crate::plan::secret_list::secret_path;
 use crate::plan::service_names::{BACKUP_TOOLS, FILES_BACKUP, FILES_RESTORE, FILES_VERIFY, WAL_RECEIVER, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::Stack;
@@ -143,7 +144,7 @@ fn wire_store(store: &ObjectStore, roster: &Roster, declared: &DeclaredSecrets) 
             let secret = SecretName::wrap(secret.to_owned());
             match declared.require(&secret, NeededValue::Any, &field) {
                 Ok(()) => {
-                    planned.wirings.push(variable_wiring(job, variable, &format!("/run/secrets/{secret}")));
+                    planned.wirings.push(variable_wiring(job, variable, &secret_path(&secret)));
                     planned.wirings.push(Wiring::new(&service_name(job), Addition::SecretFile(secret), &field));
                 }
                 // The jobs need the same secrets, so findings for one of the jobs are enough.

@@ -29,7 +29,8 @@ pub use database::{Database, DatabaseSetup, Grant, LoginRole, Peers, Pooler, Rep
 pub use file::{File, FileContent};
 pub use graphql::{HasuraMetadata, PlannedAction};
 pub use ingress::{
-    BalancedServer, EdgeCapacity, IngressPlan, Location, NameServer, Resolver, ServerList, Site, Target, Upstream,
+    BalancedServer, EdgeCapacity, IngressPlan, Location, NameServer, RateLimitName, Resolver, ServerList, Site,
+    SiteName, Target, Upstream,
 };
 pub use migrations::{Migrations, Step};
 pub use monitoring::{Dashboard, Monitoring, Operator, Platform, Program, ProgramService, ScrapeJob};
@@ -189,4 +190,11 @@ pub struct Secret {
     pub variable_readers: BTreeSet<ServiceName>,
     /// The smallest number of characters of the value; 0 if no service requires a length.
     pub min_length: u16,
+}
+
+impl Secret {
+    /// Returns whether a service reads the secret.
+    pub fn has_readers(&self) -> bool {
+        !self.file_readers.is_empty() || !self.variable_readers.is_empty()
+    }
 }
