@@ -233,6 +233,7 @@ pub(super) mod tests {
 
     use super::*;
     use crate::files::Scope;
+    use crate::values::Checked;
 
     /// Returns the folder of an environment with these secrets, below an output folder.
     pub fn secret_folder(output: &Path, environment: &str, secrets: &Value) -> SecretFolder {
