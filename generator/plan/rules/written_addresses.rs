@@ -9,7 +9,7 @@ use crate::plan::model::{Plan, Service, Value};
 use crate::plan::roster::{Category, PlannedService, Roster};
 use crate::plan::secret_list::Recipe;
 use crate::plan::service_names::PROXY_SERVICE;
-use crate::values::{ServiceName, VariableName, credential_formats};
+use crate::values::{ServiceName, VariableName, credential_formats, url_host};
 
 /// Raw Compose keys that decide which networks a container joins.
 const NETWORK_KEYS: [&str; 2] = ["networks", "network_mode"];
@@ -62,7 +62,7 @@ fn text(plan: &Plan, value: &Value) -> Option<String> {
 /// Returns the services whose addresses a text has: a URL, `HOST:PORT`, or several of them with commas in between.
 fn targets<'a>(text: &str, hosts: &BTreeMap<&str, &'a ServiceName>, roster: &Roster) -> Vec<&'a ServiceName> {
     let mut targets = Vec::new();
-    for (host, port) in text.split(',').filter_map(host_and_port) {
+    for (host, port) in addresses(text).filter_map(host_and_port) {
         let Some(target) = hosts.get(host).copied() else { continue };
         // `redis:7` may be an image, so a host without a scheme needs a port of the service.
         let is_address = port.is_none_or(|port| roster[target].service.all_ports().values().any(|own| *own == port));
@@ -73,20 +73,31 @@ fn targets<'a>(text: &str, hosts: &BTreeMap<&str, &'a ServiceName>, roster: &Ros
     targets
 }
 
+/// Returns the parts of a list with commas in between that may be addresses. A comma in the options of a URL separates
+/// options: `mongodb://a:27017,b:27017/?tags=x,y:1` has two parts, and `y:1` is none of them.
+fn addresses(text: &str) -> impl Iterator<Item = &str> {
+    let mut is_in_options = false;
+    text.split(',').filter(move |part| {
+        let starts_url = url_host::split_scheme(part.trim()).is_some();
+        let is_option = is_in_options && !starts_url;
+        is_in_options = is_option || part.contains('?');
+        !is_option
+    })
+}
+
 /// Returns the host of a URL, or host and port of `HOST:PORT`.
 fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
     let text = text.trim();
-    if let Some((scheme, rest)) = text.split_once("://") {
-        let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-        let (host, port) = host.split_once(':').unwrap_or((host, ""));
+    if let Some((_, after_scheme)) = url_host::split_scheme(text) {
+        let (host, port) = url_host::host_and_port(after_scheme);
         // Without a number, the text before `:` is a user, and the URL continues after the text.
-        return (is_scheme && port.chars().all(|c| c.is_ascii_digit())).then_some((host, None));
+        return port.unwrap_or_default().chars().all(|c| c.is_ascii_digit()).then_some((host, None));
     }
-    let (host, port) = text.split('/').next()?.split_once(':')?;
-    Some((host, Some(port.parse().ok()?)))
+    if text.contains("://") {
+        return None;
+    }
+    let (host, port) = url_host::host_and_port(text);
+    Some((host, Some(port?.parse().ok()?)))
 }
 
 /// Returns whether a service can open a connection to the service `to` in this environment.
@@ -145,7 +156,15 @@ fn hint_to_connect(owner: &PlannedService, to: &ServiceName, target: &PlannedSer
 
 #[cfg(test)]
 mod tests {
-    use super::host_and_port;
+    use super::{addresses, host_and_port};
+
+    #[test]
+    fn commas_in_the_options_of_a_url_separate_no_addresses() {
+        let parts = |text| addresses(text).collect::<Vec<&str>>();
+        assert_eq!(parts("a:1, b:2"), ["a:1", " b:2"]);
+        assert_eq!(parts("mongodb://a:1,b:2/?tags=x,y:1"), ["mongodb://a:1", "b:2/?tags=x"]);
+        assert_eq!(parts("http://a?x=1,y:2,http://b,c:3"), ["http://a?x=1", "http://b", "c:3"]);
+    }
 
     #[test]
     fn hosts_are_found_in_urls_and_before_ports() {
@@ -153,6 +172,9 @@ mod tests {
             ("redis://redis:6379/0", Some(("redis", None))),
             ("postgres+psycopg://user:pass@db?sslmode=disable", Some(("db", None))),
             ("http://api", Some(("api", None))),
+            ("postgres://db/shop?user=me@cache", Some(("db", None))),
+            ("postgres://me:x@db?options=a@cache:6379", Some(("db", None))),
+            ("me@db:5432", Some(("db", Some(5432)))),
             (" kafka-1:9092", Some(("kafka-1", Some(9092)))),
             ("api:8001/path", Some(("api", Some(8001)))),
             ("https://api.example.com/redis:6379", Some(("api.example.com", None))),

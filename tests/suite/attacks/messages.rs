@@ -9,13 +9,13 @@ use super::commit;
 use crate::support::{ProcessOutput, nself_in, root, stack};
 
 /// A name that changes colours of a terminal, starts a line with a CI command, reorders text and hides parts of it.
-const HOSTILE: &str = "x\n::warning::w\r##[error]e ##vso[task.x]\x1b[31m\u{202E}\u{9b}1m\u{200B}\u{E0041}";
+const HOSTILE: &str = "x\n::warning::w\r##[error]e ##vso[task.x]\x1b[31m\u{202E}\u{9b}1m\u{200B}\u{E0041}\u{AD}";
 
 /// Returns the parts of a text that a terminal or a CI service would not treat as text.
 fn commands(text: &str) -> Vec<String> {
     let is_invisible = |c: char| {
         c.is_control() && c != '\n' && c != '\t'
-            || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{E0000}'..='\u{E007F}')
+            || matches!(c, '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{E0000}'..='\u{E007F}')
     };
     let mut invisible_characters: Vec<String> =
         text.chars().filter(|c| is_invisible(*c)).map(|c| format!("{c:?}")).collect();
