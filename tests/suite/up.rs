@@ -200,7 +200,7 @@ fn run_full_stack() {
     let Some(stack) = Stack::start("full-catalogue") else {
         panic!("nothing started, although the tools are installed")
     };
-    for round in 1..=3 {
+    for round in 1..=2 {
         let watch = Watch::start(&stack.host(), stack.project.path());
         let output = stack.up();
         assert_eq!(
