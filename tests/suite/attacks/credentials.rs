@@ -451,6 +451,6 @@ fn credentials_by_name_are_found_in_every_field() {
         fs::create_dir(case.path().join("a")).unwrap();
         fs::write(case.path().join("a/Dockerfile"), "FROM scratch\n").unwrap();
         let output = nself_in(case.path(), ["gen", "--env", "local"]);
-        assert!(!output.stderr.contains("NS504"), "{body}\n{}", output.stderr);
+        assert!(output.code == 0 && !output.stderr.contains("NS504"), "{body}\n{}", output.stderr);
     }
 }
