@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::inputs::Inputs;
+use super::inputs::{Inputs, profile};
 use super::roster::{Roster, includes, tls_mode};
 use super::service_names::{PROXY_SERVICE, service_name};
 use super::wiring::Planned;
@@ -174,8 +174,18 @@ impl Addresses {
         let name = &address.service;
         let target = roster.get(name).ok_or_else(|| missing_service(name, stack, roster, &path.key("service")))?;
         let subject = format!("`{name}`");
-        let port = port_of(&target.service, &address.port, &path.key("port"), &subject)?;
-        let scheme = address.scheme.unwrap_or(Scheme::Http).prefix();
+        let port_path = path.key("port");
+        let port = port_of(&target.service, &address.port, &port_path, &subject)?;
+        let scheme = address.scheme.unwrap_or(Scheme::Http);
+        // All of these schemes use TCP. An address without a scheme fits any protocol.
+        if scheme != Scheme::None {
+            require_tcp(&target.service, port, &port_path, "a URL").map_err(|finding| {
+                finding.hint(format!(
+                    "choose a TCP port with `port`; for host and number of the UDP port, write `nself.url_of {{ service = \"{name}\", scheme = 'none }}` with its `port`"
+                ))
+            })?;
+        }
+        let scheme = scheme.prefix();
         let path = address.path.as_ref().map_or(String::new(), ToString::to_string);
         Ok(format!("{scheme}{}:{port}{path}", address.service))
     }
@@ -248,11 +258,17 @@ pub fn port(service: &stack::Service, name: &Option<PortName>, path: &FieldPath)
 /// NS306 at `path`, also for a port that uses only UDP.
 pub fn tcp_port(service: &stack::Service, name: &Option<PortName>, path: &FieldPath) -> Result<u16, Diagnostic> {
     let number = port(service, name, path)?;
+    require_tcp(service, number, path, "this field")?;
+    Ok(number)
+}
+
+/// Checks that a port of a service does not use only UDP. `user` needs the port at `path`.
+fn require_tcp(service: &stack::Service, number: u16, path: &FieldPath, user: &str) -> Result<(), Diagnostic> {
     if service.protocols_of_port(number).contains(&Protocol::Tcp) {
-        return Ok(number);
+        return Ok(());
     }
     Err(Diagnostic::error(Code::UnknownPort, path.clone())
-        .message(format!("port {number} is published for UDP, but this field needs a TCP port"))
+        .message(format!("port {number} is published for UDP, but {user} needs a TCP port"))
         .expected("a TCP port of the service")
         .hint(format!(
             "choose a TCP port; if the program accepts TCP at {number}, too, declare it and name it in this field: `ports.tcp = {number}`"
@@ -301,6 +317,9 @@ pub fn missing_service(name: &ServiceName, stack: &Stack, roster: &Roster, path:
     if let Some(service) = stack.services.get(name) {
         return excluded_service(name, service, path);
     }
+    if let Some(frontend) = stack.frontends.get(name).filter(|frontend| frontend.container.is_some()) {
+        return missing_container(name, frontend, profile(stack), path);
+    }
     let names: Vec<&str> = roster.keys().map(ServiceName::as_str).collect();
     let near = words::nearest(name.as_str(), names.iter().copied());
     Diagnostic::error(Code::UnknownDependency, path.clone())
@@ -309,6 +328,28 @@ pub fn missing_service(name: &ServiceName, stack: &Stack, roster: &Roster, path:
         .message(format!("the stack has no service `{name}`"))
         .expected(words::one_of(&names))
         .hint(near.map_or_else(|| hint_to_add(name, stack), |near| format!("did you mean `{near}`?")))
+}
+
+/// Returns the finding for a frontend whose container the environment does not run, although the field `path` refers to it.
+fn missing_container(name: &ServiceName, frontend: &Frontend, profile: Profile, path: &FieldPath) -> Diagnostic {
+    let finding = Diagnostic::error(Code::UnknownDependency, path.clone())
+        .cause(missing_service_cause(name.as_str()))
+        .expected("a service that runs in this environment");
+    if profile == Profile::Local {
+        return finding
+            .message(format!("the profile local runs no container of `{name}`, since its dev server runs on the host"))
+            .hint(
+                "write the reference below `environments`, in the layers of the environments that run the container",
+            );
+    }
+    let change = match frontend.enabled {
+        Some(false) => format!("remove `frontends.{name}.enabled = false`"),
+        _ => format!("run it here: `frontends.{name}.include = true`"),
+    };
+    finding
+        .lacks(path!("frontends", name, "include"))
+        .message(format!("this environment does not run the container of the frontend `{name}`"))
+        .hint(change)
 }
 
 /// Returns the cause of findings about a service that the stack does not have.

@@ -6,7 +6,7 @@ use crate::diagnostic::{Code, Diagnostic, Segment};
 
 /// Fields whose value is a record: the last steps of their path, and a hint with a field of the record. The step `*` is any
 /// name, and `[]` any item of a list. The last name of the path replaces `NAME` in a hint.
-const RECORDS: [(&[&str], &str); 26] = [
+const RECORDS: [(&[&str], &str); 29] = [
     (&["indexes", "*", "columns", "[]"], "name the column: `{ column = \"id\" }`"),
     (&["volumes"], "name each volume: `volumes.data.path = \"/data\"`"),
     (&["volumes", "*"], "set its path: `volumes.NAME.path = \"/data\"`"),
@@ -25,6 +25,9 @@ const RECORDS: [(&[&str], &str); 26] = [
     (&["route"], "set its host: `route.subdomain = \"orders\"`"),
     (&["routes", "*"], "set its host: `routes.NAME.subdomain = \"orders\"`"),
     (&["health"], "name the check: `health.http.path = \"/healthz\"`"),
+    (&["health", "http"], "set its path: `health.http.path = \"/healthz\"`"),
+    (&["health", "tcp"], "name the port: `health.tcp.port = \"http\"`"),
+    (&["health", "grpc"], "name the port: `health.grpc.port = \"http\"`"),
     (&["limits"], "name the limit: `limits.memory = \"256MiB\"`"),
     (&["databases"], "name each database: `databases.main = {}`"),
     (&["databases", "*"], "set its name: `databases.NAME.name = \"orders\"`"),
@@ -39,7 +42,8 @@ const RECORDS: [(&[&str], &str); 26] = [
 ];
 
 /// Fields whose value is a list: the last steps of their path, and a hint with the form of the list.
-const LISTS: [(&[&str], &str); 4] = [
+const LISTS: [(&[&str], &str); 5] = [
+    (&["health", "exec"], "list the words of the command: `health.exec = [\"program\", \"argument\"]`"),
     (&["indexes", "*", "columns"], "list the columns: `columns = [{ column = \"id\" }]`"),
     (&["tmpfs"], "list the folders: `tmpfs = [{ path = \"/tmp\" }]`"),
     (&["primary_key"], "list the columns: `primary_key = [\"id\"]`"),
@@ -80,8 +84,12 @@ pub fn complete(finding: &mut Diagnostic) {
         expected if expected.starts_with("text") && finding.message.ends_with("a number") => {
             let unit = UNITS.iter().find(|(field, _)| *field == name);
             let form = FORMS.iter().find(|(field, _)| *field == name);
-            unit.map(|(_, example)| format!("write it with its unit, in double quotes: `\"{example}\"`"))
-                .or_else(|| form.map(|(_, example)| format!("write it in double quotes, such as `\"{example}\"`")))
+            // In the schema, a port with the type of text is the name of one.
+            let port = (name == "port").then(|| "write the name of the port, such as `port = \"http\"`".to_owned());
+            port.or_else(|| {
+                unit.map(|(_, example)| format!("write it with its unit, in double quotes: `\"{example}\"`"))
+            })
+            .or_else(|| form.map(|(_, example)| format!("write it in double quotes, such as `\"{example}\"`")))
         }
         _ => None,
     };

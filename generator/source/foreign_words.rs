@@ -7,7 +7,7 @@ use crate::words;
 type Word = (&'static str, &'static str);
 
 /// Words by the record at which they are written. `*` is the name of an entry.
-const WORDS: [(&[&str], &[Word]); 24] = [
+const WORDS: [(&[&str], &[Word]); 25] = [
     (&[], &STACK),
     (&["services", "*"], &SERVICE),
     (&["services", "*"], &SERVICE_ONLY),
@@ -20,7 +20,8 @@ const WORDS: [(&[&str], &[Word]); 24] = [
     (&["services", "*", "limits"], &RESOURCES),
     (&["services", "*", "reservations"], &RESOURCES),
     (&["services", "*", "health"], &HEALTH),
-    (&["services", "*", "health", "http"], &HEALTH),
+    (&["services", "*", "health", "*"], &CHECK),
+    (&["services", "*", "health", "*"], &HEALTH),
     (&["services", "*", "build"], &BUILD),
     (&["services", "*", "route"], &ROUTE),
     (&["services", "*", "routes", "*"], &ROUTE),
@@ -136,16 +137,64 @@ const RESOURCES: [Word; 5] = [
     ("ram", "write `memory = \"256MiB\"`"),
 ];
 
-const HEALTH: [Word; 9] = [
+const HEALTH: [Word; 39] = [
     ("cmd", "write `health.exec = [\"program\"]`"),
     ("command", "write `health.exec = [\"program\"]`"),
+    ("delay", "write `health.start_period = \"30s\"`"),
+    ("disable", "write `health.none = \"the reason\"`"),
+    ("disabled", "write `health.none = \"the reason\"`"),
+    ("enabled", "remove it; without a check, write `health.none = \"the reason\"`"),
+    ("endpoint", "write `health.http.path = \"/healthz\"`"),
     ("failureThreshold", "write `health.retries = 3`"),
+    ("failure_threshold", "write `health.retries = 3`"),
+    ("host", "remove it: the check connects to the container itself"),
     ("httpGet", "write `health.http.path = \"/healthz\"`"),
+    (
+        "httpHeaders",
+        "remove it; a check with headers is a command: `health.exec = [\"wget\", \"--header\", \"…\", \"…\"]`",
+    ),
     ("initialDelaySeconds", "write `health.start_period = \"30s\"`"),
+    ("initial_delay", "write `health.start_period = \"30s\"`"),
+    ("initial_delay_seconds", "write `health.start_period = \"30s\"`"),
+    ("liveness", "write one check for all purposes: `health.http.path = \"/healthz\"`"),
+    ("livenessProbe", "write one check for all purposes: `health.http.path = \"/healthz\"`"),
     ("path", "write `health.http.path = \"/healthz\"`"),
+    ("period", "write `health.interval = \"10s\"`"),
     ("periodSeconds", "write `health.interval = \"10s\"`"),
+    ("period_seconds", "write `health.interval = \"10s\"`"),
+    (
+        "port",
+        "name it in the check: `health.tcp.port = \"http\"`, or `health.http = { path = \"/healthz\", port = \"http\" }`",
+    ),
+    ("readiness", "write one check for all purposes: `health.http.path = \"/healthz\"`"),
+    ("readinessProbe", "write one check for all purposes: `health.http.path = \"/healthz\"`"),
+    (
+        "scheme",
+        "remove it: `health.http` sends HTTP; for HTTPS, write `health.tcp = {}`, or a command in `health.exec`",
+    ),
+    ("service", "remove it: `health.grpc` asks for the state of the whole server"),
+    ("startInterval", "write `health.start_interval = \"1s\"`"),
+    ("startPeriod", "write `health.start_period = \"30s\"`"),
+    ("startupProbe", "write `health.start_period = \"30s\"`"),
+    ("successThreshold", "remove it: one successful check is sufficient"),
+    ("tcpSocket", "write `health.tcp.port = \"http\"`"),
+    ("terminationGracePeriodSeconds", "write `stop_grace = \"30s\"` in the service"),
     ("test", "write `health.exec = [\"program\"]`"),
     ("timeoutSeconds", "write `health.timeout = \"5s\"`"),
+    ("timeout_seconds", "write `health.timeout = \"5s\"`"),
+    ("tries", "write `health.retries = 3`"),
+    ("type", "the name of the field is the kind: `health.http`, `health.tcp`, `health.grpc` or `health.exec`"),
+    ("uri", "write `health.http.path = \"/healthz\"`"),
+    ("url", "write `health.http.path = \"/healthz\"`"),
+];
+
+/// Words for one kind of check. The times of a check are fields of `health`.
+const CHECK: [Word; 5] = [
+    ("interval", "write `health.interval = \"10s\"`"),
+    ("retries", "write `health.retries = 3`"),
+    ("start_interval", "write `health.start_interval = \"1s\"`"),
+    ("start_period", "write `health.start_period = \"30s\"`"),
+    ("timeout", "write `health.timeout = \"5s\"`"),
 ];
 
 const BUILD: [Word; 3] = [
@@ -224,14 +273,16 @@ const COLUMN: [Word; 9] = [
 ];
 
 /// Fields by a name that users write instead.
-const SYNONYMS: [(&str, &str); 9] = [
+const SYNONYMS: [(&str, &str); 11] = [
     ("dev", "local"),
     ("development", "local"),
     ("domain", "route"),
     ("host", "route"),
+    ("live", "prod"),
     ("mountPath", "path"),
     ("name", "project"),
     ("production", "prod"),
+    ("stage", "staging"),
     ("subdomain", "route"),
     ("target", "path"),
 ];
@@ -239,25 +290,52 @@ const SYNONYMS: [(&str, &str); 9] = [
 /// Returns the hint for an unknown field whose name is a word of a different tool.
 pub fn hint(path: &FieldPath) -> Option<String> {
     let record = &path.0[..path.0.len().checked_sub(1)?];
-    let is_record = |pattern: &[&str]| {
-        pattern.len() == record.len()
-            && pattern.iter().zip(record).all(|(wanted, segment)| match segment {
-                Segment::Key(key) => *wanted == "*" || key == wanted,
-                Segment::Index(_) => false,
-            })
-    };
     let name = path.last_key();
     let find = |words: &[Word]| words.iter().find(|(word, _)| *word == name).map(|(_, hint)| (*hint).to_owned());
-    let hint = WORDS.iter().filter(|(pattern, _)| is_record(pattern)).find_map(|(_, words)| find(words));
-    if hint.is_none() && is_record(&["services", "*", "processes", "*"]) {
+    let find_at = |record: &[Segment]| {
+        WORDS.iter().filter(|(pattern, _)| is_record(record, pattern)).find_map(|(_, words)| find(words))
+    };
+    if let Some(hint) = find_at(record) {
+        return Some(hint);
+    }
+    if is_record(record, &["services", "*", "processes", "*"]) {
         return find(&SERVICE_ONLY).map(|hint| format!("set it in the service, for all of its processes: {hint}"));
     }
-    hint
+    // Records below a process or the container of a frontend, such as `health`, are those of a service.
+    let below = match record {
+        [_, _, Segment::Key(processes), _, below @ ..] if processes == "processes" => below,
+        [Segment::Key(frontends), _, Segment::Key(container), below @ ..]
+            if frontends == "frontends" && container == "container" =>
+        {
+            below
+        }
+        _ => return None,
+    };
+    if below.is_empty() {
+        return None;
+    }
+    let service = ["services", "*"].map(|key| Segment::Key(key.to_owned()));
+    find_at(&[&service[..], below].concat())
+}
+
+/// Returns whether the path of a record fits a pattern, in which `*` is any name.
+fn is_record(record: &[Segment], pattern: &[&str]) -> bool {
+    pattern.len() == record.len()
+        && pattern.iter().zip(record).all(|(wanted, segment)| match segment {
+            Segment::Key(key) => *wanted == "*" || key == wanted,
+            Segment::Index(_) => false,
+        })
 }
 
 /// Returns whether a name that was written probably means a field: it is a misspelling or a synonym of its name.
 pub fn is_meant(written: &str, field: &str) -> bool {
     words::nearest(written, [field]).is_some() || SYNONYMS.contains(&(written, field))
+}
+
+/// Returns the field that a name probably means: the nearest one, or the one of which it is a synonym.
+pub fn meant_field<'a>(written: &str, fields: &[&'a str]) -> Option<&'a str> {
+    let nearest = words::nearest(written, fields.iter().copied());
+    nearest.or_else(|| fields.iter().copied().find(|field| SYNONYMS.contains(&(written, *field))))
 }
 
 #[cfg(test)]
@@ -277,6 +355,31 @@ mod tests {
         assert!(has(path!("name"), "project"));
         assert_eq!(hint(&path!("services", "a", "env", "links")), None);
         assert_eq!(hint(&path!("links")), None);
+        assert!(has(path!("services", "a", "health", "tcp", "initialDelaySeconds"), "`health.start_period"));
+        assert!(has(path!("services", "a", "health", "grpc", "timeout"), "`health.timeout"));
+        assert!(has(path!("services", "a", "processes", "w", "health", "httpGet"), "`health.http.path"));
+        assert!(has(path!("frontends", "a", "container", "limits", "cpu"), "`cpus"));
+    }
+
+    #[test]
+    fn words_of_probes_and_health_checks_have_hints() {
+        // The fields of a Probe of Kubernetes, and of `healthcheck` of Compose that `health` does not have.
+        let kubernetes = "exec failureThreshold grpc httpGet initialDelaySeconds periodSeconds successThreshold \
+                          tcpSocket terminationGracePeriodSeconds timeoutSeconds host httpHeaders path port scheme service";
+        let own_words = ["exec", "grpc"];
+        for word in kubernetes.split_whitespace().chain(["test", "disable"]).filter(|word| !own_words.contains(word)) {
+            assert!(hint(&path!("services", "a", "health", word)).is_some(), "{word}");
+            assert!(hint(&path!("services", "a", "health", "tcp", word)).is_some(), "{word}");
+        }
+    }
+
+    #[test]
+    fn names_of_profiles_are_understood() {
+        let profiles = ["local", "staging", "prod"];
+        for (written, meant) in [("dev", "local"), ("stage", "staging"), ("live", "prod"), ("prd", "prod")] {
+            assert_eq!(meant_field(written, &profiles), Some(meant), "{written}");
+        }
+        assert_eq!(meant_field("demo", &profiles), None);
     }
 
     #[test]

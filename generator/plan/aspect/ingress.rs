@@ -137,10 +137,7 @@ fn sites(
                             first_address.owner,
                             address.owner
                         ))
-                        .hint(format!(
-                            "give `{}` or `{}` a different subdomain or path",
-                            address.owner, first_address.owner
-                        ))
+                        .hint(hint_to_separate(address, first_address))
                         .counterpart(first_address.path.clone(), "the other route"),
                 );
                 break;
@@ -163,6 +160,20 @@ fn sites(
     }
     upstreams::number(&mut sites);
     (sites, internal_routes)
+}
+
+/// Returns the hint for two routes with one address.
+fn hint_to_separate(address: &Address, first_address: &Address) -> String {
+    let host_field = |address: &Address| {
+        address.path.key(if address.route.host.is_some() { "host" } else { "subdomain" }).to_string()
+    };
+    let hosts = (host_field(first_address), host_field(address));
+    let path_field = address.path.key("path");
+    let change_path = match &address.route.path {
+        Some(_) => format!("change `{path_field}`"),
+        None => format!("add a path, such as `{path_field} = \"/{}\"`", address.owner),
+    };
+    format!("change `{}` or `{}`, or {change_path}", hosts.0, hosts.1)
 }
 
 /// Returns the finding for a route that belongs to the proxy.
@@ -337,6 +348,7 @@ fn location(stack: &Stack, roster: &Roster, address: &Address, shared: &Location
         let names: Vec<&str> = rate_limits.keys().map(SecretName::as_str).collect();
         findings.push(
             Diagnostic::error(Code::UnknownDependency, address.path.key("rate_limit"))
+                .lacks(path!("edge", "rate_limits", rate_limit))
                 .message(format!("the stack has no rate limit `{rate_limit}`"))
                 .expected(crate::words::one_of(&names))
                 .hint(format!("declare it: `edge.rate_limits.{rate_limit} = {{ per_second = 10, burst = 20 }}`")),

@@ -6,15 +6,17 @@ use super::mail::MailServer;
 use super::secrets::{DeclaredSecrets, NeededValue};
 use super::{databases, encryption};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::path;
 use crate::plan::addresses::{Addresses, excluded_service};
-use crate::plan::inputs::{Inputs, SourceFile};
+use crate::plan::env_files;
+use crate::plan::inputs::Inputs;
 use crate::plan::model::Value;
-use crate::plan::roster::{PlannedService, Roster};
+use crate::plan::roster::Roster;
 use crate::plan::rules;
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::env::{ConnectionPart, DatabasePart, Scheme, ServiceAddress, StackValue};
 use crate::stack::{EnvReference, EnvValue, Frontend, Profile};
-use crate::values::{Checked, ServiceName, SqlIdent, Text, VariableName};
+use crate::values::{SecretName, ServiceName, SqlIdent, VariableName};
 use crate::words;
 
 /// Resolves the variables that services declare. A value that does not resolve is a finding and sets no variable.
@@ -27,7 +29,7 @@ pub fn plan(
 ) -> Planned<()> {
     let mut planned = Planned::default();
     for (service, member) in roster {
-        let file_variables = env_file_variables(inputs, member);
+        let file_variables = env_files::variables(inputs, member);
         planned.findings.extend(file_variables.findings);
         for (variable, text, path) in file_variables.value {
             let declared = EnvValue::Text(text.clone());
@@ -91,57 +93,6 @@ fn connection_part_wirings(profile: Profile, roster: &Roster, name: &ServiceName
     wirings
 }
 
-/// Returns the variables of a service's files, in the order of the files and their lines, each with the field of its file.
-fn env_file_variables(inputs: Inputs, member: &PlannedService) -> Planned<Vec<(VariableName, Text, FieldPath)>> {
-    let mut planned = Planned::<Vec<_>>::default();
-    for (i, file) in member.service.env_files.iter().enumerate() {
-        let path = member.path.key("env_files").index(i);
-        let refusal = |message: String| Diagnostic::error(Code::EnvFile, path.clone()).message(message);
-        let text = match inputs.files.service_files.get(file.as_str()) {
-            Some(SourceFile::Text(text)) => text,
-            Some(SourceFile::Unusable(why)) => {
-                planned.findings.push(refusal(format!("`{file}` cannot be used: {why}")));
-                continue;
-            }
-            Some(SourceFile::Missing) | None => {
-                let finding = refusal(format!("`{file}` does not exist in the folder of the stack"));
-                planned.findings.push(finding.hint("create the file, or remove it from `env_files`"));
-                continue;
-            }
-        };
-        for (number, line) in text.lines().enumerate() {
-            match env_line(line) {
-                Ok(variable) => {
-                    planned.value.extend(variable.map(|(name, value)| (name, value, path.clone())));
-                }
-                Err(why) => planned.findings.push(
-                    refusal(format!("line {} of `{file}`: {why}", number + 1)).expected("`NAME=value`, or a comment"),
-                ),
-            }
-        }
-    }
-    planned
-}
-
-/// Reads a line of a file of variables: `export NAME="value"` and `NAME=value` → `("NAME", "value")`. Returns `None`
-/// for an empty line or a comment; the error says why the line is malformed.
-fn env_line(line: &str) -> Result<Option<(VariableName, Text)>, String> {
-    let line = line.trim();
-    if line.is_empty() || line.starts_with('#') {
-        return Ok(None);
-    }
-    let assignment = line.strip_prefix("export ").unwrap_or(line);
-    let (name, value) = assignment.split_once('=').ok_or("the line has no `=`")?;
-    let value = value.trim();
-    let unquoted = ['"', '\''].into_iter().find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote));
-    let name =
-        VariableName::new(name.trim()).map_err(|reason| format!("the name of the variable is malformed: {reason}"))?;
-    Ok(Some((
-        name,
-        Text::new(unquoted.unwrap_or(value)).map_err(|reason| format!("the value is malformed: {reason}"))?,
-    )))
-}
-
 /// The context in which references of a value are resolved: the service that has the value, the variable if the value
 /// belongs to one, and the parts of the plan to which references point.
 pub struct Scope<'a> {
@@ -191,11 +142,7 @@ impl Scope<'_> {
                     let path = path.key("join").index(i);
                     match self.value(part, &path)? {
                         Value::Text(part) => text.push_str(&part),
-                        Value::Secret(_) => {
-                            return Err(Diagnostic::error(Code::PlainSecret, path)
-                                .message("a secret cannot be joined with text in a variable: the generated files would contain it in plain text")
-                                .hint("declare a secret that contains the whole text, `secrets.name = nself.template […]`, and use it in the variable"));
-                        }
+                        Value::Secret(secret) => return Err(joined_secret(&secret, self.variable, path)),
                     }
                 }
                 text
@@ -290,6 +237,17 @@ impl Scope<'_> {
     }
 }
 
+/// Returns the finding for a secret that is a part of a variable or a file.
+fn joined_secret(secret: &SecretName, variable: Option<&VariableName>, path: FieldPath) -> Diagnostic {
+    let name = SecretName::of_variable(variable.map_or("", VariableName::as_str));
+    let name = if name == *secret { format!("{name}_text") } else { name.to_string() };
+    Diagnostic::error(Code::PlainSecret, path)
+        .message("a secret cannot be joined with text in a variable: the generated files would contain it in plain text")
+        .hint(format!(
+            "declare a secret that contains the whole text, `secrets.{name} = nself.template [{{ text = \"…\" }}, {{ secret = \"{secret}\" }}]`, and use `nself.secret \"{name}\"` in the variable"
+        ))
+}
+
 /// Returns the finding for the public address of a frontend that the environment does not serve.
 fn unserved_frontend(name: &ServiceName, frontend: &Frontend, path: &FieldPath) -> Diagnostic {
     let include = match (frontend.enabled, frontend.include) {
@@ -297,6 +255,7 @@ fn unserved_frontend(name: &ServiceName, frontend: &Frontend, path: &FieldPath) 
         _ => format!("serve it here: `frontends.{name}.include = true`"),
     };
     Diagnostic::error(Code::UnknownDependency, path.clone())
+        .lacks(path!("frontends", name, "include"))
         .message(format!("the environment does not serve the frontend `{name}`, so nself does not know its address"))
         .expected("a service or frontend that the environment serves")
         .hint(format!(
