@@ -144,7 +144,7 @@ fn follows_refused(finding: &Diagnostic, refused: &FieldPath) -> bool {
     let lacks_field = match finding.code {
         // A misspelled field, such as `imag`, is meant to be the image.
         Code::NoImage => words::nearest(refused.last_key(), ["image", "build"]).is_some(),
-        Code::BadValue | Code::MissingField | Code::UnknownSecret => true,
+        Code::BadValue | Code::MissingField | Code::UnknownSecret | Code::ServiceFile => true,
         _ => false,
     };
     if finding.path.starts_with(refused) || lacks_field && finding.path == refused.parent() {
@@ -179,11 +179,10 @@ fn follows_refused(finding: &Diagnostic, refused: &FieldPath) -> bool {
     let names_entry = finding.message.contains(&format!("`{name}`"));
     let concerns_entry = names_entry || paths.any(|path| path.starts_with(&entry));
     match below.first() {
+        // A relay or a target of backups that is refused, or has a refused field, is treated as missing.
+        _ if finding.code == Code::MailRelay && entry == path!("mail", "relay") => true,
+        _ if finding.code == Code::BackupTarget && entry == path!("backups", "target") => true,
         None => names_entry,
-        // A relay with a refused field is treated as missing.
-        Some(_) if finding.code == Code::MailRelay => entry == path!("mail", "relay"),
-        // So is a target of backups.
-        Some(_) if finding.code == Code::BackupTarget => entry == path!("backups", "target"),
         Some(Segment::Key(field)) => concerns_entry && FOLLOW_UPS.contains(&(finding.code, field.as_str())),
         Some(Segment::Index(_)) => false,
     }

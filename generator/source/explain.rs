@@ -182,7 +182,7 @@ pub fn conversion_hint(actual: &str, expected: &str) -> &'static str {
         ("a number" | "a fraction" | "true or false" | "a tag", expected) if expected.starts_with("text") => {
             "put text in double quotes"
         }
-        ("text", "true or false") => "write `true` or `false` without quotes",
+        ("text" | "a tag", "true or false") => "write `true` or `false` without quotes",
         ("text", expected) if ["a number", "a whole number"].iter().any(|number| expected.starts_with(number)) => {
             "remove the quotes"
         }

@@ -7,7 +7,7 @@ use crate::words;
 type Word = (&'static str, &'static str);
 
 /// Words by the record at which they are written. `*` is the name of an entry.
-const WORDS: [(&[&str], &[Word]); 25] = [
+const WORDS: [(&[&str], &[Word]); 28] = [
     (&[], &STACK),
     (&["services", "*"], &SERVICE),
     (&["services", "*"], &SERVICE_ONLY),
@@ -30,6 +30,9 @@ const WORDS: [(&[&str], &[Word]); 25] = [
     (&["services", "*", "volumes", "*"], &VOLUME),
     (&["services", "*", "autoscale"], &AUTOSCALE),
     (&["kubernetes"], &KUBERNETES),
+    (&["services", "*", "files", "*"], &FILE),
+    (&["services", "*", "secrets", "*"], &SECRET),
+    (&["secrets", "*"], &SECRET),
     (&["tls"], &TLS),
     (&["databases", "*", "tables", "*"], &TABLE),
     (&["databases", "*", "tables", "*", "columns", "*"], &COLUMN),
@@ -50,7 +53,8 @@ const STACK: [Word; 12] = [
     ("volumes", "declare each volume in its service: `services.orders.volumes.data.path = \"/data\"`"),
 ];
 
-const SERVICE: [Word; 38] = [
+const SERVICE: [Word; 41] = [
+    ("apiVersion", "remove it: nself writes the manifests of Kubernetes"),
     ("args", "write the arguments in `command`"),
     ("cap_drop", "remove it: a container has only the rights in `capabilities`"),
     ("containerPort", "name the port: `ports.http = 8001`"),
@@ -75,6 +79,7 @@ const SERVICE: [Word; 38] = [
     ("mem_limit", "write `limits.memory = \"256MiB\"`"),
     ("mem_reservation", "write `reservations.memory = \"128MiB\"`"),
     ("memory", "write `limits.memory = \"256MiB\"`"),
+    ("metadata", "remove it: the name is `services.<name>`, and labels are in `labels`"),
     ("network_mode", "remove it: networks follow from `depends_on`, `connects_to` and references"),
     ("pids_limit", "write `limits.pids = 100`"),
     ("privileged", "remove it: a service gets single rights with `capabilities`"),
@@ -86,29 +91,39 @@ const SERVICE: [Word; 38] = [
     ("restart_policy", "remove it: services restart by themselves, and a job has `run = 'once`"),
     ("scale", "write `replicas = 2`"),
     ("security_opt", "remove it: services cannot gain rights, and `capabilities` adds single ones"),
+    ("spec", "write its fields in the service itself: `image`, `command`, `ports.http = 8001`"),
     ("startupProbe", "write `health.start_period = \"30s\"`"),
     ("stop_grace_period", "write `stop_grace = \"30s\"`"),
     ("terminationGracePeriodSeconds", "write `stop_grace = \"30s\"`"),
 ];
 
 /// Words for fields that a process does not have: it takes these settings from its service.
-const SERVICE_ONLY: [Word; 20] = [
+const SERVICE_ONLY: [Word; 26] = [
     ("affinity", "write it as a raw key of the pod: `kubernetes.affinity = { … }`"),
     ("annotations", "write `labels`, which become annotations of the pods in a cluster"),
     ("cap_add", "write `capabilities = [\"CHOWN\"]`"),
     ("configs", "write `files.\"/etc/app.conf\".text = \"…\"`"),
+    (
+        "containers",
+        "write the fields of the container in the service itself; an additional process is `processes.worker.command = [\"…\"]`",
+    ),
     ("dockerfile", "write `build = { context = \"services/orders\", dockerfile = \"Dockerfile\" }`"),
     ("envFrom", "write `env_files = [\"orders.env\"]`, or the variables in `env`"),
     ("env_file", "write `env_files = [\"orders.env\"]`"),
     ("initContainers", "declare a job, and wait for it: `processes.migrate = { command = [\"…\"], run = 'once }`"),
     ("jobs", "write `processes.migrate = { command = [\"…\"], run = 'once }`"),
+    ("kind", "remove it: a service runs all the time, and a job has `run = 'once` or a `schedule`"),
     ("links", "name the services that it connects to: `connects_to = [\"orders\"]`"),
     ("networks", "name the services that it connects to: `connects_to = [\"orders\"]`"),
     ("nodeSelector", "write it as a raw key of the pod: `kubernetes.nodeSelector = { … }`"),
     ("platform", "write it as a raw key: `compose.platform = \"linux/amd64\"`"),
     ("securityContext", "use `user`, `read_only` and `capabilities`"),
+    ("tag", "write it in the image: `image = \"acme/orders:1.4.2\"`"),
+    ("template", "write the fields of the pod in the service itself"),
     ("tolerations", "write it as a raw key of the pod: `kubernetes.tolerations = [ … ]`"),
+    ("type", "remove it: a service runs all the time, and a job has `run = 'once` or a `schedule`"),
     ("ulimits", "write it as a raw key: `compose.ulimits = { … }`"),
+    ("version", "write it in the image: `image = \"acme/orders:1.4.2\"`"),
     ("volumeMounts", "name each volume: `volumes.data.path = \"/data\"`"),
     ("volumes_from", "add the service to `readers` or `writers` of the volume"),
     ("workdir", "write `working_dir = \"/app\"`"),
@@ -243,6 +258,31 @@ const KUBERNETES: [Word; 6] = [
     ("storageClass", "write `storage_class = \"fast\"`"),
 ];
 
+/// Words for a file of a service.
+const FILE: [Word; 6] = [
+    ("content", "write `text = \"…\"`, or data in `yaml` or `json`"),
+    ("contents", "write `text = \"…\"`, or data in `yaml` or `json`"),
+    ("data", "write data in `yaml` or `json`, or `text = \"…\"`"),
+    ("file", "write `from = \"config/app.conf\"`, a file of the project"),
+    (
+        "path",
+        "write `from = \"config/app.conf\"`, a file of the project; the name of the entry is the path in the container",
+    ),
+    ("source", "write `from = \"config/app.conf\"`, a file of the project"),
+];
+
+const SECRET: [Word; 6] = [
+    (
+        "environment",
+        "write `external = \"what it is\"`: the value is in the folder of secrets or in the environment of the deployment",
+    ),
+    ("file", "write `external = \"what it is\"`, and put the value into the folder of secrets"),
+    ("generate", "write `random = 43`"),
+    ("length", "write `random = 43`"),
+    ("name", "remove it: the name of the entry is the name of the secret"),
+    ("value", "remove it, since a stack has no values of secrets: write `random = 43`, or `external = \"what it is\"`"),
+];
+
 const TLS: [Word; 3] = [
     ("cert", "write `mode = 'files`, and the certificate into the folder of secrets"),
     ("certificate", "write `mode = 'files`, and the certificate into the folder of secrets"),
@@ -272,16 +312,27 @@ const COLUMN: [Word; 9] = [
     ("unique", "write it in the table: `uniques.orders_code_key.columns = [\"code\"]`"),
 ];
 
-/// Fields by a name that users write instead.
-const SYNONYMS: [(&str, &str); 11] = [
+/// Fields and tags by a name that users write instead.
+const SYNONYMS: [(&str, &str); 22] = [
+    ("content", "text"),
     ("dev", "local"),
     ("development", "local"),
     ("domain", "route"),
     ("host", "route"),
+    ("job", "once"),
+    ("letsencrypt", "acme"),
     ("live", "prod"),
+    ("manual", "on_request"),
+    ("maxReplicas", "max"),
+    ("max_replicas", "max"),
+    ("minReplicas", "min"),
+    ("min_replicas", "min"),
     ("mountPath", "path"),
     ("name", "project"),
+    ("oneshot", "once"),
     ("production", "prod"),
+    ("self-signed", "local"),
+    ("selfsigned", "local"),
     ("stage", "staging"),
     ("subdomain", "route"),
     ("target", "path"),

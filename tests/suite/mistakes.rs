@@ -76,7 +76,43 @@ fn no_mistake_causes_a_second_finding() {
 }
 
 /// A mistake, a part of its hint, the corrected fields, and the code that no longer appears.
-const HINTS: [(&str, &str, &str, &str); 58] = [
+const HINTS: [(&str, &str, &str, &str); 64] = [
+    (
+        "services.aa = { image = \"a/b:1\", depends_on.bb.condition = \"service_healthy\" }, services.bb = { image = \"a/b:1\", health.exec = [\"x\"] },",
+        "`depends_on.orders = 'healthy`",
+        "services.aa = { image = \"a/b:1\", depends_on.bb = 'healthy }, services.bb = { image = \"a/b:1\", health.exec = [\"x\"] },",
+        "NS106",
+    ),
+    (
+        "services.aa = { image = \"a/b:1\", run = 'job },",
+        "did you mean `'once`?",
+        "services.aa = { image = \"a/b:1\", run = 'once },",
+        "NS101",
+    ),
+    (
+        "services.aa = { image = \"a/b:1\", env_files = \"aa.env\", env.A = \"b\" },",
+        "`env_files = [\"…\"]`",
+        "services.aa = { image = \"a/b:1\", env_files = [], env.A = \"b\" },",
+        "NS101",
+    ),
+    (
+        "services.aa = { image = \"a/b:1\", files.\"/etc/x\".content = \"text\" },",
+        "write `text = \"…\"`",
+        "services.aa = { image = \"a/b:1\", files.\"/etc/x\".text = \"text\" },",
+        "NS102",
+    ),
+    (
+        "mail.relay = \"smtp.example.com\",",
+        "`mail.relay.host = \"smtp.example.com\"`",
+        "mail.relay.host = \"smtp.example.com\",",
+        "NS003",
+    ),
+    (
+        "services.aa = { image = \"a/b:1\", ports.http = \"8080:80\" },",
+        "`publish.http.port = 8443`",
+        "services.aa = { image = \"a/b:1\", ports.http = 80, publish.http = { port = 8443, reason = \"…\" } },",
+        "NS103",
+    ),
     (
         "services.redis = nself.services.redis & { only = ['local] }, services.aa = { image = \"a/b:1\", env.CACHE = \"redis:6379\" },",
         "`environments.local.services.aa.connects_to = [\"redis\"]`",
