@@ -232,6 +232,7 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
         plans.push(rendered.planned);
     }
     let mut findings = without_unwritten_migrations(diagnostic::merge(findings));
+    use_layer_hints(&mut findings, &plans);
     findings.retain(|finding| finding.code != Code::MigrationMissing || !request.allows_unwritten_migrations);
     if findings.iter().any(Diagnostic::is_error) {
         return Err(findings);
@@ -240,6 +241,21 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
     let findings = commands.complete_hints(findings);
     let upgrade_warnings = commands.complete_hints(diagnostic::merge(upgrade_warnings));
     Ok(Output { artifacts, plans, findings, upgrade_warnings, watches, selected, previous, writers_lock })
+}
+
+/// Replaces the hints of findings that name a service which some of the environments do not have.
+fn use_layer_hints(findings: &mut [Diagnostic], plans: &[PlannedEnvironment]) {
+    for finding in findings {
+        let Some(layer_hint) = &finding.layer_hint else { continue };
+        let has = |planned: &PlannedEnvironment, name: &str| {
+            planned.plan.services.keys().any(|service| service.as_str() == name)
+        };
+        let lacks_service =
+            |planned: &PlannedEnvironment| has(planned, &layer_hint.owner) && !has(planned, &layer_hint.service);
+        if plans.iter().any(lacks_service) {
+            finding.hint = layer_hint.hint(&finding.environments);
+        }
+    }
 }
 
 /// Removes findings about missing migrations of definitions that have other errors: the definition will change.

@@ -2,7 +2,7 @@
 
 use super::inputs::Inputs;
 use super::missing_services::missing_service;
-use super::ports::{https_port, port_of};
+use super::ports::{https_port, port_of, require_tcp};
 use super::roster::{Roster, includes};
 use super::wiring::Planned;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -183,8 +183,18 @@ impl Addresses {
         let name = &address.service;
         let target = roster.get(name).ok_or_else(|| missing_service(name, stack, roster, &path.key("service")))?;
         let subject = format!("`{name}`");
-        let port = port_of(&target.service, &address.port, &path.key("port"), &subject)?;
-        let scheme = address.scheme.unwrap_or(Scheme::Http).prefix();
+        let port_path = path.key("port");
+        let port = port_of(&target.service, &address.port, &port_path, &subject)?;
+        let scheme = address.scheme.unwrap_or(Scheme::Http);
+        // All of these schemes use TCP. An address without a scheme fits any protocol.
+        if scheme != Scheme::None {
+            require_tcp(&target.service, port, &port_path, "a URL").map_err(|finding| {
+                finding.hint(format!(
+                    "choose a TCP port with `port`; for host and number of the UDP port, write `nself.url_of {{ service = \"{name}\", scheme = 'none }}` with its `port`"
+                ))
+            })?;
+        }
+        let scheme = scheme.prefix();
         let path = address.path.as_ref().map_or(String::new(), ToString::to_string);
         Ok(format!("{scheme}{}:{port}{path}", address.service))
     }

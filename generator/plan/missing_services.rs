@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use super::inputs::profile;
 use super::roster::Roster;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::stack::{self, Stack};
+use crate::stack::{self, Frontend, Profile, Stack};
 use crate::values::ServiceName;
 use crate::words;
 
@@ -15,6 +16,9 @@ pub fn missing_service(name: &ServiceName, stack: &Stack, roster: &Roster, path:
     if let Some(service) = stack.services.get(name) {
         return excluded_service(name, service, path);
     }
+    if let Some(frontend) = stack.frontends.get(name).filter(|frontend| frontend.container.is_some()) {
+        return missing_container(name, frontend, profile(stack), path);
+    }
     let names: Vec<&str> = roster.keys().map(ServiceName::as_str).collect();
     let near = words::nearest(name.as_str(), names.iter().copied());
     Diagnostic::error(Code::UnknownDependency, path.clone())
@@ -23,6 +27,28 @@ pub fn missing_service(name: &ServiceName, stack: &Stack, roster: &Roster, path:
         .message(format!("the stack has no service `{name}`"))
         .expected(words::one_of(&names))
         .hint(near.map_or_else(|| hint_to_add(name, stack), |near| format!("did you mean `{near}`?")))
+}
+
+/// Returns the finding for a frontend whose container the environment does not run, although the field `path` refers to it.
+fn missing_container(name: &ServiceName, frontend: &Frontend, profile: Profile, path: &FieldPath) -> Diagnostic {
+    let finding = Diagnostic::error(Code::UnknownDependency, path.clone())
+        .cause(missing_service_cause(name.as_str()))
+        .expected("a service that runs in this environment");
+    if profile == Profile::Local {
+        return finding
+            .message(format!("the profile local runs no container of `{name}`, since its dev server runs on the host"))
+            .hint(
+                "write the reference below `environments`, in the layers of the environments that run the container",
+            );
+    }
+    let change = match frontend.enabled {
+        Some(false) => format!("remove `frontends.{name}.enabled = false`"),
+        _ => format!("run it here: `frontends.{name}.include = true`"),
+    };
+    finding
+        .lacks(path!("frontends", name, "include"))
+        .message(format!("this environment does not run the container of the frontend `{name}`"))
+        .hint(change)
 }
 
 /// Returns the finding for a name that is neither a service nor a frontend, although the field `path` refers to its route.

@@ -11,6 +11,7 @@ mod assemble;
 pub(crate) mod backup_services;
 mod declared_processes;
 pub mod dockerfile;
+mod env_files;
 mod fixed_network;
 mod for_cluster;
 mod health_command;

@@ -25,11 +25,20 @@ pub fn port(service: &stack::Service, name: &Option<PortName>, path: &FieldPath)
 /// NS306 at `path`, also for a port that uses only UDP.
 pub fn tcp_port(service: &stack::Service, name: &Option<PortName>, path: &FieldPath) -> Result<u16, Diagnostic> {
     let number = port(service, name, path)?;
+    require_tcp(service, number, path, "this field")?;
+    Ok(number)
+}
+
+/// Checks that a port of a service does not use only UDP. `user` needs the port at `path`.
+///
+/// # Errors
+/// NS306 at `path`.
+pub fn require_tcp(service: &stack::Service, number: u16, path: &FieldPath, user: &str) -> Result<(), Diagnostic> {
     if service.protocols_of_port(number).contains(&Protocol::Tcp) {
-        return Ok(number);
+        return Ok(());
     }
     Err(Diagnostic::error(Code::UnknownPort, path.clone())
-        .message(format!("port {number} is published for UDP, but this field needs a TCP port"))
+        .message(format!("port {number} is published for UDP, but {user} needs a TCP port"))
         .expected("a TCP port of the service")
         .hint(format!(
             "choose a TCP port; if the program accepts TCP at {number}, too, declare it and name it in this field: `ports.tcp = {number}`"

@@ -95,7 +95,15 @@ fn join_findings(stack: &Stack, findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let wrong_names = rules::fixed_names::check(stack);
     let findings = if wrong_names.is_empty() { findings } else { wrong_names };
     let findings = DeclaredProcesses::of(stack).report_at_services(findings);
-    join_causes(join_excluded_services(findings))
+    without_repeated_warnings(join_causes(join_excluded_services(findings)))
+}
+
+/// Removes the warnings about a missing field that is the cause of an error, too.
+fn without_repeated_warnings(mut findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let errors = findings.iter().filter(|finding| finding.is_error());
+    let causes: BTreeSet<FieldPath> = errors.filter_map(|finding| finding.lacks.clone()).collect();
+    findings.retain(|finding| finding.is_error() || finding.lacks.as_ref().is_none_or(|field| !causes.contains(field)));
+    findings
 }
 
 /// Merges the findings about each service that the environment excludes into one, with all fields that refer to the

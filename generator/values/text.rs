@@ -234,9 +234,15 @@ mod tests {
 
     #[test]
     fn images_have_names_and_tags_that_engines_accept() {
-        for image in
-            ["a:_1", "a:1.-_", "ghcr.io/a.b_c__d--e/f:1", "my-host.example.com:5000/a/b:1", "10.0.0.1:5000/a:1"]
-        {
+        for image in [
+            "a:_1",
+            "a:1.-_",
+            "ghcr.io/a.b_c__d--e/f:1",
+            "my-host.example.com:5000/a/b:1",
+            "10.0.0.1:5000/a:1",
+            "my_team/a:1",
+            "a_b.c:1",
+        ] {
             assert_eq!(ImageRef::refusal(image), None, "{image}");
         }
         let digest = "0".repeat(64);
@@ -252,9 +258,12 @@ mod tests {
             "acme/a___b:1".to_owned(),
             "localhost:x/a:1".to_owned(),
             "acme/a:1/b:1".to_owned(),
+            "my_host.example.com/a:1".to_owned(),
+            "my_host:5000/a:1".to_owned(),
         ] {
             assert!(ImageRef::refusal(&image).is_some(), "{image}");
         }
+        assert!(Registry::refusal("my_host:5000").is_some());
         assert!(Registry::refusal("ghcr.io/-acme").is_some() && Registry::refusal("localhost:5000/acme").is_none());
     }
 

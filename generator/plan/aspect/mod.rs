@@ -15,7 +15,6 @@ pub mod databases;
 pub mod definitions;
 pub mod encryption;
 pub mod endpoint;
-mod env_files;
 pub mod extensions;
 pub mod external_server;
 mod file_content;

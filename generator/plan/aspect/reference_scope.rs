@@ -5,6 +5,7 @@ use super::endpoint::{self, DatabaseEndpoint};
 use super::mail::MailServer;
 use super::{databases, encryption};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::path;
 use crate::plan::addresses::Addresses;
 use crate::plan::inputs::Inputs;
 use crate::plan::missing_services::{excluded_service, missing_owner_of_route};
@@ -12,7 +13,7 @@ use crate::plan::model::Value;
 use crate::plan::roster::Roster;
 use crate::stack::env::{ConnectionPart, DatabasePart, ServiceAddress, StackValue};
 use crate::stack::{EnvReference, EnvValue, Frontend};
-use crate::values::{ServiceName, SqlIdent, VariableName};
+use crate::values::{SecretName, ServiceName, SqlIdent, VariableName};
 use crate::words;
 
 /// The context in which references of a value are resolved: the service that has the value, the variable if the value
@@ -64,11 +65,7 @@ impl ReferenceScope<'_> {
                     let path = path.key("join").index(i);
                     match self.value(part, &path)? {
                         Value::Text(part) => text.push_str(&part),
-                        Value::Secret(_) => {
-                            return Err(Diagnostic::error(Code::PlainSecret, path)
-                                .message("a secret cannot be joined with text in a variable: the generated files would contain it in plain text")
-                                .hint("declare a secret that contains the whole text, `secrets.name = nself.template […]`, and use it in the variable"));
-                        }
+                        Value::Secret(secret) => return Err(joined_secret(&secret, self.variable, path)),
                     }
                 }
                 text
@@ -162,6 +159,17 @@ impl ReferenceScope<'_> {
     }
 }
 
+/// Returns the finding for a secret that is a part of a variable or a file.
+fn joined_secret(secret: &SecretName, variable: Option<&VariableName>, path: FieldPath) -> Diagnostic {
+    let name = SecretName::of_variable(variable.map_or("", VariableName::as_str));
+    let name = if name == *secret { format!("{name}_text") } else { name.to_string() };
+    Diagnostic::error(Code::PlainSecret, path)
+        .message("a secret cannot be joined with text in a variable: the generated files would contain it in plain text")
+        .hint(format!(
+            "declare a secret that contains the whole text, `secrets.{name} = nself.template [{{ text = \"…\" }}, {{ secret = \"{secret}\" }}]`, and use `nself.secret \"{name}\"` in the variable"
+        ))
+}
+
 /// Returns the finding for the public address of a frontend that the environment does not serve.
 fn unserved_frontend(name: &ServiceName, frontend: &Frontend, path: &FieldPath) -> Diagnostic {
     let include = match (frontend.enabled, frontend.include) {
@@ -169,6 +177,7 @@ fn unserved_frontend(name: &ServiceName, frontend: &Frontend, path: &FieldPath) 
         _ => format!("serve it here: `frontends.{name}.include = true`"),
     };
     Diagnostic::error(Code::UnknownDependency, path.clone())
+        .lacks(path!("frontends", name, "include"))
         .message(format!("the environment does not serve the frontend `{name}`, so nself does not know its address"))
         .expected("a service or frontend that the environment serves")
         .hint(format!(

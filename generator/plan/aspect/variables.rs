@@ -1,11 +1,11 @@
 //! Plans the variables of services, with all references resolved for one environment.
 
 use super::endpoint::{self, DatabaseEndpoint};
-use super::env_files;
 use super::mail::MailServer;
 use super::reference_scope::ReferenceScope;
 use super::secrets::{DeclaredSecrets, NeededValue};
 use crate::plan::addresses::Addresses;
+use crate::plan::env_files;
 use crate::plan::inputs::Inputs;
 use crate::plan::model::Value;
 use crate::plan::roster::Roster;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::route_settings;
 use super::upstreams;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::path;
 use crate::plan::addresses::Address;
 use crate::plan::model::{Location, RateLimitName, Upstream};
 use crate::plan::ports::tcp_port;
@@ -89,6 +90,7 @@ fn check_rate_limit(
     let names: Vec<&str> = rate_limits.keys().map(SecretName::as_str).collect();
     (!rate_limits.contains_key(name)).then(|| {
         Diagnostic::error(Code::UnknownDependency, path.clone())
+            .lacks(path!("edge", "rate_limits", name))
             .message(format!("the stack has no rate limit `{name}`"))
             .expected(crate::words::one_of(&names))
             .hint(format!("declare it: `edge.rate_limits.{name} = {{ per_second = 10, burst = 20 }}`"))

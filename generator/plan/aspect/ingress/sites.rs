@@ -89,20 +89,33 @@ impl<'a> FirstRoutes<'a> {
         let mut hosts = address.hosts.iter();
         let first = hosts.find_map(|host| self.0.insert((host.clone(), whole_segments.to_owned()), address))?;
         let (owner, first_owner) = (&address.owner, &first.owner);
-        let (owners, routes) = if owner == first_owner {
-            (format!("both of `{owner}`"), "one of them".to_owned())
-        } else {
-            (format!("of `{first_owner}` and of `{owner}`"), format!("`{owner}` or `{first_owner}`"))
+        let owners = match owner == first_owner {
+            true => format!("both of `{owner}`"),
+            false => format!("of `{first_owner}` and of `{owner}`"),
         };
         let finding = Diagnostic::error(Code::RouteTaken, address.path.clone())
             .message(format!(
                 "{} with the path `{path}` is the address of two routes, {owners}",
                 declared_host(address)
             ))
-            .hint(format!("give {routes} a different subdomain or path"))
+            .hint(hint_to_separate(address, first))
             .counterpart(first.path.clone(), "the other route");
         Some(finding)
     }
+}
+
+/// Returns the hint for two routes with one address.
+fn hint_to_separate(address: &Address, first: &Address) -> String {
+    let host_field = |address: &Address| {
+        address.path.key(if address.route.host.is_some() { "host" } else { "subdomain" }).to_string()
+    };
+    let hosts = (host_field(first), host_field(address));
+    let path_field = address.path.key("path");
+    let change_path = match &address.route.path {
+        Some(_) => format!("change `{path_field}`"),
+        None => format!("add a path, such as `{path_field} = \"/{}\"`", address.owner),
+    };
+    format!("change `{}` or `{}`, or {change_path}", hosts.0, hosts.1)
 }
 
 /// Returns the host of a route as the stack declares it, which is the same in all environments, for a message.

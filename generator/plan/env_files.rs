@@ -1,9 +1,9 @@
-//! Reads the variables in the files of services (`env_files`).
+//! Reads the variables in the `env_files` of services.
 
+use super::inputs::{Inputs, SourceFile};
+use super::roster::PlannedService;
+use super::wiring::Planned;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::plan::inputs::{Inputs, SourceFile};
-use crate::plan::roster::PlannedService;
-use crate::plan::wiring::Planned;
 use crate::values::{Checked, Text, VariableName};
 
 /// Returns the variables of a service's files, in the order of the files and their lines, each with the field of its file.
@@ -25,7 +25,7 @@ pub fn variables(inputs: Inputs, member: &PlannedService) -> Planned<Vec<(Variab
             }
         };
         for (number, line) in text.lines().enumerate() {
-            match read_line(line) {
+            match env_line(line) {
                 Ok(variable) => {
                     planned.value.extend(variable.map(|(name, value)| (name, value, path.clone())));
                 }
@@ -40,7 +40,7 @@ pub fn variables(inputs: Inputs, member: &PlannedService) -> Planned<Vec<(Variab
 
 /// Reads a line of a file of variables: `export NAME="value"` and `NAME=value` → `("NAME", "value")`. Returns `None`
 /// for an empty line or a comment; the error says why the line is malformed.
-fn read_line(line: &str) -> Result<Option<(VariableName, Text)>, String> {
+fn env_line(line: &str) -> Result<Option<(VariableName, Text)>, String> {
     let line = line.trim();
     if line.is_empty() || line.starts_with('#') {
         return Ok(None);
