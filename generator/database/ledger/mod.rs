@@ -14,6 +14,9 @@ use super::history::SumLine;
 
 pub use facts::CatalogFacts;
 
+/// The schema of the ledger.
+pub const LEDGER_SCHEMA: &str = "nself";
+
 /// Placeholders, and the statements that replace them.
 const STATEMENTS: [(&str, &str); 8] = [
     // Settings of a session. Fails if the connection goes through a pooler.

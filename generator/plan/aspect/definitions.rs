@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::databases::{self, Server};
+use super::service_schemas;
 use crate::database::complete;
 use crate::database::model::{PUBLIC_ROLE, Schema};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -41,7 +42,7 @@ pub fn plan(stack: &Stack, server: &Server) -> Planned<BTreeMap<SqlIdent, Schema
     for (name, schema) in &stack.databases {
         let path = path!("databases", name);
         let (schema, completion_findings) = complete(schema.clone(), &path);
-        findings.extend(completion_findings);
+        findings.extend(service_schemas::check(name, &schema, server, completion_findings));
         if !databases.contains_key(name) {
             let names = databases.keys().map(SqlIdent::as_str).collect::<Vec<_>>().join(", ");
             findings.push(

@@ -31,6 +31,7 @@ pub mod route_settings;
 pub mod secrets;
 pub mod server_files;
 pub mod server_settings;
+pub mod service_schemas;
 pub mod setup;
 pub mod upstreams;
 pub mod variables;
