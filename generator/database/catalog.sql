@@ -1,10 +1,16 @@
 -- Describes all objects of a database, one line for each fact. Equal objects have an equal description, regardless of
--- the order of their creation. Objects of extensions and of the schema `nself` are omitted. Numbers of objects that a
--- server creates when it is initialized are below 16384.
+-- the order of their creation. Objects of extensions, of the schema `nself` and of schemas that services own are omitted.
+-- Numbers of objects that a server creates when it is initialized are below 16384.
 WITH
+-- The setup job records in a comment what it grants to a role.
+service AS (
+  SELECT oid FROM pg_catalog.pg_roles WHERE pg_catalog.shobj_description(oid, 'pg_authid') LIKE 'nself: {%'
+     AND oid <> (SELECT datdba FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+),
 space AS (
   SELECT oid, nspname, nspowner, nspacl FROM pg_catalog.pg_namespace
    WHERE nspname NOT LIKE 'pg\_%' AND nspname NOT IN ('information_schema', 'nself')
+     AND (nspname = 'public' OR nspowner NOT IN (SELECT oid FROM service))
 ),
 part AS (SELECT classid, objid FROM pg_catalog.pg_depend WHERE deptype = 'e'),
 rel AS (
