@@ -6,6 +6,7 @@ mod check;
 pub mod completeness;
 mod convention;
 pub mod ddl;
+mod declared_privileges;
 pub mod default_names;
 mod grammar;
 pub mod graphql;
@@ -25,6 +26,7 @@ mod tenant_keys;
 use crate::diagnostic::{Diagnostic, FieldPath};
 use model::Schema;
 
+pub use declared_privileges::{DeclaredPrivilege, declared_privileges};
 pub use model::{ACCESS_POLICY, APP_COLUMN, TENANT_COLUMN, TENANT_POLICY, TENANT_SETTING};
 
 /// Query that lists every object of a database in a canonical form.

@@ -34,8 +34,9 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     backup_services::complete(stack, &mut roster);
     outcome.findings.extend(rules::check_declarations(inputs, &roster));
     let addresses = outcome.collect(Addresses::plan(inputs, &roster));
-    let server = outcome.collect(databases::plan(stack, &roster));
+    let mut server = outcome.collect(databases::plan(stack, &roster));
     let definitions = outcome.collect(definitions::plan(stack, &server));
+    server.add_declared_privileges(&definitions);
     let planned_migrations = migrations::plan(inputs, &roster, &server.databases, &definitions, &outcome.findings);
     let planned_migrations = outcome.collect(planned_migrations);
     let setup = outcome.collect(setup::plan(stack, &roster, &server, &planned_migrations.migrations));

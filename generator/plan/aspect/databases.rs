@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::database_host::DatabaseHost;
 use super::endpoint::{DatabaseEndpoint, REPLICATION, endpoints};
-use crate::database::model::PUBLIC_SCHEMA;
+use crate::database::declared_privileges;
+use crate::database::model::{PUBLIC_SCHEMA, Schema};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::inputs::profile;
@@ -76,6 +77,17 @@ const HASURA_SCHEMA: &str = "hdb_catalog";
 pub struct Server {
     pub databases: BTreeMap<SqlIdent, Database>,
     pub roles: Roles,
+}
+
+impl Server {
+    /// Adds the privileges that definitions grant to their databases.
+    pub fn add_declared_privileges(&mut self, definitions: &BTreeMap<SqlIdent, Schema>) {
+        for (name, definition) in definitions {
+            if let Some(database) = self.databases.get_mut(name) {
+                database.declared_privileges = declared_privileges(definition);
+            }
+        }
+    }
 }
 
 /// Plans databases with their grants, and the roles. A service that uses a database waits for its endpoint.

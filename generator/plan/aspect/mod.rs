@@ -31,6 +31,7 @@ mod reference_scope;
 pub mod secrets;
 pub mod server_files;
 pub mod server_settings;
+pub mod service_schemas;
 pub mod setup;
 pub mod variables;
 pub mod volumes;
