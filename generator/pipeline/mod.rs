@@ -22,7 +22,7 @@ use crate::diagnostic::{self, Code, Diagnostic, FieldPath};
 use crate::files::{OUTPUT, Root, absolute_path};
 use crate::lock::Lock;
 use crate::path;
-use crate::plan::{domains, machines, unused_backups};
+use crate::plan::{domains, machines, unused_settings};
 use crate::project::ProjectReader;
 use crate::source::{self, Environment, EvaluationRequest, Evaluator, STACK_FILE};
 use crate::store::{self, Cache, Changes, PreviousOutputs, Stamp, Watch};
@@ -217,8 +217,15 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
     let is_selected = |environment: &Environment| {
         selected.as_ref().is_none_or(|selected| selected.contains(environment.name.as_str()))
     };
+    // Also compared with the environments of which this run writes no files.
+    let mut compared = findings_across_environments(&loaded_stack.environments);
+    let is_about_selected = |finding: &Diagnostic| {
+        let names = &finding.environments;
+        selected.as_ref().is_none_or(|selected| names.is_empty() || names.iter().any(|name| selected.contains(name)))
+    };
+    compared.retain(is_about_selected);
+    findings.extend(compared);
     let environments: Vec<Environment> = loaded_stack.environments.into_iter().filter(is_selected).collect();
-    findings.extend(findings_across_environments(&environments));
     let renderer =
         Renderer { files: &files, previous: &previous.outputs, out: &out, frozen: request.frozen, has_errors };
     let mut artifacts = Artifacts::default();
@@ -270,12 +277,12 @@ fn without_unwritten_migrations(findings: Findings) -> Findings {
 }
 
 /// Returns the findings that only a comparison of environments shows, at the field of one of them: a shared domain or
-/// port, and backups that no environment takes.
+/// port, and settings that no environment uses.
 fn findings_across_environments(environments: &[Environment]) -> Findings {
     let names_and_stacks = || environments.iter().map(|environment| (&environment.name, &environment.stack));
     let mut findings = domains::check_environments(names_and_stacks());
     findings.extend(machines::check_environments(names_and_stacks()));
-    findings.extend(unused_backups::check_environments(names_and_stacks()));
+    findings.extend(unused_settings::check_environments(names_and_stacks()));
     for finding in &mut findings {
         let has_finding =
             |environment: &&Environment| finding.environments.iter().any(|name| *name == environment.name.as_str());

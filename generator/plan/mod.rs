@@ -46,4 +46,4 @@ pub use model::{
 };
 pub use network::Network;
 pub use resolve::resolve;
-pub use rules::{CUSTOM_PORTS, PLUGIN_PORTS, domains, machines, nginx_snippets, unused_backups};
+pub use rules::{CUSTOM_PORTS, PLUGIN_PORTS, domains, machines, nginx_snippets, unused_settings};

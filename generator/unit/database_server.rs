@@ -230,7 +230,13 @@ fn commands_about_removed_databases_open_an_existing_database_of_the_server() {
     let end = " -c 'DROP DATABASE \"archive\"'`";
     assert_eq!(
         hint(&with_databases(&json!({ "main": {} }))),
-        format!("{start}`docker compose exec postgres psql -U postgres{end}")
+        format!("{start}`docker compose -f deploy/prod/compose.yaml exec -T postgres psql -U postgres{end}")
+    );
+    let mut on_cluster = with_databases(&json!({ "main": {} }));
+    on_cluster["kubernetes"] = json!({ "enabled": true });
+    assert_eq!(
+        hint(&on_cluster),
+        format!("{start}`kubectl exec --namespace shop-prod statefulset/postgres -- psql -U postgres{end}")
     );
     let tls = "PGSSLMODE=verify-full PGSSLROOTCERT=deploy/prod/secrets/database_authority";
     assert_eq!(

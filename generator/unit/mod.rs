@@ -5,6 +5,7 @@ mod aspects;
 mod backends;
 mod cluster;
 mod database_server;
+mod environments;
 mod image;
 mod imports;
 mod layers;

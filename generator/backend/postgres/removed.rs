@@ -135,7 +135,7 @@ fn psql_command(plan: &Plan, database: Option<&str>) -> String {
         database.filter(|database| *database != user).map_or_else(String::new, |database| format!(" -d {database}"));
     let is_own_server = plan.setup.as_ref().is_none_or(|setup| setup.is_own_server);
     if is_own_server {
-        return format!("docker compose exec postgres psql -U {user}{database_option}");
+        return format!("{} psql -U {user}{database_option}", plan.exec_in_server());
     }
     // The secrets of the job are files in the output folder.
     let secrets = format!("deploy/{}/secrets/", plan.environment);

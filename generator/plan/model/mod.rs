@@ -18,6 +18,7 @@ use serde::Serialize;
 use crate::diagnostic::FieldPath;
 use crate::path;
 use crate::plan::secret_list::Recipe;
+use crate::plan::service_names::DATABASE;
 use crate::stack::{self, Compat, Profile, Protocol, TlsMode};
 use crate::values::{
     ContainerPath, EnvironmentName, Host, ImageRef, Memory, ProjectName, SecretName, ServiceName, SqlIdent, Subnet,
@@ -106,6 +107,15 @@ impl Plan {
         match self.compat {
             Some(Compat::V1) => self.environment.to_string(),
             _ => format!("{}-{}", self.project, self.environment),
+        }
+    }
+
+    /// Returns the start of a command that runs a program in the container of the database server: of Compose, or of the
+    /// cluster if the environment has one.
+    pub fn exec_in_server(&self) -> String {
+        match &self.kubernetes {
+            Some(cluster) => format!("kubectl exec --namespace {} statefulset/{DATABASE} --", cluster.namespace),
+            None => format!("docker compose -f deploy/{}/compose.yaml exec -T {DATABASE}", self.environment),
         }
     }
 

@@ -24,7 +24,7 @@ mod resources;
 mod server_settings;
 mod shorthands;
 mod sources;
-pub mod unused_backups;
+pub mod unused_settings;
 mod variables;
 mod written_addresses;
 mod written_texts;
