@@ -55,7 +55,7 @@ fact (kind, name, what) AS (
          d.defaclobjtype::pg_catalog.text || ' ' || coalesce(r.rolname, 'PUBLIC') || ' ' || a.privilege_type
     FROM pg_catalog.pg_default_acl d LEFT JOIN space s ON s.oid = d.defaclnamespace,
          LATERAL pg_catalog.aclexplode(d.defaclacl) a LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.grantee
-   WHERE a.grantee <> d.defaclrole
+   WHERE a.grantee <> d.defaclrole AND (d.defaclnamespace = 0 OR s.oid IS NOT NULL) AND d.defaclrole NOT IN (SELECT oid FROM service)
   UNION ALL
   SELECT 'enum', t.nspname || '.' || t.typname,
          (SELECT pg_catalog.string_agg(pg_catalog.quote_literal(enumlabel), ',' ORDER BY enumsortorder) FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid)

@@ -66,8 +66,7 @@ pub fn baseline(
         apply_migrations(&history, &settings, scratch)?;
         read_facts(&scratch.owner)
     })?;
-    let differences =
-        server_facts.differences(&migration_facts, definition.owner().as_str(), &definition.service_roles);
+    let differences = server_facts.differences(&migration_facts, definition.owner().as_str(), &definition.services);
     if !differences.is_empty() {
         return Err(difference_findings(&definition, differences));
     }

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::CATALOG;
 use super::history::SumLine;
 
-pub use facts::CatalogFacts;
+pub use facts::{CatalogFacts, ServiceAccess};
 
 /// The schema of the ledger.
 pub const LEDGER_SCHEMA: &str = "nself";
