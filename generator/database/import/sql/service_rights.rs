@@ -172,6 +172,11 @@ impl ServiceRights {
         self.in_one_schema.extend(lines.lines().filter_map(SchemaRight::read));
     }
 
+    /// Returns whether a setup job recorded rights on the server.
+    pub fn has_record(&self) -> bool {
+        !self.in_one_schema.is_empty()
+    }
+
     /// Returns whether the setup job grants a privilege to a role.
     pub fn contains(&self, target: ServiceRightTarget, role: &SqlIdent, privilege: &str) -> bool {
         let has_rights = self.in_all_schemas.get(&target).is_some_and(|roles| roles.contains(role));
