@@ -52,7 +52,9 @@ use diff::Diff;
 use graph::{Graph, ObjectNode};
 use planner::Planner;
 
-pub use rename::{replace_column_names, replace_sequence_name, replace_type_name, with_partitions};
+pub use rename::{
+    replace_column_names, replace_sequence_name, replace_type_name, sequences_of_nextval, with_partitions,
+};
 pub use step::{Down, MigrationStep, Phase, StepMode};
 
 /// The steps of a plan, one group per migration.
