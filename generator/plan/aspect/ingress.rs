@@ -128,18 +128,7 @@ fn sites(
         let path = location.path.as_str().trim_end_matches('/');
         for host in &address.hosts {
             if let Some(first_address) = first_addresses.insert((host.clone(), path.to_owned()), address) {
-                findings.push(
-                    Diagnostic::error(Code::RouteTaken, address.path.clone())
-                        .message(format!(
-                            "{} with the path `{}` is the address of two routes, of `{}` and of `{}`",
-                            declared_host(address),
-                            location.path,
-                            first_address.owner,
-                            address.owner
-                        ))
-                        .hint(hint_to_separate(address, first_address))
-                        .counterpart(first_address.path.clone(), "the other route"),
-                );
+                findings.push(route_taken(address, first_address, &location.path));
                 break;
             }
         }
@@ -160,6 +149,19 @@ fn sites(
     }
     upstreams::number(&mut sites);
     (sites, internal_routes)
+}
+
+/// Returns the finding for a route with the address of an earlier one.
+fn route_taken(address: &Address, first_address: &Address, path: &UrlPath) -> Diagnostic {
+    Diagnostic::error(Code::RouteTaken, address.path.clone())
+        .message(format!(
+            "{} with the path `{path}` is the address of two routes, of `{}` and of `{}`",
+            declared_host(address),
+            first_address.owner,
+            address.owner
+        ))
+        .hint(hint_to_separate(address, first_address))
+        .counterpart(first_address.path.clone(), "the other route")
 }
 
 /// Returns the hint for two routes with one address.
