@@ -7,6 +7,7 @@ pub mod completeness;
 mod convention;
 pub mod ddl;
 pub mod default_names;
+pub mod extension_catalogue;
 mod grammar;
 pub mod graphql;
 pub mod hazard;

@@ -15,6 +15,7 @@ use super::provenance::field_of_service;
 use super::render::{Language, hba_addresses, hba_connection, hba_name, psql_argument, render, sql_literal, sql_name};
 use crate::artifact::Artifacts;
 use crate::backend::{Description, Emit, PlanField};
+use crate::database::extension_catalogue::in_order_of_creation;
 use crate::database::superuser;
 use crate::diagnostic::Diagnostic;
 use crate::path;
@@ -187,7 +188,7 @@ fn database_view(name: &SqlIdent, database: &Database) -> DatabaseView {
         owner: database.owner.as_ref().map_or(Value::UNDEFINED, sql_name),
         owner_literal: database.owner.as_ref().map_or(Value::UNDEFINED, sql_literal),
         connecting_roles: connecting_roles(database).into_iter().map(sql_name).collect(),
-        extensions: database.extensions.iter().map(psql_argument).collect(),
+        extensions: in_order_of_creation(&database.extensions).iter().map(psql_argument).collect(),
         grants: database
             .grants
             .iter()
