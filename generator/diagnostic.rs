@@ -170,6 +170,30 @@ pub struct Diagnostic {
     /// A text that identifies the cause. Findings about the same service with the same cause are merged into one.
     #[serde(skip)]
     pub cause: Option<String>,
+    /// The hint that replaces `hint` if some environments do not have the service that it names.
+    #[serde(skip)]
+    pub layer_hint: Option<LayerHint>,
+}
+
+/// A setting of one service that names another, which only the environments with the other service can have.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LayerHint {
+    /// The service with the setting.
+    pub owner: String,
+    /// The service that the setting names.
+    pub service: String,
+    /// The setting, such as `services.orders.connects_to = ["mail"]`.
+    pub setting: String,
+}
+
+impl LayerHint {
+    /// Returns the hint to write the setting in the layers of these environments.
+    pub fn hint(&self, environments: &[String]) -> String {
+        let LayerHint { service, setting, .. } = self;
+        let settings: Vec<String> =
+            environments.iter().map(|environment| format!("`environments.{environment}.{setting}`")).collect();
+        format!("not all environments have `{service}`, so write it in their layers: {}", settings.join(" and "))
+    }
 }
 
 impl Diagnostic {
@@ -196,6 +220,7 @@ impl Diagnostic {
             environments: Vec::new(),
             lacks: None,
             cause: None,
+            layer_hint: None,
         }
     }
 
@@ -252,6 +277,13 @@ impl Diagnostic {
     #[must_use]
     pub fn cause(mut self, cause: impl Into<String>) -> Self {
         self.cause = Some(cause.into());
+        self
+    }
+
+    /// Sets the hint for a stack in which some environments do not have a service.
+    #[must_use]
+    pub fn layer_hint(mut self, hint: LayerHint) -> Self {
+        self.layer_hint = Some(hint);
         self
     }
 

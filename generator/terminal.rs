@@ -97,10 +97,9 @@ fn write_line(out: &mut String, line: &str) {
     }
 }
 
-/// Returns whether a character controls the terminal, is invisible, or changes the order of text. The range holds
-/// Unicode's tag characters, which are invisible letters.
+/// Returns whether a character controls the terminal, is invisible, or changes the order of text.
 fn is_hidden(c: char) -> bool {
-    c.is_control() || words::is_mark(c) || ('\u{E0000}'..='\u{E007F}').contains(&c)
+    c.is_control() || words::is_mark(c)
 }
 
 /// Returns whether the character at this offset is the second `#` of `##name[`.
@@ -190,6 +189,7 @@ mod tests {
             ("plain: text, ümlaut\tand 漢字", "plain: text, ümlaut\tand 漢字"),
             ("a\x1b[31mb\r\nc", "a\\u{001B}[31mb\\u{000D}\\u{000A}c"),
             ("a\u{9b}31m\u{202E}b\u{2066}", "a\\u{009B}31m\\u{202E}b\\u{2066}"),
+            ("soft\u{AD}hyphen\u{E0041}", "soft\\u{00AD}hyphen\\u{E0041}"),
             ("::warning::x", ":\\u{003A}warning::x"),
             (" \u{a0}::add-mask::x", " \u{a0}:\\u{003A}add-mask::x"),
             ("ok ::warning::x", "ok ::warning::x"),

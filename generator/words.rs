@@ -3,11 +3,21 @@
 use std::fmt;
 
 /// Returns whether a character is invisible or changes the direction of the following text: marks of direction, spaces
-/// and joiners without width, separators of lines, and characters that are reserved for formatting.
+/// and joiners without width, soft hyphens, fillers, separators of lines, characters that are reserved for formatting, and
+/// Unicode's tag characters, which are invisible letters. These are the characters with the property
+/// `Default_Ignorable_Code_Point`, without variation selectors, and a few others.
 pub fn is_mark(c: char) -> bool {
     matches!(c,
-        '\u{061C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
-        | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{FFFE}' | '\u{FFFF}')
+        '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180E}'
+        | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FEFF}'
+        | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}' | '\u{FFFE}' | '\u{FFFF}' | '\u{1BCA0}'..='\u{1BCA3}'
+        | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E00FF}' | '\u{E01F0}'..='\u{E0FFF}')
+}
+
+/// Returns whether a character selects a variant of the character before it, such as the coloured form of an emoji. It is
+/// invisible where it selects nothing.
+pub fn is_variation_selector(c: char) -> bool {
+    matches!(c, '\u{180B}'..='\u{180D}' | '\u{180F}' | '\u{FE00}'..='\u{FE0F}' | '\u{E0100}'..='\u{E01EF}')
 }
 
 /// Returns a number with its noun: `1 file`, `2 files`.

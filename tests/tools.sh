@@ -9,6 +9,8 @@ mkdir -p "$tools/stamps" "$tools/bin"
 exec 9>"$tools/lock"
 flock 9
 export DEBIAN_FRONTEND=noninteractive
+# Packages are configured inside root file systems, where a temporary folder of the caller does not exist.
+unset TMPDIR
 
 failed=()
 

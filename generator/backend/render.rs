@@ -7,7 +7,7 @@ use minijinja::value::Object;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 use serde::Serialize;
 
-use crate::database::model::{HexDigest, MigrationName};
+use crate::database::model::{HexDigest, MigrationName, literal};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::Peers;
 use crate::values::{
@@ -208,6 +208,15 @@ pub fn sql_name(value: &impl SqlName) -> Value {
 /// Returns an SQL literal in single quotes.
 pub fn sql_literal(value: &impl SqlName) -> Value {
     token(Language::Sql, format!("'{value}'"))
+}
+
+/// Returns the JSON of a value as an SQL literal in single quotes, for `standard_conforming_strings = on`.
+///
+/// # Errors
+/// NS901 if the value has no form in JSON.
+pub fn sql_json(value: &impl Serialize) -> Result<Value, Diagnostic> {
+    let json = serde_json::to_string(value).map_err(|error| internal_error(error.to_string()))?;
+    Ok(token(Language::Sql, literal(&json)))
 }
 
 /// Returns NULL.

@@ -178,7 +178,8 @@ fn print_report(format: Format, is_check: bool, report: &Report) -> u8 {
             if is_check {
                 output::lines(&store::diff(&changes.changes));
             }
-            output::remarks(&store::line_end_warning(&changes.changes));
+            let line_end_warning = store::line_end_warning(&changes.changes);
+            output::remarks(&Lines::text(&report.commands.complete(line_end_warning.as_str(), None)));
             output::remarks(&store::foreign_files(&changes.changes));
             output::remark(&summary(report, status, rendered_count));
         }

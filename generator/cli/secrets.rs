@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use super::{DIFFERENCES, ERROR, SUCCESS, output};
 use crate::commands::Commands;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::files::{OUTPUT, Root};
+use crate::files::{OUTPUT, Root, absolute_path};
 use crate::secrets::{self, SecretFolder};
 use crate::terminal;
 
@@ -36,7 +36,7 @@ enum Action {
         #[command(flatten)]
         output: OutputArguments,
     },
-    /// Check the values: missing, weak, well-known, shared between environments.
+    /// Check the values: missing, weak, well-known, shared between environments, tracked by git.
     Check {
         /// The environment; may be repeated. All generated environments by default.
         #[arg(long)]
@@ -57,6 +57,15 @@ impl OutputArguments {
     /// Returns the output folder.
     fn root(&self) -> Root {
         Root::output(Path::new("."), Some(&self.out))
+    }
+
+    /// Returns the folder of the project: the working folder, or the parent of an output folder outside of it.
+    fn project(&self) -> PathBuf {
+        let is_below = absolute_path(&self.out).starts_with(absolute_path(Path::new(".")));
+        match self.out.parent().filter(|_| !is_below) {
+            Some(parent) => parent.to_owned(),
+            None => PathBuf::from("."),
+        }
     }
 
     /// Returns the folder and options that commands in messages have to contain.
@@ -125,11 +134,12 @@ fn check(arguments: &OutputArguments, environments: &[String]) -> Result<u8, Vec
         selected => selected.to_vec(),
     };
     let folders: Result<Vec<SecretFolder>, _> = environments.iter().map(|name| arguments.folder(name)).collect();
-    let outcome = secrets::check(&folders?).map_err(|finding| vec![finding])?;
+    let project = arguments.project();
+    let outcome = secrets::check(&Root::named(&project), &project, &folders?).map_err(|finding| vec![finding])?;
     let has_errors = outcome.findings.iter().any(Diagnostic::is_error);
     let has_findings = !outcome.findings.is_empty();
     output::findings(&arguments.commands().complete_hints(outcome.findings));
-    outcome.version_control_problem.iter().for_each(|problem| output::remark(problem));
+    outcome.version_control_problems.iter().for_each(|problem| output::remark(problem));
     if !has_findings {
         output::remark("no findings about secrets");
     }

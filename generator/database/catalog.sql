@@ -1,10 +1,16 @@
 -- Describes all objects of a database, one line for each fact. Equal objects have an equal description, regardless of
--- the order of their creation. Objects of extensions and of the schema `nself` are omitted. Numbers of objects that a
--- server creates when it is initialized are below 16384.
+-- the order of their creation. Objects of extensions, of the schema `nself` and of schemas that services own are omitted.
+-- Numbers of objects that a server creates when it is initialized are below 16384.
 WITH
+-- The setup job records in a comment what it grants to a role.
+service AS (
+  SELECT oid FROM pg_catalog.pg_roles WHERE pg_catalog.shobj_description(oid, 'pg_authid') LIKE 'nself: {%'
+     AND oid <> (SELECT datdba FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+),
 space AS (
   SELECT oid, nspname, nspowner, nspacl FROM pg_catalog.pg_namespace
    WHERE nspname NOT LIKE 'pg\_%' AND nspname NOT IN ('information_schema', 'nself')
+     AND (nspname = 'public' OR nspowner NOT IN (SELECT oid FROM service))
 ),
 part AS (SELECT classid, objid FROM pg_catalog.pg_depend WHERE deptype = 'e'),
 rel AS (
@@ -49,7 +55,7 @@ fact (kind, name, what) AS (
          d.defaclobjtype::pg_catalog.text || ' ' || coalesce(r.rolname, 'PUBLIC') || ' ' || a.privilege_type
     FROM pg_catalog.pg_default_acl d LEFT JOIN space s ON s.oid = d.defaclnamespace,
          LATERAL pg_catalog.aclexplode(d.defaclacl) a LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.grantee
-   WHERE a.grantee <> d.defaclrole
+   WHERE a.grantee <> d.defaclrole AND (d.defaclnamespace = 0 OR s.oid IS NOT NULL) AND d.defaclrole NOT IN (SELECT oid FROM service)
   UNION ALL
   SELECT 'enum', t.nspname || '.' || t.typname,
          (SELECT pg_catalog.string_agg(pg_catalog.quote_literal(enumlabel), ',' ORDER BY enumsortorder) FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid)

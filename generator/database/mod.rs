@@ -6,6 +6,7 @@ mod check;
 pub mod completeness;
 mod convention;
 pub mod ddl;
+mod declared_privileges;
 pub mod default_names;
 pub mod extension_catalogue;
 mod grammar;
@@ -19,6 +20,7 @@ pub mod lexer;
 pub mod migrate;
 pub mod model;
 pub mod parse;
+mod plpgsql_body;
 pub mod snapshot;
 pub mod superuser;
 mod tenant_keys;
@@ -26,6 +28,7 @@ mod tenant_keys;
 use crate::diagnostic::{Diagnostic, FieldPath};
 use model::Schema;
 
+pub use declared_privileges::{DeclaredPrivilege, declared_privileges};
 pub use model::{ACCESS_POLICY, APP_COLUMN, TENANT_COLUMN, TENANT_POLICY, TENANT_SETTING};
 
 /// Query that lists every object of a database in a canonical form.

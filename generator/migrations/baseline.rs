@@ -42,14 +42,18 @@ pub fn baseline(
     let total = history.migrations.len();
     let count = last.unwrap_or(total);
     if !(1..=total).contains(&count) {
-        return Err(vec![
-            Diagnostic::error(Code::OutOfRange, definition.root())
+        let finding = Diagnostic::error(Code::OutOfRange, definition.root());
+        return Err(vec![match total {
+            0 => finding
+                .message(format!("the history of `{}` has no migrations", definition.name))
+                .hint("write the first one with `nself db new`"),
+            _ => finding
                 .message(format!(
                     "`--to {count}` names no migration: the history has {}",
                     words::count(total, "migration")
                 ))
                 .expected(format!("a number from 1 to {total}")),
-        ]);
+        }]);
     }
     history.migrations.truncate(count);
     // psql runs the migrations, so they must meet the same rules as for the runner.
@@ -66,8 +70,7 @@ pub fn baseline(
         apply_migrations(&history, &settings, scratch)?;
         read_facts(&scratch.owner)
     })?;
-    let differences =
-        server_facts.differences(&migration_facts, definition.owner().as_str(), &definition.service_roles);
+    let differences = server_facts.differences(&migration_facts, definition.owner().as_str(), &definition.services);
     if !differences.is_empty() {
         return Err(difference_findings(&definition, differences));
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::database::history::History;
+use crate::database::ledger::ServiceAccess;
 use crate::database::migrate::StepGroups;
 use crate::database::model::Schema;
 use crate::database::{self, allow};
@@ -29,8 +30,8 @@ pub struct Definition {
     pub name: SqlIdent,
     pub schema: Schema,
     pub(super) origins: Origins,
-    /// Roles of services that read and write all rows.
-    pub service_roles: BTreeSet<SqlIdent>,
+    /// The access of services to rows.
+    pub services: BTreeSet<ServiceAccess>,
 }
 
 impl Definition {
@@ -155,16 +156,16 @@ fn add_definitions(environment: Environment, definitions: &mut BTreeMap<SqlIdent
     for finding in &mut findings {
         environment.locate(finding);
     }
-    for (name, (mut schema, service_roles)) in environment_definitions {
+    for (name, (mut schema, services)) in environment_definitions {
         // Rows may differ between environments; migrations do not contain them.
         schema.seeds.clear();
         let definition = definitions.entry(name.clone()).or_insert_with(|| Definition {
             name: name.clone(),
             schema: schema.clone(),
             origins: environment.origins.clone(),
-            service_roles: BTreeSet::new(),
+            services: BTreeSet::new(),
         });
-        definition.service_roles.extend(service_roles);
+        definition.services.extend(services);
         if definition.schema != schema {
             let mut finding = Diagnostic::error(Code::SchemaInvalid, path!("databases", name))
                 .message(format!("`{name}` differs between environments"))

@@ -1,7 +1,12 @@
--- The roles that own objects of a database. Objects of extensions and of nself do not count.
-WITH user_schemas AS (
+-- The roles that own objects of a database. Objects of extensions, of nself and in schemas of services do not count. The
+-- setup job records in a comment what it grants to the role of a service.
+WITH service_roles AS (
+  SELECT oid FROM pg_catalog.pg_roles WHERE pg_catalog.shobj_description(oid, 'pg_authid') LIKE 'nself: {%'
+     AND oid <> (SELECT datdba FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+), user_schemas AS (
   SELECT oid, nspname, nspowner FROM pg_catalog.pg_namespace
    WHERE nspname NOT LIKE 'pg\_%' AND nspname NOT IN ('information_schema', 'nself')
+     AND (nspname = 'public' OR nspowner NOT IN (SELECT oid FROM service_roles))
 ), extension_objects AS (SELECT classid, objid FROM pg_catalog.pg_depend WHERE deptype = 'e')
 SELECT DISTINCT pg_catalog.pg_get_userbyid(owner) FROM (
   SELECT 'pg_catalog.pg_namespace'::pg_catalog.regclass, oid, nspowner FROM user_schemas WHERE nspname <> 'public'

@@ -116,10 +116,16 @@ impl Renderer<'_> {
             let old = self.out.read(format!("{}/{file}", plan.environment), FileKind::Output).ok()??;
             (old != new).then_some((old, new))
         };
-        let compose_change = changed_file(compose::FILE).into_iter();
+        let compose_change = changed_file(compose::FILE);
+        let has_own_server = plan.setup.as_ref().is_some_and(|setup| setup.is_own_server);
+        // The database server of a project with a new name is new.
+        let has_new_server = has_own_server
+            && compose_change
+                .as_ref()
+                .is_some_and(|(old, _)| compose::has_other_project(plan, &String::from_utf8_lossy(old)));
         let mut warnings: Vec<Diagnostic> =
-            compose_change.flat_map(|(old, new)| compose::upgrade_warnings(plan, &old, new)).collect();
-        let setup_change = changed_file(postgres::SETUP).into_iter();
+            compose_change.into_iter().flat_map(|(old, new)| compose::upgrade_warnings(plan, &old, new)).collect();
+        let setup_change = changed_file(postgres::SETUP).filter(|_| !has_new_server).into_iter();
         warnings.extend(setup_change.flat_map(|(old, new)| postgres::upgrade_warnings(plan, &old, new)));
         let volumes_change = changed_file(kubernetes::VOLUMES).into_iter();
         warnings.extend(volumes_change.flat_map(|(old, new)| kubernetes::upgrade_warnings(plan, &old, new)));
@@ -144,7 +150,7 @@ fn follows_refused(finding: &Diagnostic, refused: &FieldPath) -> bool {
     let lacks_field = match finding.code {
         // A misspelled field, such as `imag`, is meant to be the image.
         Code::NoImage => words::nearest(refused.last_key(), ["image", "build"]).is_some(),
-        Code::BadValue | Code::MissingField | Code::UnknownSecret => true,
+        Code::BadValue | Code::MissingField | Code::UnknownSecret | Code::ServiceFile => true,
         _ => false,
     };
     if finding.path.starts_with(refused) || lacks_field && finding.path == refused.parent() {
@@ -155,7 +161,8 @@ fn follows_refused(finding: &Diagnostic, refused: &FieldPath) -> bool {
     {
         return true;
     }
-    if finding.code == Code::SchemaInvalid && lacks_column(&finding.message, refused) {
+    // A column that was refused, or a rate limit, counts as undeclared.
+    if finding.lacks.as_ref().is_some_and(|missing| names_entry_of_map(missing) && refused.starts_with(missing)) {
         return true;
     }
     // A check of a definition that lacks a refused part. The path of a table has four steps:
@@ -164,23 +171,11 @@ fn follows_refused(finding: &Diagnostic, refused: &FieldPath) -> bool {
     if is_definition && finding.path.0.len() >= 4 && refused.starts_with(&finding.path) {
         return true;
     }
-    if finding.code == Code::UnknownSecret && may_declare_secret(refused, &finding.message) {
+    if finding.code == Code::UnknownSecret && may_declare_secret(refused, finding.lacks.as_ref()) {
         return true;
     }
-    // A refused rate limit, or a refused destination of a receiver, counts as undeclared.
-    let is_undeclared = match refused.0.as_slice() {
-        [Segment::Key(section), Segment::Key(field), Segment::Key(name), ..]
-            if section == "edge" && field == "rate_limits" =>
-        {
-            finding.code == Code::UnknownDependency && finding.message.contains(&format!("rate limit `{name}`"))
-        }
-        // `monitoring.receivers.page.slack` is refused, and the finding is about `monitoring.receivers.page`.
-        [section, receivers, receiver, _, ..] => {
-            finding.code == Code::NoAlerts && finding.path.0 == [section.clone(), receivers.clone(), receiver.clone()]
-        }
-        _ => false,
-    };
-    if is_undeclared {
+    // `monitoring.receivers.page.slack` is refused, and the finding is about `monitoring.receivers.page`.
+    if finding.code == Code::NoAlerts && refused.0.len() >= 4 && finding.path.0 == refused.0[..3] {
         return true;
     }
     // `services.orders.port` has the section `services`, the name `orders`, and `port` below it.
@@ -190,34 +185,31 @@ fn follows_refused(finding: &Diagnostic, refused: &FieldPath) -> bool {
     let names_entry = finding.message.contains(&format!("`{name}`"));
     let concerns_entry = names_entry || paths.any(|path| path.starts_with(&entry));
     match below.first() {
+        // A relay or a target of backups that is refused, or has a refused field, is treated as missing.
+        _ if finding.code == Code::MailRelay && entry == path!("mail", "relay") => true,
+        _ if finding.code == Code::BackupTarget && entry == path!("backups", "target") => true,
         None => names_entry,
-        // A relay with a refused field is treated as missing.
-        Some(_) if finding.code == Code::MailRelay => entry == path!("mail", "relay"),
-        // So is a target of backups.
-        Some(_) if finding.code == Code::BackupTarget => entry == path!("backups", "target"),
         Some(Segment::Key(field)) => concerns_entry && FOLLOW_UPS.contains(&(finding.code, field.as_str())),
         Some(Segment::Index(_)) => false,
     }
 }
 
-/// Returns whether a message about a definition names a column that was refused.
-fn lacks_column(message: &str, refused: &FieldPath) -> bool {
-    match refused.0.as_slice() {
-        [Segment::Key(databases), _, Segment::Key(tables), _, Segment::Key(columns), Segment::Key(column), ..] => {
-            [databases.as_str(), tables, columns] == ["databases", "tables", "columns"]
-                && message.starts_with("there is no column")
-                && message.contains(&format!("`{column}`"))
-        }
-        _ => false,
-    }
+/// Returns whether a path is that of a column or a rate limit. If a field of such an entry is refused, decoding leaves the
+/// entry out.
+fn names_entry_of_map(path: &FieldPath) -> bool {
+    let keys: Vec<&str> =
+        path.0.iter().map(|segment| if let Segment::Key(key) = segment { key.as_str() } else { "" }).collect();
+    matches!(keys.as_slice(), ["databases", _, "tables", _, "columns", _] | ["edge", "rate_limits", _])
 }
 
-/// Returns whether a refused field may declare the secret that a message names: a whole service may declare any secret.
-fn may_declare_secret(refused: &FieldPath, message: &str) -> bool {
+/// Returns whether a refused field may declare the secret that a finding lacks. A whole service may declare any secret.
+fn may_declare_secret(refused: &FieldPath, lacks: Option<&FieldPath>) -> bool {
     match refused.0.as_slice() {
         [Segment::Key(services), Segment::Key(_)] => services == "services",
-        [Segment::Key(services), Segment::Key(_), Segment::Key(secrets), Segment::Key(name), ..] => {
-            services == "services" && secrets == "secrets" && message.contains(&format!("`{name}`"))
+        [Segment::Key(services), _, Segment::Key(secrets), Segment::Key(name), ..] => {
+            // A secret that a service of the library declares is missing together with this service.
+            let is_lacking = |missing: &FieldPath| *missing == path!("secrets", name) || refused.starts_with(missing);
+            services == "services" && secrets == "secrets" && lacks.is_some_and(is_lacking)
         }
         _ => false,
     }

@@ -22,7 +22,7 @@ use crate::diagnostic::{self, Code, Diagnostic, FieldPath};
 use crate::files::{OUTPUT, Root, absolute_path};
 use crate::lock::Lock;
 use crate::path;
-use crate::plan::{domains, machines, unused_backups};
+use crate::plan::{domains, machines, unused_settings};
 use crate::project::ProjectReader;
 use crate::source::{self, Environment, EvaluationRequest, Evaluator, STACK_FILE};
 use crate::store::{self, Cache, Changes, PreviousOutputs, Stamp, Watch};
@@ -217,8 +217,15 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
     let is_selected = |environment: &Environment| {
         selected.as_ref().is_none_or(|selected| selected.contains(environment.name.as_str()))
     };
+    // Also compared with the environments of which this run writes no files.
+    let mut compared = findings_across_environments(&loaded_stack.environments);
+    let is_about_selected = |finding: &Diagnostic| {
+        let names = &finding.environments;
+        selected.as_ref().is_none_or(|selected| names.is_empty() || names.iter().any(|name| selected.contains(name)))
+    };
+    compared.retain(is_about_selected);
+    findings.extend(compared);
     let environments: Vec<Environment> = loaded_stack.environments.into_iter().filter(is_selected).collect();
-    findings.extend(findings_across_environments(&environments));
     let renderer =
         Renderer { files: &files, previous: &previous.outputs, out: &out, frozen: request.frozen, has_errors };
     let mut artifacts = Artifacts::default();
@@ -232,6 +239,7 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
         plans.push(rendered.planned);
     }
     let mut findings = without_unwritten_migrations(diagnostic::merge(findings));
+    use_layer_hints(&mut findings, &plans);
     findings.retain(|finding| finding.code != Code::MigrationMissing || !request.allows_unwritten_migrations);
     if findings.iter().any(Diagnostic::is_error) {
         return Err(findings);
@@ -240,6 +248,21 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
     let findings = commands.complete_hints(findings);
     let upgrade_warnings = commands.complete_hints(diagnostic::merge(upgrade_warnings));
     Ok(Output { artifacts, plans, findings, upgrade_warnings, watches, selected, previous, writers_lock })
+}
+
+/// Replaces the hints of findings that name a service which some of the environments do not have.
+fn use_layer_hints(findings: &mut [Diagnostic], plans: &[PlannedEnvironment]) {
+    for finding in findings {
+        let Some(layer_hint) = &finding.layer_hint else { continue };
+        let has = |planned: &PlannedEnvironment, name: &str| {
+            planned.plan.services.keys().any(|service| service.as_str() == name)
+        };
+        let lacks_service =
+            |planned: &PlannedEnvironment| has(planned, &layer_hint.owner) && !has(planned, &layer_hint.service);
+        if plans.iter().any(lacks_service) {
+            finding.hint = layer_hint.hint(&finding.environments);
+        }
+    }
 }
 
 /// Removes findings about missing migrations of definitions that have other errors: the definition will change.
@@ -254,12 +277,12 @@ fn without_unwritten_migrations(findings: Findings) -> Findings {
 }
 
 /// Returns the findings that only a comparison of environments shows, at the field of one of them: a shared domain or
-/// port, and backups that no environment takes.
+/// port, and settings that no environment uses.
 fn findings_across_environments(environments: &[Environment]) -> Findings {
     let names_and_stacks = || environments.iter().map(|environment| (&environment.name, &environment.stack));
     let mut findings = domains::check_environments(names_and_stacks());
     findings.extend(machines::check_environments(names_and_stacks()));
-    findings.extend(unused_backups::check_environments(names_and_stacks()));
+    findings.extend(unused_settings::check_environments(names_and_stacks()));
     for finding in &mut findings {
         let has_finding =
             |environment: &&Environment| finding.environments.iter().any(|name| *name == environment.name.as_str());

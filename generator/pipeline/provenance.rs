@@ -64,10 +64,7 @@ pub fn provenance(output: &Output, request: &Request, file: &str, line: Option<u
     let text = String::from_utf8_lossy(artifact.bytes().unwrap_or_default()).into_owned();
     let lines: Vec<&str> = text.lines().collect();
     if line.is_some_and(|line| line == 0 || line > lines.len()) {
-        let finding = Diagnostic::error(Code::Foreign, FieldPath::root())
-            .message(format!("`{path}` has no such line"))
-            .expected(format!("the number of a line, from 1 to {}", lines.len()));
-        return Err(vec![finding]);
+        return Err(vec![no_such_line(&path, lines.len())]);
     }
     let (field, span) = source_field(output, (backend, &path), line.map(|line| (line - 1, lines.as_slice())));
     let bytes = request.output_folder().read(&path, FileKind::Output).map_err(|error| vec![error.into()])?;
@@ -78,6 +75,18 @@ pub fn provenance(output: &Output, request: &Request, file: &str, line: Option<u
     };
     let (derivation, line) = (artifact.derivation, line.map(|line| (line, lines[line - 1].to_owned())));
     Ok(Provenance { path, line, field, span, backend, derivation, on_disk })
+}
+
+/// Returns the finding for a line that a generated file with `count` lines does not have.
+fn no_such_line(path: &str, count: usize) -> Diagnostic {
+    let finding = Diagnostic::error(Code::Foreign, FieldPath::root());
+    match count {
+        0 => finding.message(format!("`{path}` is empty, so it has no lines")).hint("name the file without a line"),
+        1 => finding.message(format!("`{path}` has no such line")).expected("1, the number of its only line"),
+        _ => finding
+            .message(format!("`{path}` has no such line"))
+            .expected(format!("the number of a line, from 1 to {count}")),
+    }
 }
 
 /// Returns the finding for a path that the stack does not generate.

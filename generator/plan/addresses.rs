@@ -1,19 +1,15 @@
-//! Addresses of services: name and port inside the stack, host names of routes outside.
-
-use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+//! Addresses of services: the host names of routes outside of the stack, and URLs inside of it.
 
 use super::inputs::Inputs;
-use super::roster::{Roster, includes, tls_mode};
-use super::service_names::{PROXY_SERVICE, service_name};
+use super::missing_services::missing_service;
+use super::ports::{https_port, port_of, require_tcp};
+use super::roster::{Roster, includes};
 use super::wiring::Planned;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::stack::env::Scheme;
-use crate::stack::env::ServiceAddress;
-use crate::stack::{self, Frontend, Profile, Protocol, Publish, Route, Stack, TlsMode};
-use crate::values::{Checked, Host, PortName, ServiceName, UrlPath, host_as_label, is_private_host};
-use crate::words;
+use crate::stack::env::{Scheme, ServiceAddress};
+use crate::stack::{Frontend, Profile, Route, RouteAccess, Stack};
+use crate::values::{Checked, Host, ServiceName, UrlPath, host_as_label, is_private_host};
 
 /// Domains whose subdomains resolve to this machine: one resolves to the loopback address in public DNS, the other is
 /// resolved by browsers (RFC 6761).
@@ -27,6 +23,8 @@ pub struct Address {
     pub path: FieldPath,
     pub route: Route,
     pub hosts: Vec<String>,
+    /// Whether only internal addresses may use the route.
+    pub is_internal: bool,
 }
 
 /// Addresses of all routes of an environment.
@@ -61,12 +59,14 @@ impl Addresses {
                     true => member.path.key("route"),
                     false => member.path.key("routes").key(key.as_str()),
                 };
-                findings.extend(addresses.add(name, path, &route));
+                findings.extend(addresses.add(name, path, &route, member.service.is_internal_route(&route)));
             }
         }
         for (name, frontend) in &stack.frontends {
             if includes(stack, profile, frontend) {
-                findings.extend(addresses.add(name, path!("frontends", name, "route"), &frontend.route));
+                let route = &frontend.route;
+                let is_internal = route.access == Some(RouteAccess::Internal);
+                findings.extend(addresses.add(name, path!("frontends", name, "route"), route, is_internal));
             }
         }
         // A frontend that `include_frontends` excludes may have a server outside of the environment.
@@ -85,7 +85,7 @@ impl Addresses {
 
     /// Adds a route with its host names. Returns a finding if the route does not have exactly one of `subdomain` and
     /// `host`, or if a name is too long.
-    fn add(&mut self, owner: &ServiceName, path: FieldPath, route: &Route) -> Option<Diagnostic> {
+    fn add(&mut self, owner: &ServiceName, path: FieldPath, route: &Route, is_internal: bool) -> Option<Diagnostic> {
         let Some(hosts) = self.hosts(route) else { return Some(ambiguous_host(owner, path, route)) };
         // Each part of the name is a checked type, but together they may be too long.
         let finding = hosts.iter().find(|host| host.len() > 253).map(|long_host| {
@@ -94,7 +94,7 @@ impl Addresses {
                 .expected("a name of at most 253 characters, together with the domain")
                 .hint("shorten the subdomain, or use a shorter domain")
         });
-        self.routes.push(Address { owner: owner.clone(), path, route: route.clone(), hosts });
+        self.routes.push(Address { owner: owner.clone(), path, route: route.clone(), hosts, is_internal });
         finding
     }
 
@@ -145,10 +145,19 @@ impl Addresses {
         &self.routes
     }
 
-    /// Returns the first public host name of a service, without a leading `*.`; `None` if the service has no route.
-    pub fn public_host(&self, service: &ServiceName) -> Option<&str> {
-        let mut routes = self.routes.iter().filter(|address| &address.owner == service);
-        routes.next().map(|address| address.hosts[0].as_str().trim_start_matches("*."))
+    /// Returns the URL of a service or frontend in the browser, at its first route that is not internal, else at its first
+    /// route; `None` without a route. `path` is a path as the service receives it: the edge adds the route's path in front
+    /// of it if it removes that path from requests. Without `path`, the URL is that of the route.
+    pub fn public_url(&self, owner: &ServiceName, path: Option<&UrlPath>) -> Option<String> {
+        let routes = || self.routes.iter().filter(|address| &address.owner == owner);
+        let address = routes().find(|address| !address.is_internal).or_else(|| routes().next())?;
+        let origin = self.origin(address.hosts[0].trim_start_matches("*."));
+        let route_path = address.route.path.as_ref().map_or("", |path| path.as_str().trim_end_matches('/'));
+        Some(match path {
+            Some(path) if address.route.strip_prefix => format!("{origin}{route_path}{path}"),
+            Some(path) => format!("{origin}{path}"),
+            None => format!("{origin}{route_path}"),
+        })
     }
 
     /// Returns whether a route of a service serves this public host name; `*.example.com` serves all names below it.
@@ -174,46 +183,21 @@ impl Addresses {
         let name = &address.service;
         let target = roster.get(name).ok_or_else(|| missing_service(name, stack, roster, &path.key("service")))?;
         let subject = format!("`{name}`");
-        let port = port_of(&target.service, &address.port, &path.key("port"), &subject)?;
-        let scheme = address.scheme.unwrap_or(Scheme::Http).prefix();
+        let port_path = path.key("port");
+        let port = port_of(&target.service, &address.port, &port_path, &subject)?;
+        let scheme = address.scheme.unwrap_or(Scheme::Http);
+        // All of these schemes use TCP. An address without a scheme fits any protocol.
+        if scheme != Scheme::None {
+            require_tcp(&target.service, port, &port_path, "a URL").map_err(|finding| {
+                finding.hint(format!(
+                    "choose a TCP port with `port`; for host and number of the UDP port, write `nself.url_of {{ service = \"{name}\", scheme = 'none }}` with its `port`"
+                ))
+            })?;
+        }
+        let scheme = scheme.prefix();
         let path = address.path.as_ref().map_or(String::new(), ToString::to_string);
         Ok(format!("{scheme}{}:{port}{path}", address.service))
     }
-}
-
-/// Returns the port at which browsers connect to the edge, if it is not 443. Behind a proxy, URLs do not contain the
-/// port of the edge.
-pub fn https_port(inputs: Inputs, roster: &Roster) -> Option<u16> {
-    let edge = roster.get(&service_name(PROXY_SERVICE))?;
-    let https = published_https(&edge.service)?;
-    let is_behind_proxy = tls_mode(inputs.stack, inputs.profile) == TlsMode::Proxy;
-    Some(https.port).filter(|port| *port != 443 && !is_behind_proxy)
-}
-
-/// Returns the publication of nginx's port for HTTPS; `None` if the port is not published.
-pub fn published_https(nginx: &stack::Service) -> Option<&Publish> {
-    nginx.publish.get(&PortName::wrap("https".into()))
-}
-
-/// The port of nginx's container for HTTPS, unless the stack sets it.
-const DEFAULT_HTTPS_CONTAINER_PORT: u16 = 8443;
-
-/// Returns the port of nginx's container for HTTPS.
-pub fn https_container_port(nginx: &stack::Service) -> u16 {
-    nginx.all_ports().get(&PortName::wrap("https".into())).copied().unwrap_or(DEFAULT_HTTPS_CONTAINER_PORT)
-}
-
-/// Returns the protocols with which a port of the host is published. With HTTP/3, the number of the port for HTTPS is
-/// published with both.
-pub fn published_protocols(
-    stack: &Stack,
-    service: &ServiceName,
-    port: &PortName,
-    publish: &Publish,
-) -> impl Iterator<Item = Protocol> {
-    let is_https = service.as_str() == PROXY_SERVICE && port.as_str() == "https";
-    let http3 = (stack.edge.http3 && is_https && publish.protocol == Protocol::Tcp).then_some(Protocol::Udp);
-    std::iter::once(publish.protocol).chain(http3)
 }
 
 /// Returns the finding for a route that has both or neither of `subdomain` and `host`.
@@ -231,154 +215,5 @@ fn ambiguous_host(owner: &ServiceName, path: FieldPath, route: &Route) -> Diagno
         None => finding
             .message("a route needs exactly one of `subdomain` and `host`, but this one has neither")
             .hint(format!("add one: `subdomain = \"{owner}\"`")),
-    }
-}
-
-/// Returns the number of the port with this name; without a name, the port `http` or the only port.
-///
-/// # Errors
-/// NS306 at `path`.
-pub fn port(service: &stack::Service, name: &Option<PortName>, path: &FieldPath) -> Result<u16, Diagnostic> {
-    port_of(service, name, path, "the service")
-}
-
-/// Returns the port like [`port`], for a field whose clients connect with TCP.
-///
-/// # Errors
-/// NS306 at `path`, also for a port that uses only UDP.
-pub fn tcp_port(service: &stack::Service, name: &Option<PortName>, path: &FieldPath) -> Result<u16, Diagnostic> {
-    let number = port(service, name, path)?;
-    if service.protocols_of_port(number).contains(&Protocol::Tcp) {
-        return Ok(number);
-    }
-    Err(Diagnostic::error(Code::UnknownPort, path.clone())
-        .message(format!("port {number} is published for UDP, but this field needs a TCP port"))
-        .expected("a TCP port of the service")
-        .hint(format!(
-            "choose a TCP port; if the program accepts TCP at {number}, too, declare it and name it in this field: `ports.tcp = {number}`"
-        )))
-}
-
-/// Returns the port like [`port`]. `subject` names the service in the finding.
-fn port_of(
-    service: &stack::Service,
-    name: &Option<PortName>,
-    path: &FieldPath,
-    subject: &str,
-) -> Result<u16, Diagnostic> {
-    let ports: BTreeMap<PortName, u16> = service.all_ports();
-    let only_port = ports.values().next().filter(|_| ports.len() == 1);
-    let number = match name {
-        Some(name) => ports.get(name),
-        None => ports.get(&PortName::wrap("http".into())).or(only_port),
-    };
-    number.copied().ok_or_else(|| {
-        let names: Vec<&str> = ports.keys().map(PortName::as_str).collect();
-        let wanted_name = name.as_ref().map_or("http", PortName::as_str);
-        let hint = match name {
-            _ if names.is_empty() => {
-                format!("declare the port on which the image listens, such as `ports.{wanted_name} = 8080`")
-            }
-            Some(name) => format!("use one of these names, or add the port to the service: `ports.{name} = 9090`"),
-            None => "choose one of these names with `port`".to_owned(),
-        };
-        let finding = Diagnostic::error(Code::UnknownPort, path.clone());
-        let finding = if names.is_empty() { finding.cause(format!("{subject} has no port")) } else { finding };
-        finding
-            .message(match name {
-                Some(name) => format!("{subject} has no port `{name}`"),
-                None if names.is_empty() => format!("{subject} declares no port"),
-                None => format!("{subject} has several ports, but none has the name `http`"),
-            })
-            .expected(if names.is_empty() { "a port in `ports` of the service".into() } else { words::one_of(&names) })
-            .hint(hint)
-    })
-}
-
-/// Returns the finding for a name that is not a service of the environment: at the field that excludes the service, if
-/// the stack declares it, else at `path`.
-pub fn missing_service(name: &ServiceName, stack: &Stack, roster: &Roster, path: &FieldPath) -> Diagnostic {
-    if let Some(service) = stack.services.get(name) {
-        return excluded_service(name, service, path);
-    }
-    let names: Vec<&str> = roster.keys().map(ServiceName::as_str).collect();
-    let near = words::nearest(name.as_str(), names.iter().copied());
-    Diagnostic::error(Code::UnknownDependency, path.clone())
-        .cause(missing_service_cause(name.as_str()))
-        .lacks(path!("services", name))
-        .message(format!("the stack has no service `{name}`"))
-        .expected(words::one_of(&names))
-        .hint(near.map_or_else(|| hint_to_add(name, stack), |near| format!("did you mean `{near}`?")))
-}
-
-/// Returns the cause of findings about a service that the stack does not have.
-pub fn missing_service_cause(name: &str) -> String {
-    format!("no service {name}")
-}
-
-/// The services of `nself.services` in `stdlib/main.ncl`, which a stack adds under their own names, sorted.
-const OPTIONAL_SERVICES: [&str; 11] = [
-    "admin",
-    "adminer",
-    "functions",
-    "mail",
-    "meilisearch",
-    "minio",
-    "mlflow",
-    "pgbouncer",
-    "postgres-replica",
-    "redis",
-    "s3",
-];
-
-/// Returns the hint for adding a service of the catalogue; `None` for any other name.
-pub fn hint_to_add_optional(name: &ServiceName) -> Option<String> {
-    OPTIONAL_SERVICES
-        .contains(&name.as_str())
-        .then(|| format!("add it from the library: `services.{name} = nself.services.{name}`"))
-}
-
-/// Returns the hint for adding a service; for a name such as `api-worker`, a process `worker` of the service `api`.
-fn hint_to_add(name: &ServiceName, stack: &Stack) -> String {
-    let mut processes = stack.services.keys().filter_map(|service| {
-        let process = name.as_str().strip_prefix(service.as_str())?.strip_prefix('-')?;
-        Some(format!("add it, for example `services.{service}.processes.{process} = …`"))
-    });
-    // Of several services whose names begin this name, the last one has the longest name.
-    let hint = processes.next_back().or_else(|| hint_to_add_optional(name));
-    hint.unwrap_or_else(|| format!("add it, for example `services.{name} = …`"))
-}
-
-/// Returns the finding for a service that the environment excludes although the field `path` refers to it. All such
-/// findings about one service are merged.
-pub fn excluded_service(name: &ServiceName, service: &stack::Service, path: &FieldPath) -> Diagnostic {
-    let (field, correction) = match service.enabled {
-        Some(false) => ("enabled", "enable it in this environment"),
-        _ => ("only", "add the profile of this environment to `only`"),
-    };
-    Diagnostic::error(Code::DisabledDependency, path!("services", name, field))
-        .message(format!("`{name}` is not part of this environment, but other services need it"))
-        .hint(format!("{correction}, or remove the fields that refer to it"))
-        .related(path.clone(), format!("`{path}` refers to it"))
-}
-
-/// Returns the host address of a published port: the declared one. The default is every address for the edge in staging
-/// and production, and the loopback address for everything else.
-pub fn published_address(is_proxy: bool, profile: Profile, publish: &Publish) -> IpAddr {
-    let default = if is_proxy && profile != Profile::Local { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
-    publish.address.unwrap_or(default.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::OPTIONAL_SERVICES;
-
-    #[test]
-    fn the_optional_services_are_those_of_the_library() {
-        let library = include_str!("../../stdlib/main.ncl");
-        let entries =
-            library.lines().skip_while(|line| *line != "  services").take_while(|line| *line != "  templates");
-        let names: Vec<&str> = entries.filter_map(|line| Some(line.split_once(" = import ")?.0.trim())).collect();
-        assert_eq!(names, OPTIONAL_SERVICES);
     }
 }

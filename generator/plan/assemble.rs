@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::addresses::{port, published_address};
 use super::dockerfile;
 use super::inputs::Inputs;
 use super::model::{Check, Health, Publish, Secret, Service};
+use super::ports::{port, published_address};
 use super::roster::{PlannedService, Roster, plugin_of};
 use super::service_names::PROXY_SERVICE;
 use super::wiring::{Addition, Wirings};

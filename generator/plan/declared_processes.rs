@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::service_names::service_name;
+use super::service_names::original_of;
 use crate::diagnostic::{Diagnostic, FieldPath, Segment};
 use crate::path;
 use crate::stack::{Process, Service, Stack};
@@ -27,8 +27,7 @@ impl DeclaredProcesses {
             services.extend(container.map(|container| (path!("frontends", name, "container"), container)));
         }
         for (name, endpoint) in &stack.graphql_endpoints {
-            let original = endpoint.copy_of.clone().unwrap_or_else(|| service_name("hasura"));
-            let original = stack.services.get(&original);
+            let original = stack.services.get(&original_of(endpoint));
             services.extend(original.map(|original| (path!("graphql_endpoints", name), original)));
         }
         let mut processes = Vec::new();

@@ -70,11 +70,22 @@ fn short_name(name: &str) -> String {
 /// The variable with the tag of all images that an environment builds, for Compose and for builders.
 pub const IMAGE_TAG: &str = "IMAGE_TAG";
 
-/// Returns the name, without a tag, of the image that an environment builds for a service. An additional process of a service
-/// uses the image of that service.
+/// Returns the name, without a tag, of the image that an environment builds for a service.
 pub fn image_name(plan: &Plan, name: &ServiceName) -> String {
-    let name = plan.services.get(name).and_then(|service| service.image_of.as_ref()).unwrap_or(name);
-    format!("{}-{}-{name}", plan.project, plan.environment)
+    format!("{}-{}-{}", plan.project, plan.environment, built_service(plan, name))
+}
+
+/// Returns the name, with a tag, under which a cluster pulls the image that is built for a service; `None` unless the stack
+/// sets a registry and a tag.
+pub fn pulled_image_name(plan: &Plan, name: &ServiceName) -> Option<String> {
+    let settings = &plan.kubernetes.as_ref()?.settings;
+    let (registry, tag) = (settings.registry.as_ref()?, settings.tag.as_ref()?);
+    Some(format!("{registry}/{}:{tag}", built_service(plan, name)))
+}
+
+/// Returns the service whose image a service runs: an additional process of a service runs the image of that service.
+fn built_service<'a>(plan: &'a Plan, name: &'a ServiceName) -> &'a ServiceName {
+    plan.services.get(name).and_then(|service| service.image_of.as_ref()).unwrap_or(name)
 }
 
 /// Returns the path of a build's Dockerfile, relative to the project.

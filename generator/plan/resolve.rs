@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::addresses::Addresses;
 use super::aspect::{
     access, backup_files, backups, cache_memory, connections, database_clients, database_endpoints, databases,
-    definitions, encryption, extensions, external_server, files, fixed_addresses, graphql, ingress, mail, migrations,
-    monitoring, plugins, secrets, server_settings, setup, variables, volumes,
+    definitions, encryption, extensions, external_server, files, fixed_addresses, graphql, ingress, login_roles, mail,
+    migrations, monitoring, plugins, secrets, server_settings, setup, variables, volumes,
 };
 use super::assemble::assemble;
 use super::declared_processes::DeclaredProcesses;
@@ -34,8 +34,9 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     backup_services::complete(stack, &mut roster);
     outcome.findings.extend(rules::check_declarations(inputs, &roster));
     let addresses = outcome.collect(Addresses::plan(inputs, &roster));
-    let server = outcome.collect(databases::plan(stack, &roster));
+    let mut server = outcome.collect(databases::plan(stack, &roster));
     let definitions = outcome.collect(definitions::plan(stack, &server));
+    server.add_declared_privileges(&definitions);
     let planned_migrations = migrations::plan(inputs, &roster, &server.databases, &definitions, &outcome.findings);
     let planned_migrations = outcome.collect(planned_migrations);
     let setup = outcome.collect(setup::plan(stack, &roster, &server, &planned_migrations.migrations));
@@ -95,7 +96,15 @@ fn join_findings(stack: &Stack, findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let wrong_names = rules::fixed_names::check(stack);
     let findings = if wrong_names.is_empty() { findings } else { wrong_names };
     let findings = DeclaredProcesses::of(stack).report_at_services(findings);
-    join_causes(join_excluded_services(findings))
+    without_repeated_warnings(join_causes(join_excluded_services(findings)))
+}
+
+/// Removes the warnings about a missing field that is the cause of an error, too.
+fn without_repeated_warnings(mut findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let errors = findings.iter().filter(|finding| finding.is_error());
+    let causes: BTreeSet<FieldPath> = errors.filter_map(|finding| finding.lacks.clone()).collect();
+    findings.retain(|finding| finding.is_error() || finding.lacks.as_ref().is_none_or(|field| !causes.contains(field)));
+    findings
 }
 
 /// Merges the findings about each service that the environment excludes into one, with all fields that refer to the
@@ -176,7 +185,7 @@ fn database_server(
     outcome.collect(external_server::plan(stack, &clients));
     let mut recipes = outcome.collect(encryption::plan(stack, roster, access.as_ref(), (&jobs, &clients)));
     recipes.extend(pooler_plan.recipes);
-    let roles = databases::logins(&server, &migrations, (replication.as_ref(), backups.as_ref()));
+    let roles = login_roles::login_roles(&server, &migrations, (replication.as_ref(), backups.as_ref()));
     let databases = server.databases;
     ServerPlan {
         databases,

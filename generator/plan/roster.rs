@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::server_image::ServerImage;
-use super::service_names::{ACME, DATABASE, REPLICA, service_name};
+use super::service_names::{ACME, DATABASE, REPLICA, original_of, service_name};
 use super::wiring::Planned;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
@@ -129,10 +129,7 @@ pub fn roster(stack: &Stack, profile: Profile) -> Planned<Roster> {
                 Some((copy, member)) => insert(&mut roster, &copy, member),
                 None => Some(
                     Diagnostic::error(Code::UnknownDependency, path!("graphql_endpoints", name, "copy_of"))
-                        .message(format!(
-                            "the stack has no service `{}` to copy",
-                            endpoint.copy_of.as_ref().map_or("hasura", ServiceName::as_str)
-                        ))
+                        .message(format!("the stack has no service `{}` to copy", original_of(endpoint)))
                         .hint("name a service with a GraphQL port, usually `hasura`"),
                 ),
             });
@@ -270,7 +267,7 @@ fn endpoint_service(
     name: &ServiceName,
     endpoint: &stack::GraphqlEndpoint,
 ) -> Option<(ServiceName, PlannedService)> {
-    let original = endpoint.copy_of.clone().unwrap_or_else(|| service_name("hasura"));
+    let original = original_of(endpoint);
     let mut service = stack.services.get(&original)?.clone();
     service.routes.clear();
     service.route = Some(endpoint.route.clone());

@@ -2,6 +2,7 @@
 //! it, a backend writes it, and the module `secrets` reads it without a stack.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +71,14 @@ pub const ADMIN_PASSWORD: &str = "postgres_password";
 pub const CATCHER_PASSWORD: &str = "mail_password";
 /// The key under which a Kubernetes Secret holds the value of a secret.
 pub const SECRET_KEY: &str = "value";
+
+/// The folder in which a container reads the files of its secrets, on every platform.
+pub const SECRETS_FOLDER: &str = "/run/secrets";
+
+/// Returns the path of a secret's file in a container.
+pub fn secret_path(name: impl fmt::Display) -> String {
+    format!("{SECRETS_FOLDER}/{name}")
+}
 
 /// Returns the name of the Kubernetes Secret for a secret: `jwt-key` for `jwt_key`.
 pub fn secret_name(name: &SecretName) -> String {

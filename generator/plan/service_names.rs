@@ -1,11 +1,14 @@
 //! Names of services for which the planner has special rules, such as the proxy that every stack has.
 
+use crate::stack::GraphqlEndpoint;
 use crate::values::{Checked, ServiceName};
 
 /// The proxy: the service that faces the internet. Every stack has it.
 pub const PROXY_SERVICE: &str = "nginx";
 /// The database server.
 pub const DATABASE: &str = "postgres";
+/// The GraphQL engine, which also serves additional GraphQL endpoints.
+pub const HASURA: &str = "hasura";
 /// The connection pooler in front of the database server.
 pub const POOLER: &str = "pgbouncer";
 /// The mail server that keeps all mail in its inbox.
@@ -49,6 +52,11 @@ pub fn peers_service_name(service: &ServiceName) -> String {
 /// Returns the name of the Kubernetes Service of the ports that clients reach without the edge.
 pub fn published_service_name(service: &ServiceName) -> String {
     format!("{service}-published")
+}
+
+/// Returns the service that a GraphQL endpoint copies.
+pub fn original_of(endpoint: &GraphqlEndpoint) -> ServiceName {
+    endpoint.copy_of.clone().unwrap_or_else(|| service_name(HASURA))
 }
 
 /// Returns one of the constants above as a service name.

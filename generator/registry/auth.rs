@@ -57,26 +57,32 @@ impl Credentials {
         let text = read_operator_file(&path, FileKind::Credentials).map_err(|error| error.to_string())?;
         let config: Value = serde_json::from_slice(&text)
             .map_err(|error| format!("{}:{}:{}: not JSON", path.display(), error.line(), error.column()))?;
-        let keys = docker_config_keys(host);
-        for key in &keys {
-            if let Some(helper) = config["credHelpers"][key].as_str() {
-                return credentials_from_helper(helper, key);
-            }
-        }
-        for key in &keys {
-            let credentials = credentials_of_entry(&config["auths"][key]);
-            if let Some(credentials) = credentials.map_err(|reason| format!("{}: {reason}", path.display()))? {
-                return Ok(Some(credentials));
-            }
-        }
-        let Some(helper) = config["credsStore"].as_str() else { return Ok(None) };
-        for key in &keys {
-            if let Some(credentials) = credentials_from_helper(helper, key)? {
-                return Ok(Some(credentials));
-            }
-        }
-        Ok(None)
+        credentials_of_configuration(&config, host).map_err(|reason| format!("{}: {reason}", path.display()))
     }
+}
+
+/// Returns the credentials of a host in Docker's configuration; `None` if there are none. As in Docker, a helper with an
+/// empty name means that no helper is used.
+fn credentials_of_configuration(config: &Value, host: &str) -> Result<Option<Credentials>, String> {
+    let keys = docker_config_keys(host);
+    let host_helper = keys.iter().find_map(|key| Some((key, config["credHelpers"][key].as_str()?)));
+    if let Some((key, helper)) = host_helper.filter(|(_, helper)| !helper.is_empty()) {
+        return credentials_from_helper(helper, key);
+    }
+    for key in &keys {
+        if let Some(credentials) = credentials_of_entry(&config["auths"][key])? {
+            return Ok(Some(credentials));
+        }
+    }
+    // An entry of the host without a helper means that its credentials are not in the common store.
+    let store = config["credsStore"].as_str().filter(|helper| !helper.is_empty() && host_helper.is_none());
+    let Some(helper) = store else { return Ok(None) };
+    for key in &keys {
+        if let Some(credentials) = credentials_from_helper(helper, key)? {
+            return Ok(Some(credentials));
+        }
+    }
+    Ok(None)
 }
 
 /// Returns the keys under which Docker's configuration may have the credentials of a host, such as `example.com` and
@@ -192,6 +198,23 @@ mod tests {
         for bad in ["", "Negotiate", "Bearer service=x", "Bearer realm=\"open"] {
             assert_eq!(Challenge::parse(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_helper_without_a_name_is_no_helper() {
+        let auths = serde_json::json!({"example.com": {"auth": STANDARD.encode("robot:pass")}});
+        let password = Credentials::Password { user: "robot".into(), password: "pass".into() };
+        for (config, expected) in [
+            (serde_json::json!({"credsStore": ""}), None),
+            (serde_json::json!({"credsStore": "", "auths": auths}), Some(password.clone())),
+            (serde_json::json!({"credHelpers": {"example.com": ""}, "auths": auths}), Some(password)),
+            // The common store would fail, since its name is malformed.
+            (serde_json::json!({"credHelpers": {"example.com": ""}, "credsStore": "a b"}), None),
+        ] {
+            assert_eq!(credentials_of_configuration(&config, "example.com"), Ok(expected), "{config}");
+        }
+        let malformed = serde_json::json!({"credsStore": "a b"});
+        assert!(credentials_of_configuration(&malformed, "example.com").is_err());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Signed statements about the sources of a release: in-toto statements in DSSE envelopes, signed with ed25519. A
 //! statement contains no time, so it has the same bytes on every machine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
@@ -163,14 +163,19 @@ pub fn release(statement: &Value, digest: &Sha256, files: &BTreeMap<String, Sha2
 /// Returns whether the subjects of a statement are this artifact and exactly these files.
 fn covers(statement: &Value, digest: &Sha256, files: &BTreeMap<String, Sha256>) -> bool {
     let subjects = statement["subject"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let names_and_digests: Vec<(&str, &str)> = subjects
+    // A subject without a name or a digest is none that this version of nself signs.
+    let names_and_digests: Option<Vec<(&str, &str)>> = subjects
         .iter()
-        .filter_map(|subject| Some((subject["name"].as_str()?, subject["digest"]["sha256"].as_str()?)))
+        .map(|subject| Some((subject["name"].as_str()?, subject["digest"]["sha256"].as_str()?)))
         .collect();
     // The first subject is the artifact, the others are its files.
+    let names_and_digests = names_and_digests.unwrap_or_default();
     let Some(((_, artifact_digest), named_files)) = names_and_digests.split_first() else { return false };
+    // A file that is named twice must not count in the place of a missing one.
+    let different_names: BTreeSet<&str> = named_files.iter().map(|(name, _)| *name).collect();
     *artifact_digest == digest.hex()
         && named_files.len() == files.len()
+        && different_names.len() == files.len()
         && named_files.iter().all(|(name, hex)| files.get(*name).is_some_and(|digest| digest.hex() == *hex))
 }
 
@@ -214,7 +219,7 @@ mod tests {
             repository: "example.com/acme/shop".to_owned(),
             tag: Some(tag.to_owned()),
             project: "shop".to_owned(),
-            environments: std::collections::BTreeSet::from(["prod".to_owned()]),
+            environments: BTreeSet::from(["prod".to_owned()]),
             serial: Some(7),
         };
         let text = statement(&release_with_tag("x"), &digest, &files, &BTreeMap::new());
@@ -235,6 +240,12 @@ mod tests {
         assert_eq!(release(&opened_statement, &digest, &BTreeMap::new()), None, "one file is missing");
         let more = BTreeMap::from([("a".to_owned(), Sha256::of(b"a")), ("b".to_owned(), Sha256::of(b"b"))]);
         assert_eq!(release(&opened_statement, &digest, &more), None, "one additional file");
+        let subject = |i: usize| opened_statement["subject"][i].clone();
+        for subjects in [[subject(0), subject(1), subject(1)], [subject(0), subject(1), json!({ "name": "b" })]] {
+            let mut other = opened_statement.clone();
+            other["subject"] = subjects.to_vec().into();
+            assert_eq!(release(&other, &digest, &more), None, "a file is named twice, or without a digest");
+        }
         for (field, value) in [("predicateType", "https://example.com/other"), ("_type", "other")] {
             let mut other = opened_statement.clone();
             other[field] = value.into();

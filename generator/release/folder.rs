@@ -1,7 +1,7 @@
 //! The folder of a pulled release: reads its record, checks a new release, and writes it over the earlier one. nself
 //! replaces only files that an earlier pull wrote.
 
-use super::record::PullRecord;
+use super::record::{PullRecord, RECORD_VERSION};
 use super::{ReleaseFiles, archive, release_error};
 use crate::artifact::{Digest, json};
 use crate::diagnostic::{Code, Diagnostic};
@@ -10,8 +10,6 @@ use crate::store::{MANIFEST, Manifest};
 
 /// The record of a pull, next to the manifest.
 const RECORD: &str = "nself.pull.json";
-/// Version of the record's format.
-const RECORD_VERSION: u32 = 1;
 /// The hint for a release that is incomplete or differs from its manifest.
 const PUBLISH_AGAIN: &str = "do not use this release; ask the publisher to run `nself publish` again";
 

@@ -1,6 +1,8 @@
 //! Publishes the generated files of an output folder. It publishes only files that the manifest records and that are
 //! unchanged, so values of secrets cannot be part of a release.
 
+use std::collections::BTreeSet;
+
 use super::{ReleaseFiles, archive, release_error, sbom};
 use crate::artifact::{ArtifactPath, Digest, Sha256, json};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -8,6 +10,7 @@ use crate::files::{FileKind, Root};
 use crate::lock::ImageName;
 use crate::registry::{Failure, Registry, Subject, media};
 use crate::store::{MANIFEST, Manifest};
+use crate::words;
 
 /// A published release.
 #[derive(Debug)]
@@ -23,10 +26,15 @@ pub struct PublishedRelease {
 /// files of `environments`; an empty list selects all files.
 ///
 /// # Errors
-/// NS812 if no file is recorded or a file was changed, NS805 for a manifest that cannot be used.
+/// NS110 for each environment without files, NS812 if no file is recorded or a file was changed, NS805 for a manifest
+/// that cannot be used.
 pub fn read_files(output: &Root, environments: &[String]) -> Result<ReleaseFiles, Vec<Diagnostic>> {
     let recorded_manifest =
         Manifest::read(output).and_then(Manifest::without_conflicts).map_err(|finding| vec![finding])?;
+    let unknown_findings = unknown_environments(&recorded_manifest, environments);
+    if !unknown_findings.is_empty() {
+        return Err(unknown_findings);
+    }
     let is_selected =
         |path: &ArtifactPath| environments.is_empty() || environments.iter().any(|name| path.top() == name.as_str());
     let mut manifest = Manifest::default();
@@ -55,6 +63,24 @@ pub fn read_files(output: &Root, environments: &[String]) -> Result<ReleaseFiles
     }
     files.insert(MANIFEST.to_owned(), manifest.to_bytes());
     Ok(files)
+}
+
+/// Returns a finding for each requested environment of which the manifest records no file. A manifest without files
+/// has a different finding.
+fn unknown_environments(manifest: &Manifest, requested: &[String]) -> Vec<Diagnostic> {
+    let known: BTreeSet<&str> = manifest.files.keys().map(ArtifactPath::top).collect();
+    let known: Vec<&str> = known.into_iter().collect();
+    let unknown: BTreeSet<&str> = requested.iter().map(String::as_str).filter(|name| !known.contains(name)).collect();
+    let unknown = unknown.into_iter().filter(|_| !known.is_empty());
+    let finding_about = |name: &str| {
+        release_error(
+            Code::UnknownEnvironment,
+            format!("the output folder has no generated files of an environment `{name}`"),
+        )
+        .expected(words::one_of(&known))
+        .hint(words::suggestion_or(name, known.iter().copied(), "run `nself gen` if the stack declares it"))
+    };
+    unknown.map(finding_about).collect()
 }
 
 /// Writes files and their bill of materials to a registry. The tag is written last, so that the release cannot be
@@ -86,4 +112,34 @@ pub fn publish(
         Ok(PublishedRelease { digest: manifest_digest.clone(), tag, sbom })
     };
     push().map_err(|failure| vec![failure.finding(FieldPath::root())])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::Scope;
+
+    #[test]
+    fn an_environment_without_files_is_refused_before_anything_is_published() {
+        let temporary = tempfile::tempdir().unwrap();
+        let output = Root::at(temporary.path(), Scope::Output);
+        let mut manifest = Manifest::default();
+        let folder = output.open().unwrap().unwrap();
+        for path in ["local/compose.yaml", "prod/compose.yaml"] {
+            folder.write(path, path.as_bytes()).unwrap();
+            manifest.files.insert(ArtifactPath::new(path).unwrap(), Digest::of(path.as_bytes()));
+        }
+        folder.write(MANIFEST, &manifest.to_bytes()).unwrap();
+        let read = |names: &[&str]| read_files(&output, &names.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(read(&["local"]).unwrap().len(), 2, "a file and the manifest");
+        assert_eq!(read(&[]).unwrap().len(), 3);
+        let findings = read(&["local", "prdo", "prdo"]).unwrap_err();
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        assert_eq!(findings[0].code, Code::UnknownEnvironment);
+        assert_eq!(findings[0].expected, "one of local, prod");
+        assert_eq!(findings[0].hint, "did you mean `prod`?");
+        // Without any generated file, the remedy is different.
+        folder.write(MANIFEST, b"").unwrap();
+        assert_eq!(read(&["prdo"]).unwrap_err()[0].code, Code::Release);
+    }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::attestation::{self, ENVELOPE, PublicKey};
-use super::record::{PullRecord, Release, WantedRelease};
+use super::record::{PullRecord, RECORD_VERSION, Release, WantedRelease};
 use super::{ReleaseFiles, address, archive, environments, file_digests, folder, release_error};
 use crate::artifact::Sha256;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -53,7 +53,7 @@ pub fn pull(registry: &Registry, request: &PullRequest, target: &Root) -> Result
         true => None,
         false => Some(attested_release(registry, request, &fetched_release)?),
     };
-    let record = PullRecord { version: 1, digest: fetched_release.digest.clone(), release };
+    let record = PullRecord { version: RECORD_VERSION, digest: fetched_release.digest.clone(), release };
     let is_first_pull = Manifest::read(target).map_err(|finding| vec![finding])?.files.is_empty();
     if !request.allow_downgrade && !is_first_pull {
         record.check_replaces(installed_record.as_ref()).map_err(|finding| vec![finding])?;

@@ -11,6 +11,9 @@ use super::version::Version;
 use crate::artifact::Sha256;
 use crate::diagnostic::{Code, Diagnostic};
 
+/// Version of the format of [`PullRecord`].
+pub const RECORD_VERSION: u32 = 1;
+
 /// A release of a stack, as the publisher signed it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -208,7 +211,7 @@ mod tests {
     #[test]
     fn only_a_newer_release_of_the_same_environments_replaces_a_signed_one() {
         let record = |release: Option<Release>, content: &str| PullRecord {
-            version: 1,
+            version: RECORD_VERSION,
             digest: Sha256::of(content.as_bytes()),
             release,
         };

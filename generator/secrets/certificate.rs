@@ -10,7 +10,7 @@ use rcgen::{
 use time::{Duration, OffsetDateTime};
 
 use super::created_secrets::CreatedSecrets;
-use super::folder::{AUTHORITY, SecretFolder};
+use super::folder::{AUTHORITY, AUTHORITY_KEY, AUTHORITY_RECORD, SecretFolder};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::secret_list::Recipe;
@@ -93,7 +93,7 @@ impl CertificateFiles {
             key,
             containers_read_authority: authority.is_some(),
             authority: authority.unwrap_or_else(|| SecretName::wrap(AUTHORITY.into())),
-            issue_record: SecretName::wrap(format!("{certificate}_issued")),
+            issue_record: issue_record(certificate),
         })
     }
 
@@ -101,11 +101,6 @@ impl CertificateFiles {
     fn names(&self) -> Vec<SecretName> {
         let authority = self.containers_read_authority.then(|| self.authority.clone());
         [Some(self.certificate.clone()), Some(self.key.clone()), authority].into_iter().flatten().collect()
-    }
-
-    /// Returns the name of an additional file of the authority, such as `authority_key` for the suffix `key`.
-    fn authority_file(&self, suffix: &str) -> SecretName {
-        SecretName::wrap(format!("{}_{suffix}", self.authority))
     }
 
     /// Returns whether all files exist, are for these hosts and stay valid for [`RENEWAL_DAYS`].
@@ -157,8 +152,8 @@ impl CertificateFiles {
         if self.containers_read_authority {
             return Ok(None);
         }
-        let files = [self.authority.clone(), self.authority_file("key"), self.authority_file("issued")];
-        let [certificate, key, issue_record] = files.map(|name| folder.read(&name));
+        let files = [self.authority.as_str(), AUTHORITY_KEY, AUTHORITY_RECORD];
+        let [certificate, key, issue_record] = files.map(|name| folder.read(&SecretName::wrap(name.into())));
         let (Some(certificate), Some(key), Some(issue_record)) = (certificate?, key?, issue_record?) else {
             return Ok(None);
         };
@@ -176,9 +171,15 @@ impl CertificateFiles {
         if self.containers_read_authority {
             return Ok(());
         }
-        folder.write_private(&self.authority_file("key"), &authority.key)?;
-        folder.write(&self.authority_file("issued"), &format!("{}\n{}", authority.end, authority.limits.join("\n")))
+        folder.write_private(&SecretName::wrap(AUTHORITY_KEY.into()), &authority.key)?;
+        let authority_record = SecretName::wrap(AUTHORITY_RECORD.into());
+        folder.write(&authority_record, &format!("{}\n{}", authority.end, authority.limits.join("\n")))
     }
+}
+
+/// Returns the name of the file that records the validity and the hosts of a certificate.
+pub fn issue_record(certificate: &SecretName) -> SecretName {
+    SecretName::wrap(format!("{certificate}_issued"))
 }
 
 /// Parses the record of an issued certificate: the end of the validity in seconds since 1970, then one name per line.

@@ -1,12 +1,15 @@
 //! Checks the secrets of environments. Reports values that are missing, too short, well known, tracked by git,
 //! accessible to other users, or the same in several environments. Findings name secrets and never repeat values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use super::folder::SecretFolder;
-use super::{certificate, modes};
+use super::value_search::{SearchedSecret, ValueSearch};
+use super::{certificate, committed, modes};
 use crate::artifact::Digest;
 use crate::diagnostic::{Code, Diagnostic};
+use crate::files::Root;
 use crate::path;
 use crate::plan::secret_list::{Recipe, SecretEntry};
 use crate::stack::Profile;
@@ -48,32 +51,49 @@ const MIN_DISTINCT_CHARACTERS: usize = 5;
 #[derive(Debug, Default)]
 pub struct CheckedSecrets {
     pub findings: Vec<Diagnostic>,
-    /// The reason if nself cannot find out whether git tracks a value.
-    pub version_control_problem: Option<String>,
+    /// The reasons if nself cannot find out whether git tracks a value, each of them once.
+    pub version_control_problems: BTreeSet<String>,
 }
 
 /// Maps the digest of a value to the folder and name of the first secret that has the value.
 type KnownValues<'a> = BTreeMap<Digest, (&'a SecretFolder, &'a SecretName)>;
 
-/// Checks the secrets of each environment, and compares environments with each other. In the local profile, weak values
-/// are warnings. Also corrects the modes of files.
+/// Checks the secrets of each environment, compares environments with each other, and searches the files of the project
+/// that git tracks for the values. In the local profile, weak values are warnings. Also corrects the modes of files.
 ///
 /// # Errors
 /// A file cannot be read or its mode cannot be set.
-pub fn check(folders: &[SecretFolder]) -> Result<CheckedSecrets, Diagnostic> {
+pub fn check(
+    project: &Root,
+    project_in_messages: &Path,
+    folders: &[SecretFolder],
+) -> Result<CheckedSecrets, Diagnostic> {
     let mut check_result = CheckedSecrets::default();
     let mut known_values = KnownValues::new();
+    let mut searched_values = ValueSearch::default();
     for folder in folders {
         match folder.refuse_tracked() {
-            Ok(version_control_problem) => check_result.version_control_problem = version_control_problem,
+            Ok(problem) => check_result.version_control_problems.extend(problem),
             Err(tracked_findings) => check_result.findings.extend(tracked_findings),
         }
         check_result.findings.extend(modes::repair(folder)?);
         check_result.findings.extend(certificate::check(folder)?);
         let mut findings = Vec::new();
         let mut missing = Vec::new();
-        for (name, entry) in folder.list.secrets.iter().filter(|(_, entry)| !is_derived(&entry.recipe)) {
-            match folder.read(name)? {
+        for (name, entry) in &folder.list.secrets {
+            let value = match folder.read(name) {
+                Ok(value) => value,
+                Err(finding) if finding.code == Code::BadValue => {
+                    findings.push(finding);
+                    continue;
+                }
+                Err(finding) => return Err(finding),
+            };
+            if let Some(value) = value.as_deref().filter(|value| is_searched(value, folder, (name, entry))) {
+                searched_values.add(searched_secret(folder, (name, entry)), value);
+            }
+            match value {
+                _ if is_derived(&entry.recipe) => {}
                 Some(value) => findings.extend(check_value((folder, name, entry), &value, &mut known_values)),
                 None => missing.push(name),
             }
@@ -84,7 +104,41 @@ pub fn check(folders: &[SecretFolder]) -> Result<CheckedSecrets, Diagnostic> {
             finding
         }));
     }
+    let committed_secrets = committed::check(project, project_in_messages, folders, &searched_values)?;
+    check_result.findings.extend(committed_secrets.findings);
+    check_result.version_control_problems.extend(committed_secrets.problem);
     Ok(check_result)
+}
+
+/// Returns whether the files that git tracks are searched for a value. Values that can be guessed, and the names that a
+/// provider chooses, occur in files for other reasons. Composed values contain others, and certificates are public.
+fn is_searched(value: &str, folder: &SecretFolder, (name, entry): (&SecretName, &SecretEntry)) -> bool {
+    match &entry.recipe {
+        Recipe::LocalKey { .. } => true,
+        recipe if is_derived(recipe) || is_host_or_user_name(name, recipe) => false,
+        _ => weakness(value, folder, entry).is_none(),
+    }
+}
+
+/// Returns the description of a secret for findings about its value in a file.
+fn searched_secret(folder: &SecretFolder, (name, entry): (&SecretName, &SecretEntry)) -> SearchedSecret {
+    let environment = folder.list.environment.to_string();
+    SearchedSecret { name: name.to_string(), environment, remedy: replacement_hint(folder, name, &entry.recipe) }
+}
+
+/// Returns the advice for replacing a value.
+fn replacement_hint(folder: &SecretFolder, name: &SecretName, recipe: &Recipe) -> String {
+    let path = folder.value_path(name);
+    match required_from_operator(folder, recipe) {
+        Some(_) => format!("get a different value from its provider and write it to {path}"),
+        None => format!("delete {path} and run `nself secrets init --env {}`", folder.list.environment),
+    }
+}
+
+/// Returns whether a secret is a host or user name that its provider chooses, often the same for all environments, so its
+/// value may be weak and shared.
+fn is_host_or_user_name(name: &SecretName, recipe: &Recipe) -> bool {
+    matches!(recipe, Recipe::External { .. }) && !is_credential(name.as_str())
 }
 
 /// Returns whether nself derives the value from other secrets or issues it.
@@ -106,9 +160,7 @@ fn check_value<'a>(
 ) -> Vec<Diagnostic> {
     let environment = &folder.list.environment;
     let mut findings = Vec::new();
-    // The provider chooses host and user names, often the same for all environments, so they may be weak and shared.
-    let holds_host_or_user_name = matches!(entry.recipe, Recipe::External { .. }) && !is_credential(name.as_str());
-    if holds_host_or_user_name {
+    if is_host_or_user_name(name, &entry.recipe) {
         return short_name_finding(name, value, entry.min_length).into_iter().collect();
     }
     if let Some(reason) = weakness(value, folder, entry) {
@@ -116,10 +168,7 @@ fn check_value<'a>(
             Profile::Local => Diagnostic::warning(Code::WeakSecret, path!("secrets", name)),
             _ => Diagnostic::error(Code::WeakSecret, path!("secrets", name)),
         };
-        let hint = match required_from_operator(folder, &entry.recipe) {
-            Some(_) => format!("get a different value from its provider and write it to {}", folder.value_path(name)),
-            None => format!("delete {} and run `nself secrets init --env {environment}`", folder.value_path(name)),
-        };
+        let hint = replacement_hint(folder, name, &entry.recipe);
         findings.push(finding.message(format!("the value of `{name}` {reason}")).hint(hint));
     }
     // A keyed digest, so that values can be compared without keeping them.
@@ -199,4 +248,45 @@ fn weakness(value: &str, folder: &SecretFolder, entry: &SecretEntry) -> Option<S
     characters.dedup();
     (characters.len() < MIN_DISTINCT_CHARACTERS.min(min_length))
         .then(|| "consists of only a few different characters".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use serde_json::json;
+
+    use super::super::folder::tests::secret_folder;
+    use super::*;
+
+    #[test]
+    fn each_environment_can_have_a_remark_about_version_control() {
+        let temporary = tempfile::tempdir().unwrap();
+        // Only one of the folders is in a repository.
+        fs::create_dir_all(temporary.path().join("tracked/.git")).unwrap();
+        let folder = |name: &str| secret_folder(&temporary.path().join(name), "prod", &json!({}));
+        let problems = |names: [&str; 2]| {
+            let project = Root::named(&temporary.path().join(names[0]));
+            let check_result = check(&project, Path::new("."), &names.map(folder)).unwrap();
+            check_result.version_control_problems.len()
+        };
+        assert_eq!(problems(["other", "tracked"]), 1, "the second environment does not remove the remark");
+        assert_eq!(problems(["tracked", "other"]), 1);
+        assert_eq!(problems(["other", "other"]), 1, "the same remark occurs once");
+        assert_eq!(problems(["tracked", "tracked"]), 0);
+    }
+
+    #[test]
+    fn malformed_values_are_findings_beside_the_others() {
+        let temporary = tempfile::tempdir().unwrap();
+        let random = json!({"kind": "random", "length": 43, "used_by": []});
+        let folder = secret_folder(temporary.path(), "prod", &json!({"a": random, "b": random, "c": random}));
+        fs::write(temporary.path().join("prod/secrets/a"), "tulip\r\n").unwrap();
+        fs::write(temporary.path().join("prod/secrets/b"), "short\n").unwrap();
+        let check_result = check(&Root::named(temporary.path()), Path::new("."), &[folder]).unwrap();
+        let codes: Vec<Code> = check_result.findings.iter().map(|finding| finding.code).collect();
+        for code in [Code::BadValue, Code::WeakSecret, Code::UnknownSecret] {
+            assert_eq!(codes.iter().filter(|found| **found == code).count(), 1, "{codes:?}");
+        }
+    }
 }

@@ -20,10 +20,12 @@ const LOCAL_LENGTH: u16 = 43;
 /// values whose parts changed, and certificates that expire soon.
 ///
 /// # Errors
-/// NS509 for values that git tracks, NS106 for values that an environment file cannot hold, NS804 if a file operation
-/// fails.
+/// NS509 for values that git tracks, NS106 for malformed values and those that an environment file cannot hold, NS804 if a
+/// file operation fails.
 pub fn create_missing(folder: &SecretFolder) -> Result<CreatedSecrets, Vec<Diagnostic>> {
     let mut report = CreatedSecrets { version_control_problem: folder.refuse_tracked()?, ..CreatedSecrets::default() };
+    report.findings.extend(modes::repair(folder).map_err(|finding| vec![finding])?);
+    folder.refuse_malformed()?;
     let values = create_values(folder, &mut report).map_err(|finding| vec![finding])?;
     environment_file::write(folder, &values)?;
     Ok(report)
@@ -43,7 +45,6 @@ fn create_values(
     folder: &SecretFolder,
     report: &mut CreatedSecrets,
 ) -> Result<BTreeMap<SecretName, String>, Diagnostic> {
-    report.findings.extend(modes::repair(folder)?);
     let mut values = BTreeMap::new();
     for (name, entry) in &folder.list.secrets {
         let origin = match &entry.recipe {
@@ -90,30 +91,35 @@ fn compose_value(parts: &[TemplatePart], values: &BTreeMap<SecretName, String>) 
             composed.push_str(text.as_str());
         }
         if let Some(name) = &part.secret {
-            let value = values.get(name)?;
-            match part.encode {
-                Encoding::None => composed.push_str(value),
-                Encoding::Url => percent_encode(value, &mut composed),
-                Encoding::Json => {
-                    let quoted = serde_json::to_string(value).ok()?;
-                    composed.push_str(quoted.strip_prefix('"')?.strip_suffix('"')?);
-                }
-            }
+            composed.push_str(&encode(values.get(name)?, part.encode)?);
         }
     }
     Some(composed)
 }
 
-/// Appends a value to `out`, with each byte encoded that RFC 3986, section 2.3, does not call unreserved: `p@ss` becomes
-/// `p%40ss`.
-fn percent_encode(value: &str, out: &mut String) {
-    for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
+/// Returns a value as it is written inside of other text.
+pub(super) fn encode(value: &str, encoding: Encoding) -> Option<String> {
+    match encoding {
+        Encoding::None => Some(value.to_owned()),
+        Encoding::Url => Some(percent_encode(value)),
+        Encoding::Json => {
+            let quoted = serde_json::to_string(value).ok()?;
+            Some(quoted.strip_prefix('"')?.strip_suffix('"')?.to_owned())
         }
     }
+}
+
+/// Returns a value with each byte encoded that RFC 3986, section 2.3, does not call unreserved: `p@ss` becomes `p%40ss`.
+fn percent_encode(value: &str) -> String {
+    let mut encoded = String::new();
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
 }
 
 /// Returns random characters of `[A-Za-z0-9]`, each with the same probability.

@@ -76,10 +76,10 @@ fn lines_of_operator(old: &[u8], written_variables: &BTreeSet<&str>) -> Vec<u8> 
             is_above_end = false;
             continue;
         }
-        let assignment = content.iter().position(|byte| *byte == b'=').map(|at| (&content[..at], &content[at + 1..]));
-        let is_nself_variable = assignment.is_some_and(|(name, value)| {
-            written_variables.iter().any(|variable| variable.as_bytes() == name)
-                || (is_above_end && value.starts_with(b"'"))
+        let is_nself_variable = assignment(content).is_some_and(|(name, value)| {
+            let is_form_of_nself = content.starts_with(name) && content[name.len()..].starts_with(b"='");
+            let is_written = written_variables.iter().any(|variable| variable.as_bytes() == name);
+            is_written || (is_above_end && is_form_of_nself && value.starts_with(b"'"))
         });
         if !is_nself_variable && content != HEADER.as_bytes() {
             operator_lines.extend_from_slice(line);
@@ -89,6 +89,18 @@ fn lines_of_operator(old: &[u8], written_variables: &BTreeSet<&str>) -> Vec<u8> 
         operator_lines.push(b'\n');
     }
     operator_lines
+}
+
+/// Returns the name and the value of a line that sets a variable, as Compose reads it: `NAME=value`, `NAME: value`, also
+/// after `export` and with spaces around the name. `None` for a comment and for any other line.
+pub(super) fn assignment(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let line = line.trim_ascii();
+    let after_export = line.strip_prefix(b"export").filter(|after| after.first().is_some_and(u8::is_ascii_whitespace));
+    let line = after_export.unwrap_or(line).trim_ascii_start();
+    let end = line.iter().position(|byte| matches!(byte, b'=' | b':'))?;
+    let (name, value) = (line[..end].trim_ascii_end(), line[end + 1..].trim_ascii_start());
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.-".contains(byte);
+    (!name.is_empty() && name.iter().all(is_name)).then_some((name, value))
 }
 
 /// Returns the line with the name of the project, such as `COMPOSE_PROJECT_NAME='shop-local'`. With this variable, `ps`,
@@ -132,6 +144,15 @@ mod tests {
         let nself_lines = format!("{HEADER}\n{PROJECT_NAME}='shop-local'\nAPI_KEY='x'\n");
         assert_eq!(remaining_lines(&nself_lines), "");
         assert_eq!(remaining_lines(&format!("{nself_lines}IMAGE_TAG=1.4.2")), "IMAGE_TAG=1.4.2\n");
+        // Compose reads all of these as the variable, and the last one would replace the secret.
+        for line in ["export API_KEY=z", "  export\tAPI_KEY = z", "API_KEY : z", "API_KEY =z\r"] {
+            assert_eq!(remaining_lines(&format!("{nself_lines}{END_LINE}\n{line}\n")), "", "{line}");
+            assert_eq!(remaining_lines(&format!("{line}\n{nself_lines}")), "", "{line}");
+        }
+        // The operator wrote a variable that nself would have written in a different form.
+        for line in ["export IMAGE_TAG='1.4.2'", "# IMAGE_TAG='1.4.2'", "exported=1", "export_API_KEY=1", "export"] {
+            assert_eq!(remaining_lines(&format!("{line}\n{nself_lines}{END_LINE}\n")), format!("{line}\n"), "{line}");
+        }
         // Without the end of nself's lines, a variable in quotes may be the operator's.
         assert_eq!(remaining_lines(&format!("{nself_lines}OTHER='y'\n")), "OTHER='y'\n");
         let lines = "# tags\r\nIMAGE_TAG='1.4.2'\n\n";

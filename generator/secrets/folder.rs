@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::tracked::Tracking;
+use crate::commands::shell_word;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{self, EntryKind, FileKind, Root};
+use crate::path;
 use crate::plan::secret_list::{self, SecretEntry, SecretList};
 use crate::values::SecretName;
 use crate::words;
@@ -25,6 +27,10 @@ pub(super) const PRIVATE_MODE: u32 = 0o600;
 /// File name of the certificate of the project's certificate authority, which a person imports into a browser or passes
 /// to `curl --cacert`.
 pub(super) const AUTHORITY: &str = "authority";
+/// File name of the key of the same authority. No container reads it.
+pub(super) const AUTHORITY_KEY: &str = "authority_key";
+/// File name of the record of the same authority: the end of its validity and its limits.
+pub(super) const AUTHORITY_RECORD: &str = "authority_issued";
 
 /// Returns the names of the environments in an output folder.
 ///
@@ -33,8 +39,13 @@ pub(super) const AUTHORITY: &str = "authority";
 pub fn environments(output: &Root) -> Result<Vec<String>, Diagnostic> {
     let Some(output) = output.open()? else { return Ok(Vec::new()) };
     let folders = output.list()?.into_iter().filter(|entry| entry.kind == EntryKind::Folder);
-    let environments = folders.filter(|entry| output.has_file(Path::new(&entry.name).join(SECRET_LIST)));
+    let environments = folders.filter(|entry| has_secret_list(&output, Path::new(&entry.name)));
     Ok(environments.filter_map(|entry| entry.name.into_string().ok()).collect())
+}
+
+/// Returns whether `folder` has an environment at this path, with its list of secrets.
+pub(super) fn has_secret_list(folder: &files::Folder, environment: &Path) -> bool {
+    folder.has_file(environment.join(SECRET_LIST))
 }
 
 /// The secrets of one environment on disk.
@@ -98,13 +109,14 @@ impl SecretFolder {
 
     /// Returns the finding for a value that git tracks. `path` is relative to the folder of the environment.
     fn tracked_value_finding(&self, path: &Path) -> Diagnostic {
-        let path = self.path_in_messages.join(path).display().to_string();
+        let path = self.path_in_messages.join(path);
         let mut finding = Diagnostic::error(Code::SecretTracked, FieldPath::root())
-            .message(format!("git tracks {path}, so everyone who can read the repository knows the value"))
+            .message(format!("git tracks {}, so everyone who can read the repository knows the value", path.display()))
             .expected("a value that is only on this machine")
             .hint(format!(
-                "run `git rm --cached -- '{path}'`, delete the file, and create a new value with `nself secrets init --env {}`; \
+                "run `git rm --cached -- {}`, delete the file, and create a new value with `nself secrets init --env {}`; \
                  the old value stays in the history of git, so replace it also where it is used",
+                shell_word(&path),
                 self.list.environment
             ));
         finding.environments = vec![self.list.environment.to_string()];
@@ -117,16 +129,55 @@ impl SecretFolder {
     }
 
     /// Returns a value without the line break that editors add at the end; `None` if there is no file.
+    ///
+    /// # Errors
+    /// NS106 for a value that is not text or ends with a carriage return; NS803 or NS804 if the file cannot be read.
     pub(super) fn read(&self, name: &SecretName) -> Result<Option<String>, Diagnostic> {
         let Some(secrets) = self.secrets()? else { return Ok(None) };
         let Some(bytes) = secrets.read(name.as_str(), FileKind::Secret)? else { return Ok(None) };
-        let text = String::from_utf8(bytes).map_err(|_| {
-            let path = self.path_in_messages.join(SECRETS).join(name.as_str());
-            Diagnostic::error(Code::BadValue, FieldPath::root())
-                .message(format!("{} is not UTF-8 text", path.display()))
+        let mut text = String::from_utf8(bytes).map_err(|_| {
+            self.malformed_value(name, "is not UTF-8 text")
                 .hint("encode binary values as base64 before you write them to the file")
         })?;
-        Ok(Some(text.strip_suffix('\n').map_or(text.clone(), str::to_owned)))
+        if text.ends_with('\n') {
+            text.pop();
+        }
+        // Files of several lines, such as certificates, may have Windows line ends, which their readers know.
+        if text.ends_with('\r') && !text.contains('\n') {
+            let path = shell_word(Path::new(&self.value_path(name)));
+            return Err(self
+                .malformed_value(
+                    name,
+                    "ends with a carriage return, which containers would read as a part of the value",
+                )
+                .expected("a value without line breaks, or with `\\n` at its end")
+                .hint(format!("remove it with `sed -i 's/\\r$//' {path}`")));
+        }
+        Ok(Some(text))
+    }
+
+    /// Returns the start of a finding about a value; `reason` is a predicate for its file.
+    fn malformed_value(&self, name: &SecretName, reason: &str) -> Diagnostic {
+        let mut finding = Diagnostic::error(Code::BadValue, path!("secrets", name))
+            .message(format!("{} {reason}", self.value_path(name)));
+        finding.environments = vec![self.list.environment.to_string()];
+        finding
+    }
+
+    /// Refuses values that are not text, or that end with a carriage return.
+    ///
+    /// # Errors
+    /// NS106 for each of them, or the only finding about a file that cannot be read.
+    pub(super) fn refuse_malformed(&self) -> Result<(), Vec<Diagnostic>> {
+        let mut findings = Vec::new();
+        for name in self.list.secrets.keys() {
+            match self.read(name) {
+                Ok(_) => {}
+                Err(finding) if finding.code == Code::BadValue => findings.push(finding),
+                Err(finding) => return Err(vec![finding]),
+            }
+        }
+        if findings.is_empty() { Ok(()) } else { Err(findings) }
     }
 
     /// Returns the path of a value, as messages show it.
@@ -168,8 +219,59 @@ fn parse_list(bytes: &[u8], environment: &str) -> Result<SecretList, String> {
 }
 
 /// Returns whether a file in the folder of an environment contains values of secrets. Files such as `.gitkeep` do not.
-fn contains_values(path: &Path) -> bool {
+pub(super) fn contains_values(path: &Path) -> bool {
     let is_git_file = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".git"));
     let is_value = path.starts_with(SECRETS) && !is_git_file;
     is_value || path.as_os_str() == ENVIRONMENT_FILE
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::fs;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::files::Scope;
+    use crate::values::Checked;
+
+    /// Returns the folder of an environment with these secrets, below an output folder.
+    pub fn secret_folder(output: &Path, environment: &str, secrets: &Value) -> SecretFolder {
+        let list = json!({
+            "version": 1, "project": "shop", "environment": environment, "profile": "prod", "secrets": secrets,
+        });
+        fs::create_dir_all(output.join(environment).join(SECRETS)).unwrap();
+        fs::write(output.join(environment).join(SECRET_LIST), list.to_string()).unwrap();
+        SecretFolder::open(&Root::at(output, Scope::Output), Path::new("deploy"), environment).unwrap()
+    }
+
+    #[test]
+    fn a_value_of_one_line_that_ends_with_a_carriage_return_is_refused() {
+        let temporary = tempfile::tempdir().unwrap();
+        let names = ["unix", "windows", "cut", "lines", "binary"];
+        let secrets: Value = names
+            .iter()
+            .map(|name| ((*name).to_owned(), json!({"kind": "random", "length": 43, "used_by": []})))
+            .collect();
+        let folder = secret_folder(temporary.path(), "prod", &secrets);
+        let write =
+            |name: &str, bytes: &[u8]| fs::write(temporary.path().join("prod/secrets").join(name), bytes).unwrap();
+        let read = |name: &str| folder.read(&SecretName::wrap(name.to_owned())).map_err(|finding| finding.code);
+        write("unix", b"tulip\n");
+        write("lines", b"a\r\nb\r\n");
+        assert_eq!(read("unix"), Ok(Some("tulip".to_owned())));
+        assert_eq!(read("lines"), Ok(Some("a\r\nb\r".to_owned())), "a certificate may have Windows line ends");
+        assert_eq!(folder.refuse_malformed(), Ok(()), "the others have no file yet");
+        write("windows", b"tulip\r\n");
+        write("cut", b"tulip\r");
+        write("binary", b"\xff");
+        for name in ["windows", "cut", "binary"] {
+            assert_eq!(read(name), Err(Code::BadValue), "{name}");
+        }
+        let findings = folder.refuse_malformed().unwrap_err();
+        assert_eq!(findings.len(), 3, "{findings:?}");
+        assert!(!format!("{findings:?}").contains("tulip"));
+        assert_eq!(findings[2].hint, "remove it with `sed -i 's/\\r$//' deploy/prod/secrets/windows`");
+        assert_eq!(findings[2].environments, ["prod"]);
+    }
 }

@@ -30,9 +30,10 @@ struct Metadata<'a> {
 /// whether git tracks a value.
 ///
 /// # Errors
-/// NS304 for missing values, NS509 for each value that git tracks.
+/// NS304 for missing values, NS106 for malformed values, NS509 for each value that git tracks.
 pub fn manifests(folder: &SecretFolder) -> Result<(String, Option<String>), Vec<Diagnostic>> {
     let version_control_problem = folder.refuse_tracked()?;
+    folder.refuse_malformed()?;
     let list = &folder.list;
     let namespace = plan::namespace(&list.project, &list.environment);
     let mut documents = Vec::new();

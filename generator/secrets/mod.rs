@@ -5,6 +5,7 @@
 
 mod certificate;
 mod check;
+mod committed;
 mod create;
 mod created_secrets;
 mod environment_file;
@@ -12,6 +13,7 @@ mod folder;
 mod kubernetes;
 mod modes;
 mod tracked;
+mod value_search;
 
 pub use check::{CheckedSecrets, check};
 pub use create::create_missing;

@@ -5,8 +5,8 @@ use std::process::{Command, Output, Stdio};
 
 use super::url::ServerUrl;
 
-use crate::database::import::remedy;
 use crate::database::import::sql::{self, Imported};
+use crate::database::import::{ImportFinding, remedy};
 use crate::database::ledger::settings::{self, InputSettings};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::values::SqlIdent;
@@ -120,18 +120,37 @@ impl Server {
         self.dump(&settings::options())
     }
 
-    /// Reads the schema with pg_dump. `session_settings` are the settings that pg_dump does not set itself.
+    /// Reads the schema with pg_dump, without the schemas of services. `session_settings` are the settings that pg_dump does not set itself.
     fn dump(&self, session_settings: &str) -> ServerResult<Imported> {
-        let arguments =
-            ["--schema-only", "--exclude-schema=nself", "--encoding=UTF8", "--no-password", "--lock-wait-timeout=10s"];
+        let service_schemas = self.query(include_str!("service_schemas.sql"))?;
+        let service_schemas: Vec<&str> = service_schemas.lines().collect();
+        let exclusions: Vec<String> =
+            service_schemas.iter().map(|schema| format!("--exclude-schema={schema}")).collect();
+        let mut arguments = vec![
+            "--schema-only",
+            "--exclude-schema=nself",
+            "--encoding=UTF8",
+            "--no-password",
+            "--lock-wait-timeout=10s",
+        ];
+        arguments.extend(exclusions.iter().map(String::as_str));
         let dump = self.run_program("pg_dump", &arguments, "", session_settings)?;
-        sql::read(&dump).map_err(|unsupported| {
+        let imported = sql::read(&dump).map_err(|unsupported| {
             let findings = unsupported.into_iter().map(|part| {
                 let hint = remedy(&part.what);
                 Diagnostic::error(Code::NotImported, FieldPath::root()).message(part.what).hint(hint)
             });
-            findings.collect()
-        })
+            findings.collect::<Vec<_>>()
+        });
+        let mut imported = imported?;
+        imported.service_rights.add_record(&self.query(include_str!("service_rights.sql"))?);
+        imported.service_rights.remove_from(&mut imported.schema);
+        if !service_schemas.is_empty() {
+            let schemas = service_schemas.join(", ");
+            let what = format!("schemas that belong to the roles of services are left out: {schemas}");
+            imported.notes.push(ImportFinding { line: 1, column: 1, what });
+        }
+        Ok(imported)
     }
 
     /// Returns the options of a session, as libpq sends them. If a setting occurs twice, the last value counts, so the

@@ -33,7 +33,7 @@ impl ServerUrl {
         // If a password contains `/`, `@` or `?` without encoding, parts of it would look like other parts of the URL.
         if user_info.is_some_and(|text| text.contains(['/', '@'])) || query.is_some_and(|query| query.contains('@')) {
             return Err(malformed_url(
-                "has `@`, `/` or `?` in its user or password, which must be written as %40, %2F and %3F",
+                "has `@`, `/` or `?` in its user, password or options, which must be written as %40, %2F and %3F",
             ));
         }
         let (user, mut password) = match user_info.and_then(|text| text.split_once(':')) {

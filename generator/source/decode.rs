@@ -259,9 +259,9 @@ impl<'a> Decoder<'a, '_> {
             Some((end, _)) => format!("{}…", &key[..end]),
             None => key.to_owned(),
         };
-        let nearest_field = words::nearest(key, fields.iter().copied());
+        let meant_field = foreign_words::meant_field(key, fields);
         let field_names = fields.join(", ");
-        let hint = nearest_field.map_or_else(
+        let hint = meant_field.map_or_else(
             || "use one of these fields; `nself schema` describes each".into(),
             |field| format!("did you mean `{field}`?"),
         );

@@ -1,10 +1,13 @@
 //! Turns errors of the Nickel evaluator into findings in plain words, at a place in the user's files if the error has
 //! one. The notes of the library's contracts set the code, the expectation and the hint of a finding.
 
-use nickel_lang_core::error::{Error, EvalErrorKind, ImportErrorKind, IntoDiagnostics};
-use nickel_lang_core::files::Files;
+use nickel_lang_core::error::{
+    Diagnostic as NickelDiagnostic, Error, EvalErrorKind, ImportErrorKind, IntoDiagnostics, Label,
+};
+use nickel_lang_core::files::{FileId, Files};
 
 use super::explain;
+use super::foreign_words;
 use super::imports::RefusedImport;
 use super::node::{Finding, Mark};
 use super::reading::RefusedFile;
@@ -123,76 +126,104 @@ fn with_bounded_length(text: &str) -> String {
 const EXPECTED_TYPE_LABELS: [&str; 3] =
     ["expected type", "expected array element type", "expected dictionary field type"];
 
-/// Returns the finding for an error of Nickel, of several syntax errors the first. The library's contracts add notes to a diagnostic, such as `code: NS107`, which replace parts of the finding.
+/// What an error tells apart from the diagnostic that Nickel makes of it.
+struct ErrorFacts {
+    code: Code,
+    advice: Option<explain::Advice>,
+    /// The kind and the text or tag of the value that broke a contract.
+    blamed_kind: Option<&'static str>,
+    blamed_word: String,
+}
+
+/// Returns the finding for an error of Nickel, of several syntax errors the first. The library's contracts add notes to a
+/// diagnostic, such as `code: NS107`, which replace parts of the finding.
 pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Finding> {
-    let code = code_of(&error);
-    let advice = explain::advice_for(&error);
-    let value_kind = blamed_kind(&error);
-    let blamed_word = blamed_word(&error);
+    let facts = ErrorFacts {
+        code: code_of(&error),
+        advice: explain::advice_for(&error),
+        blamed_kind: blamed_kind(&error),
+        blamed_word: blamed_word(&error),
+    };
     let mut files = files.clone();
-    let mut findings = Vec::new();
-    for diagnostic in error.into_diagnostics(&mut files) {
-        // Nickel reports the call stack as additional diagnostics, and after a syntax error more of them, most of which
-        // follow from the first.
-        if !findings.is_empty() {
-            break;
-        }
-        let mut finding = without_place(code, message_text(&diagnostic.message));
-        if let Some(explain::Advice { message, expected, hint }) = &advice {
-            finding = Finding { message: message.clone(), expected: expected.clone(), hint: hint.clone(), ..finding };
-        }
-        let mut marks: Vec<(Mark, &str)> = Vec::new();
-        for label in &diagnostic.labels {
-            let Some(mark) =
-                u32::try_from(label.range.start).ok().and_then(|start| places.mark(&files, label.file_id, start))
-            else {
-                continue;
-            };
-            if EXPECTED_TYPE_LABELS.contains(&label.message.as_str()) && places.is_library(mark) {
-                finding.expected =
-                    contract_in_words(files.source(label.file_id).get(label.range.clone()).unwrap_or_default());
-            }
-            marks.push((mark, label.message.as_str()));
-        }
-        let user_mark_index = marks.iter().position(|(mark, _)| places.is_user(*mark));
-        // If no place is in a file of the user, the path of the field locates the finding.
-        finding.mark = user_mark_index.map(|i| marks[i].0);
-        for (i, (mark, message)) in marks.iter().enumerate() {
-            if Some(i) == user_mark_index {
-                if code == Code::Evaluation && advice.is_none() && !message.is_empty() {
-                    finding.message = match finding.message.as_str() {
-                        // Nickel's title of the error adds nothing to the label of its place.
-                        "dynamic type error" => message_text(message),
-                        title => format!("{title}: {}", message_text(message)),
-                    };
-                }
-            } else if let Some(message) = explain::related_message(message)
-                && places.is_user(*mark)
-            {
-                finding.related.push((*mark, message_text(message)));
-            }
-        }
-        if let Some(explain::Advice { message, hint, .. }) = explain::advice_for_reference(&finding.message) {
-            finding = Finding { message, hint, ..finding };
-        }
-        if code == Code::Contract {
-            describe_kind(&mut finding, value_kind);
-            suggest_tag(&mut finding, &blamed_word);
-        }
-        if code == Code::Syntax {
-            let label = diagnostic.labels.first();
-            let source = label.map(|label| files.source(label.file_id)).unwrap_or_default();
-            let offset = label.map(|label| label.range.start).unwrap_or_default();
-            let (message, hint) = explain::syntax_advice(source, offset, &finding.message);
-            finding = Finding { message: message.map_or(finding.message, str::to_owned), hint: hint.into(), ..finding };
-        }
-        for line in diagnostic.notes.iter().flat_map(|note| note.lines()) {
-            apply_note(&mut finding, line.trim());
-        }
-        suggest_field(&mut finding);
-        findings.push(finding);
+    // Nickel reports the call stack as additional diagnostics, and after a syntax error more of them, most of which
+    // follow from the first.
+    let first = error.into_diagnostics(&mut files).into_iter().next();
+    first.map(|diagnostic| finding(&facts, &diagnostic, &files, places)).into_iter().collect()
+}
+
+/// Returns the finding for the first diagnostic of an error.
+fn finding(
+    facts: &ErrorFacts,
+    diagnostic: &NickelDiagnostic<FileId>,
+    files: &Files,
+    places: &mut SourceMap,
+) -> Finding {
+    let code = facts.code;
+    let mut finding = without_place(code, message_text(&diagnostic.message));
+    if let Some(explain::Advice { message, expected, hint }) = &facts.advice {
+        finding = Finding { message: message.clone(), expected: expected.clone(), hint: hint.clone(), ..finding };
     }
-    findings
+    add_places(&mut finding, facts, &diagnostic.labels, files, places);
+    if let Some(explain::Advice { message, hint, .. }) = explain::advice_for_reference(&finding.message) {
+        finding = Finding { message, hint, ..finding };
+    }
+    if code == Code::Contract {
+        describe_kind(&mut finding, facts.blamed_kind);
+        suggest_tags(&mut finding, &facts.blamed_word);
+    }
+    if code == Code::Syntax {
+        let label = diagnostic.labels.first();
+        let source = label.map(|label| files.source(label.file_id)).unwrap_or_default();
+        let offset = label.map(|label| label.range.start).unwrap_or_default();
+        let (message, hint) = explain::syntax_advice(source, offset, &finding.message);
+        finding = Finding { message: message.map_or(finding.message, str::to_owned), hint: hint.into(), ..finding };
+    }
+    for line in diagnostic.notes.iter().flat_map(|note| note.lines()) {
+        apply_note(&mut finding, line.trim());
+    }
+    suggest_field(&mut finding);
+    finding
+}
+
+/// Adds what the labels of a diagnostic tell: the place of the finding, the expected type, and the other places.
+fn add_places(
+    finding: &mut Finding,
+    facts: &ErrorFacts,
+    labels: &[Label<FileId>],
+    files: &Files,
+    places: &mut SourceMap,
+) {
+    let mut marks: Vec<(Mark, &str)> = Vec::new();
+    for label in labels {
+        let Some(mark) =
+            u32::try_from(label.range.start).ok().and_then(|start| places.mark(files, label.file_id, start))
+        else {
+            continue;
+        };
+        if EXPECTED_TYPE_LABELS.contains(&label.message.as_str()) && places.is_library(mark) {
+            finding.expected =
+                contract_in_words(files.source(label.file_id).get(label.range.clone()).unwrap_or_default());
+        }
+        marks.push((mark, label.message.as_str()));
+    }
+    let user_mark_index = marks.iter().position(|(mark, _)| places.is_user(*mark));
+    // If no place is in a file of the user, the path of the field locates the finding.
+    finding.mark = user_mark_index.map(|i| marks[i].0);
+    for (i, (mark, message)) in marks.iter().enumerate() {
+        if Some(i) == user_mark_index {
+            if facts.code == Code::Evaluation && facts.advice.is_none() && !message.is_empty() {
+                finding.message = match finding.message.as_str() {
+                    // Nickel's title of the error adds nothing to the label of its place.
+                    "dynamic type error" => message_text(message),
+                    title => format!("{title}: {}", message_text(message)),
+                };
+            }
+        } else if let Some(message) = explain::related_message(message)
+            && places.is_user(*mark)
+        {
+            finding.related.push((*mark, message_text(message)));
+        }
+    }
 }
 
 /// Returns the kind, such as "a number", of the value that broke a contract; `None` for other errors.
@@ -210,18 +241,34 @@ fn blamed_word(error: &Error) -> String {
     tag.or_else(|| value.as_string().map(|text| text.to_string())).unwrap_or_default()
 }
 
-/// Sets the hint to the allowed tag that is most similar to the user's word, such as `'prod` for `production`. The word is
-/// not repeated, because it can be a secret.
-fn suggest_tag(finding: &mut Finding, word: &str) {
-    let Some(tags) = finding.expected.strip_prefix("one of '").filter(|_| finding.hint.is_empty()) else { return };
-    let begins_word = |tag: &&str| word.starts_with(*tag);
-    if let Some(tag) = words::nearest(word, tags.split(", '")).or_else(|| tags.split(", '").find(begins_word)) {
+/// Sets the hint to the allowed tag that is most similar to the user's word, such as `'prod` for `production`, or to a list
+/// of such tags. The word is not repeated, because it can be a secret.
+fn suggest_tags(finding: &mut Finding, word: &str) {
+    let expected = finding.expected.clone();
+    if let Some(tags) = expected.strip_prefix("an array of '") {
+        let parts = word.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty());
+        let meant: Option<Vec<String>> = parts.map(|part| Some(format!("'{}", meant_tag(part, tags)?))).collect();
+        if let Some(tags) = meant.filter(|tags| !tags.is_empty()) {
+            finding.hint = format!("write a list, with the tag in brackets: `[{}]`", tags.join(", "));
+        }
+        return;
+    }
+    let Some(tags) = expected.strip_prefix("one of '").filter(|_| finding.hint.is_empty()) else { return };
+    if let Some(tag) = meant_tag(word, tags) {
         finding.hint = if tag == word {
             format!("write a tag, with one quote in front: `'{tag}`")
         } else {
             format!("did you mean `'{tag}`?")
         };
     }
+}
+
+/// Returns the tag that a word means; `tags` are the allowed ones with `, '` in between.
+fn meant_tag<'a>(word: &str, tags: &'a str) -> Option<&'a str> {
+    let tags = || tags.split(", '");
+    words::nearest(word, tags())
+        .or_else(|| tags().find(|tag| word.starts_with(*tag)))
+        .or_else(|| tags().find(|tag| foreign_words::is_meant(word, tag)))
 }
 
 /// Sets the hint about an unknown field to the allowed field that is most similar.
@@ -307,6 +354,9 @@ fn contract_in_words(contract: &str) -> String {
         _ if contract.starts_with("[|") => format!("one of {}", contract.trim_matches(['[', ']', '|', ' '])),
         "Profile" => "one of 'local, 'staging, 'prod".into(),
         "Array Profile" => "an array of 'local, 'staging, 'prod".into(),
+        _ if contract.starts_with("Array [|") => {
+            format!("an array of {}", contract.trim_start_matches("Array ").trim_matches(['[', ']', '|', ' ']))
+        }
         _ if contract.starts_with("Array") => "an array".into(),
         _ if contract.starts_with('{') => "a record".into(),
         _ => String::new(),

@@ -64,6 +64,9 @@ pub fn advice_for(error: &Error) -> Option<Advice> {
                 Some(advice_for_merge(left_arg, right_arg))
             }
             EvalErrorKind::NotAFunc(function, argument, _) => Some(advice_for_application(function, argument)),
+            EvalErrorKind::NAryPrimopTypeError { primop, arg_evaluated, .. } => {
+                advice_for_operator(primop, kind(arg_evaluated)?)
+            }
             _ => None,
         },
         _ => None,
@@ -109,6 +112,28 @@ fn advice_for_application(function: &NickelValue, argument: &NickelValue) -> Adv
         _ => "a `,` may be missing between the two values",
     };
     Advice { message: format!("{function_kind} is not a function"), hint: hint.into(), ..Advice::default() }
+}
+
+/// Returns the texts for an operator between values of a kind that it does not take; `None` if no operator is meant that
+/// takes them. `operator` is in brackets, as Nickel prints it.
+fn advice_for_operator(operator: &str, kind: &str) -> Option<Advice> {
+    let (purpose, hint) = match (operator, kind) {
+        ("(&&)", "a record") => (
+            "`&&` joins conditions that are true or false",
+            "join two records with a single `&`: `nself.templates.express & { … }`",
+        ),
+        ("(||)", "a record" | "text") => (
+            "`||` joins conditions that are true or false",
+            "choose a value with `if … then … else …`; a value below `environments` replaces the common one",
+        ),
+        ("(+)", "a record") => ("`+` adds numbers", "join two records with `&`: `nself.templates.express & { … }`"),
+        ("(@)", "a record") => ("`@` joins arrays", "join two records with `&`: `nself.templates.express & { … }`"),
+        ("(+)", "text") => ("`+` adds numbers", "join texts with `++`: `\"a\" ++ \"b\"`"),
+        ("(+)", "an array") => ("`+` adds numbers", "join arrays with `@`: `[\"a\"] @ [\"b\"]`"),
+        ("(++)", "an array") => ("`++` joins texts", "join arrays with `@`: `[\"a\"] @ [\"b\"]`"),
+        _ => return None,
+    };
+    Some(Advice { message: format!("{purpose}, but here is {kind}"), hint: hint.into(), ..Advice::default() })
 }
 
 /// Returns the label for a second place of an error, from Nickel's label; `None` if the place does not help.
@@ -157,7 +182,7 @@ pub fn conversion_hint(actual: &str, expected: &str) -> &'static str {
         ("a number" | "a fraction" | "true or false" | "a tag", expected) if expected.starts_with("text") => {
             "put text in double quotes"
         }
-        ("text", "true or false") => "write `true` or `false` without quotes",
+        ("text" | "a tag", "true or false") => "write `true` or `false` without quotes",
         ("text", expected) if ["a number", "a whole number"].iter().any(|number| expected.starts_with(number)) => {
             "remove the quotes"
         }
@@ -190,8 +215,22 @@ pub fn syntax_advice(source: &str, offset: usize, message: &str) -> (Option<&'st
     if message == "invalid contract expression" {
         return (None, "write a field as `name = value`; a contract follows `:` or `|`");
     }
+    if message == "statically typed field without a definition" {
+        return (None, "write a field as `name = value`");
+    }
     let before = source.get(..offset).unwrap_or_default();
-    if before.ends_with('/') || source.get(offset..).is_some_and(|after| after.starts_with("//")) {
+    let behind = source.get(offset..).unwrap_or_default();
+    // After a `;`, the parser expects the tail of a record type.
+    if behind.starts_with(';') || before.trim_end().ends_with(';') {
+        return (None, "separate fields with `,`");
+    }
+    if behind.starts_with('$') || before.ends_with('$') {
+        return (
+            None,
+            "put text in double quotes; nself replaces no variables, and a reference has no `$`: `nself.domain`",
+        );
+    }
+    if before.ends_with('/') || behind.starts_with("//") {
         return (None, "join two records with `&`; a comment begins with `#`");
     }
     if is_let_without_in(before) {

@@ -7,11 +7,12 @@ use crate::words;
 type Word = (&'static str, &'static str);
 
 /// Words by the record at which they are written. `*` is the name of an entry.
-const WORDS: [(&[&str], &[Word]); 24] = [
+const WORDS: [(&[&str], &[Word]); 29] = [
     (&[], &STACK),
     (&["services", "*"], &SERVICE),
     (&["services", "*"], &SERVICE_ONLY),
     (&["services", "*", "processes", "*"], &SERVICE),
+    (&["services", "*", "processes", "*"], &PROCESS),
     (&["frontends", "*", "container"], &SERVICE),
     (&["frontends", "*", "container"], &SERVICE_ONLY),
     (&["frontends", "*"], &FRONTEND),
@@ -20,7 +21,8 @@ const WORDS: [(&[&str], &[Word]); 24] = [
     (&["services", "*", "limits"], &RESOURCES),
     (&["services", "*", "reservations"], &RESOURCES),
     (&["services", "*", "health"], &HEALTH),
-    (&["services", "*", "health", "http"], &HEALTH),
+    (&["services", "*", "health", "*"], &CHECK),
+    (&["services", "*", "health", "*"], &HEALTH),
     (&["services", "*", "build"], &BUILD),
     (&["services", "*", "route"], &ROUTE),
     (&["services", "*", "routes", "*"], &ROUTE),
@@ -29,6 +31,9 @@ const WORDS: [(&[&str], &[Word]); 24] = [
     (&["services", "*", "volumes", "*"], &VOLUME),
     (&["services", "*", "autoscale"], &AUTOSCALE),
     (&["kubernetes"], &KUBERNETES),
+    (&["services", "*", "files", "*"], &FILE),
+    (&["services", "*", "secrets", "*"], &SECRET),
+    (&["secrets", "*"], &SECRET),
     (&["tls"], &TLS),
     (&["databases", "*", "tables", "*"], &TABLE),
     (&["databases", "*", "tables", "*", "columns", "*"], &COLUMN),
@@ -49,7 +54,8 @@ const STACK: [Word; 12] = [
     ("volumes", "declare each volume in its service: `services.orders.volumes.data.path = \"/data\"`"),
 ];
 
-const SERVICE: [Word; 38] = [
+const SERVICE: [Word; 41] = [
+    ("apiVersion", "remove it: nself writes the manifests of Kubernetes"),
     ("args", "write the arguments in `command`"),
     ("cap_drop", "remove it: a container has only the rights in `capabilities`"),
     ("containerPort", "name the port: `ports.http = 8001`"),
@@ -74,6 +80,7 @@ const SERVICE: [Word; 38] = [
     ("mem_limit", "write `limits.memory = \"256MiB\"`"),
     ("mem_reservation", "write `reservations.memory = \"128MiB\"`"),
     ("memory", "write `limits.memory = \"256MiB\"`"),
+    ("metadata", "remove it: the name is `services.<name>`, and labels are in `labels`"),
     ("network_mode", "remove it: networks follow from `depends_on`, `connects_to` and references"),
     ("pids_limit", "write `limits.pids = 100`"),
     ("privileged", "remove it: a service gets single rights with `capabilities`"),
@@ -85,33 +92,55 @@ const SERVICE: [Word; 38] = [
     ("restart_policy", "remove it: services restart by themselves, and a job has `run = 'once`"),
     ("scale", "write `replicas = 2`"),
     ("security_opt", "remove it: services cannot gain rights, and `capabilities` adds single ones"),
+    ("spec", "write its fields in the service itself: `image`, `command`, `ports.http = 8001`"),
     ("startupProbe", "write `health.start_period = \"30s\"`"),
     ("stop_grace_period", "write `stop_grace = \"30s\"`"),
     ("terminationGracePeriodSeconds", "write `stop_grace = \"30s\"`"),
 ];
 
 /// Words for fields that a process does not have: it takes these settings from its service.
-const SERVICE_ONLY: [Word; 20] = [
+const SERVICE_ONLY: [Word; 26] = [
     ("affinity", "write it as a raw key of the pod: `kubernetes.affinity = { … }`"),
     ("annotations", "write `labels`, which become annotations of the pods in a cluster"),
     ("cap_add", "write `capabilities = [\"CHOWN\"]`"),
     ("configs", "write `files.\"/etc/app.conf\".text = \"…\"`"),
+    (
+        "containers",
+        "write the fields of the container in the service itself; an additional process is `processes.worker.command = [\"…\"]`",
+    ),
     ("dockerfile", "write `build = { context = \"services/orders\", dockerfile = \"Dockerfile\" }`"),
     ("envFrom", "write `env_files = [\"orders.env\"]`, or the variables in `env`"),
     ("env_file", "write `env_files = [\"orders.env\"]`"),
     ("initContainers", "declare a job, and wait for it: `processes.migrate = { command = [\"…\"], run = 'once }`"),
     ("jobs", "write `processes.migrate = { command = [\"…\"], run = 'once }`"),
+    ("kind", "remove it: a service runs all the time, and a job has `run = 'once` or a `schedule`"),
     ("links", "name the services that it connects to: `connects_to = [\"orders\"]`"),
     ("networks", "name the services that it connects to: `connects_to = [\"orders\"]`"),
     ("nodeSelector", "write it as a raw key of the pod: `kubernetes.nodeSelector = { … }`"),
     ("platform", "write it as a raw key: `compose.platform = \"linux/amd64\"`"),
     ("securityContext", "use `user`, `read_only` and `capabilities`"),
+    ("tag", "write it in the image: `image = \"acme/orders:1.4.2\"`"),
+    ("template", "write the fields of the pod in the service itself"),
     ("tolerations", "write it as a raw key of the pod: `kubernetes.tolerations = [ … ]`"),
+    ("type", "remove it: a service runs all the time, and a job has `run = 'once` or a `schedule`"),
     ("ulimits", "write it as a raw key: `compose.ulimits = { … }`"),
+    ("version", "write it in the image: `image = \"acme/orders:1.4.2\"`"),
     ("volumeMounts", "name each volume: `volumes.data.path = \"/data\"`"),
     ("volumes_from", "add the service to `readers` or `writers` of the volume"),
     ("workdir", "write `working_dir = \"/app\"`"),
     ("workingDir", "write `working_dir = \"/app\"`"),
+];
+
+/// Words for a process, which has the image of its service.
+const PROCESS: [Word; 2] = [
+    (
+        "build",
+        "remove it: a process has the image of its service; declare a different program as a service: `services.worker = { … }`",
+    ),
+    (
+        "image",
+        "remove it: a process has the image of its service; declare a different program as a service: `services.worker = { … }`",
+    ),
 ];
 
 /// Words for a frontend or an additional GraphQL endpoint.
@@ -136,16 +165,64 @@ const RESOURCES: [Word; 5] = [
     ("ram", "write `memory = \"256MiB\"`"),
 ];
 
-const HEALTH: [Word; 9] = [
+const HEALTH: [Word; 39] = [
     ("cmd", "write `health.exec = [\"program\"]`"),
     ("command", "write `health.exec = [\"program\"]`"),
+    ("delay", "write `health.start_period = \"30s\"`"),
+    ("disable", "write `health.none = \"the reason\"`"),
+    ("disabled", "write `health.none = \"the reason\"`"),
+    ("enabled", "remove it; without a check, write `health.none = \"the reason\"`"),
+    ("endpoint", "write `health.http.path = \"/healthz\"`"),
     ("failureThreshold", "write `health.retries = 3`"),
+    ("failure_threshold", "write `health.retries = 3`"),
+    ("host", "remove it: the check connects to the container itself"),
     ("httpGet", "write `health.http.path = \"/healthz\"`"),
+    (
+        "httpHeaders",
+        "remove it; a check with headers is a command: `health.exec = [\"wget\", \"--header\", \"…\", \"…\"]`",
+    ),
     ("initialDelaySeconds", "write `health.start_period = \"30s\"`"),
+    ("initial_delay", "write `health.start_period = \"30s\"`"),
+    ("initial_delay_seconds", "write `health.start_period = \"30s\"`"),
+    ("liveness", "write one check for all purposes: `health.http.path = \"/healthz\"`"),
+    ("livenessProbe", "write one check for all purposes: `health.http.path = \"/healthz\"`"),
     ("path", "write `health.http.path = \"/healthz\"`"),
+    ("period", "write `health.interval = \"10s\"`"),
     ("periodSeconds", "write `health.interval = \"10s\"`"),
+    ("period_seconds", "write `health.interval = \"10s\"`"),
+    (
+        "port",
+        "name it in the check: `health.tcp.port = \"http\"`, or `health.http = { path = \"/healthz\", port = \"http\" }`",
+    ),
+    ("readiness", "write one check for all purposes: `health.http.path = \"/healthz\"`"),
+    ("readinessProbe", "write one check for all purposes: `health.http.path = \"/healthz\"`"),
+    (
+        "scheme",
+        "remove it: `health.http` sends HTTP; for HTTPS, write `health.tcp = {}`, or a command in `health.exec`",
+    ),
+    ("service", "remove it: `health.grpc` asks for the state of the whole server"),
+    ("startInterval", "write `health.start_interval = \"1s\"`"),
+    ("startPeriod", "write `health.start_period = \"30s\"`"),
+    ("startupProbe", "write `health.start_period = \"30s\"`"),
+    ("successThreshold", "remove it: one successful check is sufficient"),
+    ("tcpSocket", "write `health.tcp.port = \"http\"`"),
+    ("terminationGracePeriodSeconds", "write `stop_grace = \"30s\"` in the service"),
     ("test", "write `health.exec = [\"program\"]`"),
     ("timeoutSeconds", "write `health.timeout = \"5s\"`"),
+    ("timeout_seconds", "write `health.timeout = \"5s\"`"),
+    ("tries", "write `health.retries = 3`"),
+    ("type", "the name of the field is the kind: `health.http`, `health.tcp`, `health.grpc` or `health.exec`"),
+    ("uri", "write `health.http.path = \"/healthz\"`"),
+    ("url", "write `health.http.path = \"/healthz\"`"),
+];
+
+/// Words for one kind of check. The times of a check are fields of `health`.
+const CHECK: [Word; 5] = [
+    ("interval", "write `health.interval = \"10s\"`"),
+    ("retries", "write `health.retries = 3`"),
+    ("start_interval", "write `health.start_interval = \"1s\"`"),
+    ("start_period", "write `health.start_period = \"30s\"`"),
+    ("timeout", "write `health.timeout = \"5s\"`"),
 ];
 
 const BUILD: [Word; 3] = [
@@ -170,12 +247,35 @@ const PUBLISH: [Word; 5] = [
     ("target", "the name of the entry is the port of the container: `publish.http.port = 8001`"),
 ];
 
-const VOLUME: [Word; 5] = [
+const VOLUME: [Word; 13] = [
+    ("accessModes", "remove it: one service writes to a volume, and `readers` and `writers` name the others"),
+    (
+        "driver",
+        "remove it: the engine keeps a volume on the host, and on a cluster `kubernetes.storage_class` chooses the kind",
+    ),
+    (
+        "driver_opts",
+        "remove it: the engine keeps a volume on the host, and on a cluster `kubernetes.storage_class` chooses the kind",
+    ),
+    ("external", "remove it: name a folder of the host in `host_mounts`"),
     ("mountPath", "write `path = \"/data\"`"),
     ("mount_path", "write `path = \"/data\"`"),
+    ("name", "remove it: the name of the entry is the name of the volume"),
     ("source", "name a folder of the project in `mounts`, or a folder of the host in `host_mounts`"),
     ("storage", "write `size = \"10GiB\"`"),
+    (
+        "storageClass",
+        "remove it: the engine keeps a volume on the host, and on a cluster `kubernetes.storage_class` chooses the kind",
+    ),
+    (
+        "storageClassName",
+        "remove it: the engine keeps a volume on the host, and on a cluster `kubernetes.storage_class` chooses the kind",
+    ),
     ("target", "write `path = \"/data\"`"),
+    (
+        "type",
+        "remove it: the engine keeps a volume on the host, and on a cluster `kubernetes.storage_class` chooses the kind",
+    ),
 ];
 
 const AUTOSCALE: [Word; 4] = [
@@ -192,6 +292,31 @@ const KUBERNETES: [Word; 6] = [
     ("nodes", "remove it: the number of nodes belongs to the cluster"),
     ("replicas", "set `replicas` of a service, in the layer of the environment"),
     ("storageClass", "write `storage_class = \"fast\"`"),
+];
+
+/// Words for a file of a service.
+const FILE: [Word; 6] = [
+    ("content", "write `text = \"…\"`, or data in `yaml` or `json`"),
+    ("contents", "write `text = \"…\"`, or data in `yaml` or `json`"),
+    ("data", "write data in `yaml` or `json`, or `text = \"…\"`"),
+    ("file", "write `from = \"config/app.conf\"`, a file of the project"),
+    (
+        "path",
+        "write `from = \"config/app.conf\"`, a file of the project; the name of the entry is the path in the container",
+    ),
+    ("source", "write `from = \"config/app.conf\"`, a file of the project"),
+];
+
+const SECRET: [Word; 6] = [
+    (
+        "environment",
+        "write `external = \"what it is\"`: the value is in the folder of secrets or in the environment of the deployment",
+    ),
+    ("file", "write `external = \"what it is\"`, and put the value into the folder of secrets"),
+    ("generate", "write `random = 43`"),
+    ("length", "write `random = 43`"),
+    ("name", "remove it: the name of the entry is the name of the secret"),
+    ("value", "remove it, since a stack has no values of secrets: write `random = 43`, or `external = \"what it is\"`"),
 ];
 
 const TLS: [Word; 3] = [
@@ -223,15 +348,28 @@ const COLUMN: [Word; 9] = [
     ("unique", "write it in the table: `uniques.orders_code_key.columns = [\"code\"]`"),
 ];
 
-/// Fields by a name that users write instead.
-const SYNONYMS: [(&str, &str); 9] = [
+/// Fields and tags by a name that users write instead.
+const SYNONYMS: [(&str, &str); 22] = [
+    ("content", "text"),
     ("dev", "local"),
     ("development", "local"),
     ("domain", "route"),
     ("host", "route"),
+    ("job", "once"),
+    ("letsencrypt", "acme"),
+    ("live", "prod"),
+    ("manual", "on_request"),
+    ("maxReplicas", "max"),
+    ("max_replicas", "max"),
+    ("minReplicas", "min"),
+    ("min_replicas", "min"),
     ("mountPath", "path"),
     ("name", "project"),
+    ("oneshot", "once"),
     ("production", "prod"),
+    ("self-signed", "local"),
+    ("selfsigned", "local"),
+    ("stage", "staging"),
     ("subdomain", "route"),
     ("target", "path"),
 ];
@@ -239,25 +377,52 @@ const SYNONYMS: [(&str, &str); 9] = [
 /// Returns the hint for an unknown field whose name is a word of a different tool.
 pub fn hint(path: &FieldPath) -> Option<String> {
     let record = &path.0[..path.0.len().checked_sub(1)?];
-    let is_record = |pattern: &[&str]| {
-        pattern.len() == record.len()
-            && pattern.iter().zip(record).all(|(wanted, segment)| match segment {
-                Segment::Key(key) => *wanted == "*" || key == wanted,
-                Segment::Index(_) => false,
-            })
-    };
     let name = path.last_key();
     let find = |words: &[Word]| words.iter().find(|(word, _)| *word == name).map(|(_, hint)| (*hint).to_owned());
-    let hint = WORDS.iter().filter(|(pattern, _)| is_record(pattern)).find_map(|(_, words)| find(words));
-    if hint.is_none() && is_record(&["services", "*", "processes", "*"]) {
+    let find_at = |record: &[Segment]| {
+        WORDS.iter().filter(|(pattern, _)| is_record(record, pattern)).find_map(|(_, words)| find(words))
+    };
+    if let Some(hint) = find_at(record) {
+        return Some(hint);
+    }
+    if is_record(record, &["services", "*", "processes", "*"]) {
         return find(&SERVICE_ONLY).map(|hint| format!("set it in the service, for all of its processes: {hint}"));
     }
-    hint
+    // Records below a process or the container of a frontend, such as `health`, are those of a service.
+    let below = match record {
+        [_, _, Segment::Key(processes), _, below @ ..] if processes == "processes" => below,
+        [Segment::Key(frontends), _, Segment::Key(container), below @ ..]
+            if frontends == "frontends" && container == "container" =>
+        {
+            below
+        }
+        _ => return None,
+    };
+    if below.is_empty() {
+        return None;
+    }
+    let service = ["services", "*"].map(|key| Segment::Key(key.to_owned()));
+    find_at(&[&service[..], below].concat())
+}
+
+/// Returns whether the path of a record fits a pattern, in which `*` is any name.
+fn is_record(record: &[Segment], pattern: &[&str]) -> bool {
+    pattern.len() == record.len()
+        && pattern.iter().zip(record).all(|(wanted, segment)| match segment {
+            Segment::Key(key) => *wanted == "*" || key == wanted,
+            Segment::Index(_) => false,
+        })
 }
 
 /// Returns whether a name that was written probably means a field: it is a misspelling or a synonym of its name.
 pub fn is_meant(written: &str, field: &str) -> bool {
     words::nearest(written, [field]).is_some() || SYNONYMS.contains(&(written, field))
+}
+
+/// Returns the field that a name probably means: the nearest one, or the one of which it is a synonym.
+pub fn meant_field<'a>(written: &str, fields: &[&'a str]) -> Option<&'a str> {
+    let nearest = words::nearest(written, fields.iter().copied());
+    nearest.or_else(|| fields.iter().copied().find(|field| SYNONYMS.contains(&(written, *field))))
 }
 
 #[cfg(test)]
@@ -277,6 +442,31 @@ mod tests {
         assert!(has(path!("name"), "project"));
         assert_eq!(hint(&path!("services", "a", "env", "links")), None);
         assert_eq!(hint(&path!("links")), None);
+        assert!(has(path!("services", "a", "health", "tcp", "initialDelaySeconds"), "`health.start_period"));
+        assert!(has(path!("services", "a", "health", "grpc", "timeout"), "`health.timeout"));
+        assert!(has(path!("services", "a", "processes", "w", "health", "httpGet"), "`health.http.path"));
+        assert!(has(path!("frontends", "a", "container", "limits", "cpu"), "`cpus"));
+    }
+
+    #[test]
+    fn words_of_probes_and_health_checks_have_hints() {
+        // The fields of a Probe of Kubernetes, and of `healthcheck` of Compose that `health` does not have.
+        let kubernetes = "exec failureThreshold grpc httpGet initialDelaySeconds periodSeconds successThreshold \
+                          tcpSocket terminationGracePeriodSeconds timeoutSeconds host httpHeaders path port scheme service";
+        let own_words = ["exec", "grpc"];
+        for word in kubernetes.split_whitespace().chain(["test", "disable"]).filter(|word| !own_words.contains(word)) {
+            assert!(hint(&path!("services", "a", "health", word)).is_some(), "{word}");
+            assert!(hint(&path!("services", "a", "health", "tcp", word)).is_some(), "{word}");
+        }
+    }
+
+    #[test]
+    fn names_of_profiles_are_understood() {
+        let profiles = ["local", "staging", "prod"];
+        for (written, meant) in [("dev", "local"), ("stage", "staging"), ("live", "prod"), ("prd", "prod")] {
+            assert_eq!(meant_field(written, &profiles), Some(meant), "{written}");
+        }
+        assert_eq!(meant_field("demo", &profiles), None);
     }
 
     #[test]

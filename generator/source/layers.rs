@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::environments::{self, BUILT_IN};
 use super::node::{Entry, Node, Value};
-use super::{bundles, nulls, plugins};
+use super::{bundles, foreign_words, nulls, plugins};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 use crate::words;
@@ -28,73 +28,96 @@ pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
     let bundle_field = common.remove(bundles::FIELD);
     let common = Node { value: Value::Record(common), mark: root.mark };
 
-    // The layer of each environment, which is merged over the common settings.
-    let mut overlays: BTreeMap<String, Node> =
-        BUILT_IN.iter().map(|name| ((*name).to_owned(), Node::default())).collect();
-    if let Some(Value::Record(layers)) = declared_environments.map(|entry| entry.node.value) {
-        overlays.extend(layers.into_iter().map(|(name, entry)| (name, entry.node)));
-    }
+    let overlays = overlays(declared_environments);
     if let Some(finding) = oversize_finding(&common, &overlays, MAX_MEMORY) {
         return (BTreeMap::new(), vec![finding]);
     }
     let mut environments = BTreeMap::new();
-    for (name, mut overlay) in overlays {
-        if environments::is_disabled(&overlay) {
-            continue;
-        }
-        if let Value::Record(fields) = &mut overlay.value {
-            fields.remove("enabled");
-        }
-        let mut merged = common.clone();
-        let settings = bundles::BundleSettings::read(&name, [&overlay, &common]);
-        let bundles = bundle_field.iter().flat_map(|entry| bundles::by_name(&entry.node));
-        let (included_bundles, excluded_bundles): (Vec<_>, Vec<_>) =
-            bundles.partition(|(bundle_name, bundle)| settings.includes(bundle_name, bundle));
-        let excluded_bundle_layers: Vec<&Node> = excluded_bundles
-            .into_iter()
-            .flat_map(|(bundle_name, bundle)| settings.layers(bundle_name, bundle))
-            .collect();
-        let plugin_layers = plugins::layers(&common, &overlay, merge);
-        let (included_plugins, excluded_plugins): (Vec<_>, Vec<_>) =
-            plugin_layers.into_iter().partition(|plugin| plugin.is_included);
-        // The size layer of a bundle and its common layer have services of the same names, so all names are compared with
-        // those of the stack.
-        for (bundle_name, bundle) in included_bundles {
-            for layer in settings.layers(bundle_name, bundle) {
-                let taken_services = bundles::taken_services(layer, &common);
-                bundles::add_layer(&mut merged, layer, &taken_services);
-                findings.extend(taken_services.iter().map(|service| bundles::name_taken(bundle_name, service)));
+    for (name, overlay) in overlays.into_iter().filter(|(_, overlay)| !environments::is_disabled(overlay)) {
+        let bundle_field = bundle_field.as_ref().map(|entry| &entry.node);
+        let (mut merged, environment_findings) = merged_environment(&name, overlay, &common, bundle_field);
+        findings.extend(environment_findings);
+        match complete_profile(&mut merged, &name) {
+            None => {
+                environments.insert(name, merged);
             }
+            Some(finding) => findings.push(finding),
         }
-        let mut removable: Vec<&Node> = excluded_bundle_layers.clone();
-        removable.extend(excluded_plugins.iter().map(|plugin| &plugin.layer));
-        findings.extend(included_plugins.into_iter().flat_map(|plugin| plugin.add_to(&mut merged)));
-        removable.push(&merged);
-        findings.extend(nulls::without_effect(&removable, &overlay, &path!("environments", name)));
-        merge(&mut merged, overlay);
-        remove_null_variables(&mut merged);
-        // The stack may set fields of services of excluded bundles and plugins. These services would be incomplete.
-        let excluded_layers =
-            excluded_bundle_layers.into_iter().chain(excluded_plugins.iter().map(|plugin| &plugin.layer));
-        excluded_layers.for_each(|layer| bundles::remove_overrides(&mut merged, layer));
-        plugins::replace_contents_by_names(&mut merged);
-        if merged.get("profile").is_none() {
-            if BUILT_IN.contains(&name.as_str()) {
-                if let Value::Record(fields) = &mut merged.value {
-                    let node = Node { value: Value::Text(name.clone()), mark: None };
-                    fields.insert("profile".into(), Entry { key: None, node });
-                }
-            } else {
-                findings.push(missing_profile_finding(&name));
-                continue;
-            }
-        }
-        environments.insert(name, merged);
     }
     if environments.is_empty() && findings.is_empty() {
         findings.push(all_disabled_finding());
     }
     (environments, findings)
+}
+
+/// Returns the layer of each environment, which is merged over the common settings.
+fn overlays(declared_environments: Option<Entry>) -> BTreeMap<String, Node> {
+    let mut overlays: BTreeMap<String, Node> =
+        BUILT_IN.iter().map(|name| ((*name).to_owned(), Node::default())).collect();
+    if let Some(Value::Record(layers)) = declared_environments.map(|entry| entry.node.value) {
+        overlays.extend(layers.into_iter().map(|(name, entry)| (name, entry.node)));
+    }
+    overlays
+}
+
+/// Returns one environment as a merged tree: the bundles and plugins that it includes, the common settings and its layer.
+/// The findings are about names that several layers have, and about nulls that remove nothing.
+fn merged_environment(
+    name: &str,
+    mut overlay: Node,
+    common: &Node,
+    bundle_field: Option<&Node>,
+) -> (Node, Vec<Diagnostic>) {
+    let mut findings = Vec::new();
+    if let Value::Record(fields) = &mut overlay.value {
+        fields.remove("enabled");
+    }
+    let mut merged = common.clone();
+    let settings = bundles::BundleSettings::read(name, [&overlay, common]);
+    let bundles = bundle_field.into_iter().flat_map(bundles::by_name);
+    let (included_bundles, excluded_bundles): (Vec<_>, Vec<_>) =
+        bundles.partition(|(bundle_name, bundle)| settings.includes(bundle_name, bundle));
+    let excluded_bundle_layers: Vec<&Node> =
+        excluded_bundles.into_iter().flat_map(|(bundle_name, bundle)| settings.layers(bundle_name, bundle)).collect();
+    let plugin_layers = plugins::layers(common, &overlay, merge);
+    let (included_plugins, excluded_plugins): (Vec<_>, Vec<_>) =
+        plugin_layers.into_iter().partition(|plugin| plugin.is_included);
+    // The size layer of a bundle and its common layer have services of the same names, so all names are compared with
+    // those of the stack.
+    for (bundle_name, bundle) in included_bundles {
+        for layer in settings.layers(bundle_name, bundle) {
+            let taken_services = bundles::taken_services(layer, common);
+            bundles::add_layer(&mut merged, layer, &taken_services);
+            findings.extend(taken_services.iter().map(|service| bundles::name_taken(bundle_name, service)));
+        }
+    }
+    let mut removable: Vec<&Node> = excluded_bundle_layers.clone();
+    removable.extend(excluded_plugins.iter().map(|plugin| &plugin.layer));
+    findings.extend(included_plugins.into_iter().flat_map(|plugin| plugin.add_to(&mut merged)));
+    removable.push(&merged);
+    findings.extend(nulls::without_effect(&removable, &overlay, &path!("environments", name)));
+    merge(&mut merged, overlay);
+    remove_null_variables(&mut merged);
+    // The stack may set fields of services of excluded bundles and plugins. These services would be incomplete.
+    let excluded_layers = excluded_bundle_layers.into_iter().chain(excluded_plugins.iter().map(|plugin| &plugin.layer));
+    excluded_layers.for_each(|layer| bundles::remove_overrides(&mut merged, layer));
+    plugins::replace_contents_by_names(&mut merged);
+    (merged, findings)
+}
+
+/// Sets the profile of a built-in environment that has none. Returns the finding about any other environment without one.
+fn complete_profile(merged: &mut Node, name: &str) -> Option<Diagnostic> {
+    if merged.get("profile").is_some() {
+        return None;
+    }
+    if !BUILT_IN.contains(&name) {
+        return Some(missing_profile_finding(name));
+    }
+    if let Value::Record(fields) = &mut merged.value {
+        let node = Node { value: Value::Text(name.to_owned()), mark: None };
+        fields.insert("profile".into(), Entry { key: None, node });
+    }
+    None
 }
 
 fn all_disabled_finding() -> Diagnostic {
@@ -111,7 +134,7 @@ fn missing_profile_finding(name: &str) -> Diagnostic {
         .message(format!("the environment `{name}` has no profile"))
         .expected("`profile` with the value 'local, 'staging or 'prod");
     let built_in = BUILT_IN.into_iter().find(|built_in| name.starts_with(built_in));
-    match built_in.or_else(|| words::nearest(name, BUILT_IN)) {
+    match built_in.or_else(|| foreign_words::meant_field(name, &BUILT_IN)) {
         Some(near) => finding.hint(format!("did you mean `{near}`?")),
         None => finding,
     }

@@ -95,7 +95,9 @@ impl de::Error for TypeMismatch {
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
         // Every field with fixed values takes a tag.
-        let near = crate::words::nearest(variant, expected.iter().copied());
+        let near = super::foreign_words::meant_field(variant, expected)
+            // `service_healthy` and `service_completed_successfully` of Compose.
+            .or_else(|| expected.iter().copied().find(|tag| tag.len() > 4 && variant.contains(tag)));
         let hint = near.map_or_else(String::new, |near| format!("did you mean `'{near}`?"));
         let tags: Vec<String> = expected.iter().map(|tag| format!("'{tag}")).collect();
         let expected = crate::words::one_of(&tags);

@@ -24,7 +24,8 @@ pub enum EnvReference {
     Secret(SecretName),
     /// Address of a service inside the stack: `http://auth:4000/path`.
     Url(ServiceAddress),
-    /// Address of a service or frontend as a browser sees it: `https://auth.example.com/path`.
+    /// Address of a service or frontend as a browser sees it: `https://auth.example.com/path`. `path` is the path that the
+    /// service receives; without it, the address has the path of the route.
     PublicUrl(ServiceAddress),
     /// Connection URL of one of the service's `databases`; a secret, since it contains the password.
     DatabaseUrl(SqlIdent),
@@ -95,6 +96,19 @@ pub enum Scheme {
     Smtp,
     Grpc,
     None,
+}
+
+impl Scheme {
+    /// Returns the part of a URL before `host:port`.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Scheme::Http => "http://",
+            Scheme::Redis => "redis://",
+            Scheme::Smtp => "smtp://",
+            Scheme::Grpc => "grpc://",
+            Scheme::None => "",
+        }
+    }
 }
 
 /// A property of the stack.

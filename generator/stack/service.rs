@@ -241,6 +241,18 @@ impl Service {
         }
         routes
     }
+
+    /// Returns whether only internal addresses may use a route of the service: as the route declares, or by default if the
+    /// guard lists its port as internal.
+    pub fn is_internal_route(&self, route: &Route) -> bool {
+        if let Some(access) = route.access {
+            return access == RouteAccess::Internal;
+        }
+        let ports = self.all_ports();
+        let http = PortName::wrap("http".into());
+        let port = ports.get(route.port.as_ref().unwrap_or(&http));
+        port.is_some() && self.guard.internal_ports.iter().any(|name| ports.get(name) == port)
+    }
 }
 
 /// Decodes dependencies: a list of names, to wait until all are healthy, or a record of conditions by name.

@@ -115,11 +115,13 @@ impl Generations {
         Generations { cache }
     }
 
-    /// Returns the numbers of the records, oldest first.
+    /// Returns the numbers of the records, oldest first. Files with other names than nself writes, such as `7.json`, are
+    /// not records.
     fn numbers(&self) -> Vec<u64> {
         let entries = self.folder().and_then(|folder| folder.list().ok()).unwrap_or_default();
-        let mut numbers: Vec<u64> =
-            entries.iter().filter_map(|entry| entry.name.to_str()?.strip_suffix(".json")?.parse().ok()).collect();
+        let number_of =
+            |name: &str| name.strip_suffix(".json")?.parse::<u64>().ok().filter(|number| file_name(*number) == name);
+        let mut numbers: Vec<u64> = entries.iter().filter_map(|entry| number_of(entry.name.to_str()?)).collect();
         numbers.sort_unstable();
         numbers
     }
@@ -171,7 +173,7 @@ impl Generations {
             return Ok(());
         }
         let temporary_name = format!(".{}", random_suffix()?);
-        let name = file_name(latest_number.map_or(1, |latest_number| latest_number + 1));
+        let name = file_name(self.next_number(latest_number));
         let write_result =
             folder.create(&temporary_name, &text, 0o644).and_then(|()| folder.rename(&temporary_name, &folder, name));
         write_result.inspect_err(|_| {
@@ -179,6 +181,15 @@ impl Generations {
         })?;
         self.delete_all_but_latest(MAX_RECORDS);
         Ok(())
+    }
+
+    /// Returns the number of the next record. nself never reaches the largest number, so a record with it is not from
+    /// nself: all records are deleted then, and the numbers begin again.
+    fn next_number(&self, latest_number: Option<u64>) -> u64 {
+        latest_number.unwrap_or(0).checked_add(1).unwrap_or_else(|| {
+            self.delete_all_but_latest(0);
+            1
+        })
     }
 
     /// Deletes all but the latest `count` records and returns the number of deleted records.
@@ -198,6 +209,29 @@ fn file_name(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The cache can come from an archive, with any file in it.
+    #[test]
+    fn a_record_with_the_largest_number_does_not_stop_the_count() {
+        let temporary = tempfile::tempdir().unwrap();
+        let generations = Generations::new(Root::cache(temporary.path()));
+        let generation = |name: &str| Generation {
+            inputs: BTreeMap::from([(name.to_owned(), Digest::of(name.as_bytes()))]),
+            ..Generation::default()
+        };
+        generations.add(&generation("first")).unwrap();
+        let folder = temporary.path().join(".nself").join(FOLDER);
+        for name in ["7.json", "18446744073709551615.json", "18446744073709551616.json"] {
+            std::fs::write(folder.join(name), "{}").unwrap();
+        }
+        assert_eq!(generations.numbers(), [1, u64::MAX]);
+        generations.add(&generation("second")).unwrap();
+        assert_eq!(generations.numbers(), [1]);
+        generations.add(&generation("third")).unwrap();
+        assert_eq!(generations.numbers(), [1, 2]);
+        let text = std::fs::read_to_string(folder.join(file_name(2))).unwrap();
+        assert!(text.contains("third"), "{text}");
+    }
 
     #[test]
     fn changes_are_new_changed_or_gone() {

@@ -95,7 +95,8 @@ pub(super) fn parse(text: &str) -> Option<StampContent> {
     let printed = after_length.get(..length)?.to_owned();
     let (out, lines) = after_length.get(length..)?.strip_prefix('\n')?.split_once('\n')?;
     let (mut fingerprints, mut outputs, mut last_derivation) = (Vec::new(), Vec::new(), None);
-    for line in lines.strip_suffix("end\n")?.lines() {
+    // Unlike `lines`, this keeps a carriage return at the end of a path.
+    for line in lines.strip_suffix("end\n")?.split_terminator('\n') {
         let (kind, fields_text) = line.split_once(' ')?;
         match kind {
             "o" => {
@@ -154,7 +155,12 @@ mod tests {
         let digest = Digest::of(b"content");
         let written = Some(WrittenOutput { stat, derivation: Digest::of(b"step") });
         let output = |path: &str, written| StampOutput { path: ArtifactPath::new(path).unwrap(), digest, written };
-        let watches = [Watch::Program("/p".into()), Watch::Absent("/a b".into()), Watch::OutputsOnly("/out/x".into())];
+        let watches = [
+            Watch::Program("/p".into()),
+            Watch::Absent("/a b".into()),
+            Watch::File("/a\r".into()),
+            Watch::OutputsOnly("/out/x".into()),
+        ];
         let fingerprints = watches.map(|watch| Fingerprint { watch, stat, digest: digest.to_string() });
         StampContent {
             printed: "two\nlines\n".to_owned(),

@@ -2,16 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{files, generate, plan, stack};
+use super::{files, generate, plan, stack, text, with_fields};
 use crate::artifact::{ArtifactPath, Artifacts};
-use crate::backend::{Backend, GeneratedLine};
+use crate::backend::{Backend, GeneratedLine, compose};
 use crate::codes::Code;
-
-/// Returns the text of a generated file.
-fn text(files: &Artifacts, path: &str) -> String {
-    let file = files.get(path).unwrap_or_else(|| panic!("{path} is not among {:?}", paths(files)));
-    String::from_utf8(file.bytes().unwrap().to_vec()).unwrap()
-}
 
 /// Returns the paths of the generated files, in order.
 fn paths(files: &Artifacts) -> Vec<&str> {
@@ -20,14 +14,11 @@ fn paths(files: &Artifacts) -> Vec<&str> {
 
 /// Returns a stack with the service `orders`, to which it adds these fields.
 fn stack_with_orders(fields: &Value) -> Value {
-    let mut service = json!({
+    let service = json!({
         "image": "a/orders:1", "port": 8001, "health": { "http": { "path": "/healthz" } },
         "route": { "subdomain": "orders" },
     });
-    for (name, value) in fields.as_object().unwrap() {
-        service[name] = value.clone();
-    }
-    stack(&json!({ "orders": service }))
+    stack(&json!({ "orders": with_fields(service, fields) }))
 }
 
 #[test]
@@ -180,4 +171,24 @@ fn a_short_port_has_brackets_around_an_ipv6_address() {
         assert_eq!(ports(&json!(compat), "192.0.2.7"), ["- \"192.0.2.7:8001:8001\""], "{compat}");
     }
     assert_eq!(ports(&Value::Null, "2001:db8::1"), ["host_ip: \"2001:db8::1\""]);
+}
+
+#[test]
+fn a_project_with_a_new_name_loses_all_volumes() {
+    let stack = stack_with_orders(&json!({}));
+    let old = text(&files(&stack), "compose.yaml");
+    let warnings = |stack: &Value| {
+        let new = text(&files(stack), "compose.yaml");
+        let warnings = compose::upgrade_warnings(&plan(stack).0, old.as_bytes(), new.as_bytes());
+        warnings
+            .iter()
+            .map(|finding| (finding.code, finding.path.to_string(), finding.message.clone()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(warnings(&stack), []);
+    let mut renamed = stack.clone();
+    renamed["project"] = json!("store");
+    let [(code, path, message)] = &warnings(&renamed)[..] else { panic!("{:?}", warnings(&renamed)) };
+    assert_eq!((*code, path.as_str()), (Code::LostVolume, "project"));
+    assert!(message.contains("`store-prod`, before `shop-prod`: the volumes postgres-data stay"), "{message}");
 }

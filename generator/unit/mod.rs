@@ -5,6 +5,7 @@ mod aspects;
 mod backends;
 mod cluster;
 mod database_server;
+mod environments;
 mod image;
 mod imports;
 mod layers;
@@ -26,7 +27,7 @@ use crate::values::{Checked, EnvironmentName};
 
 /// Returns a stack with nginx, PostgreSQL and these services, in the profile of production.
 fn stack(services: &Value) -> Value {
-    let mut all_services = json!({
+    let shared_services = json!({
         "nginx": {
             "catalogue": "nginx", "image": "docker.io/library/nginx:1.28-alpine", "zone": "edge", "egress": true,
             "ports": { "http": 8080, "https": 8443 },
@@ -40,10 +41,16 @@ fn stack(services: &Value) -> Value {
             "health": { "exec": ["pg_isready"] },
         },
     });
-    for (name, service) in services.as_object().unwrap() {
-        all_services[name] = service.clone();
+    let services = with_fields(shared_services, services);
+    json!({ "project": "shop", "domain": "shop.example.com", "profile": "prod", "services": services })
+}
+
+/// Returns the record with these fields in addition, or instead of fields of the same name.
+fn with_fields(mut record: Value, fields: &Value) -> Value {
+    for (name, value) in fields.as_object().unwrap() {
+        record[name] = value.clone();
     }
-    json!({ "project": "shop", "domain": "shop.example.com", "profile": "prod", "services": all_services })
+    record
 }
 
 /// Plans the stack as the environment `prod`.
@@ -71,4 +78,11 @@ fn files(stack: &Value) -> Artifacts {
 fn generate(plan: &Plan) -> Result<Artifacts, Vec<Diagnostic>> {
     let no_outputs = BTreeMap::new();
     backend::generate(plan, &PlanDigests::of(plan), Reusable::of_environment(&no_outputs, "prod"))
+}
+
+/// Returns the text of a generated file.
+fn text(files: &Artifacts, path: &str) -> String {
+    let paths = || files.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>();
+    let file = files.get(path).unwrap_or_else(|| panic!("{path} is not among {:?}", paths()));
+    String::from_utf8(file.bytes().unwrap().to_vec()).unwrap()
 }

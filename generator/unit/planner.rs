@@ -1,19 +1,21 @@
 //! Tests decisions and findings of the planner.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
-use super::{errors, plan, stack};
+use super::{errors, plan, stack, with_fields};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostic;
-use crate::plan::Check;
+use crate::plan::{Check, ProjectFiles, SourceFile, resolve};
+use crate::source::decode_json;
+use crate::stack::Stack;
+use crate::values::{Checked, EnvironmentName};
 
 /// Returns a stack with the service `orders`, to which it adds these fields.
 fn stack_with_orders(fields: &Value) -> Value {
-    let mut service = json!({ "image": "a/orders:1", "port": 8001, "health": { "http": { "path": "/" } } });
-    for (name, value) in fields.as_object().unwrap() {
-        service[name] = value.clone();
-    }
-    stack(&json!({ "orders": service }))
+    let service = json!({ "image": "a/orders:1", "port": 8001, "health": { "http": { "path": "/" } } });
+    stack(&json!({ "orders": with_fields(service, fields) }))
 }
 
 #[test]
@@ -59,6 +61,31 @@ fn a_service_joins_its_own_zone_and_those_of_its_peers() {
     };
     assert_eq!(networks(&json!({ "depends_on": ["postgres"] })), ["app", "data"]);
     assert!(!networks(&json!({ "health": { "none": "no endpoint to check" } })).contains(&"data"));
+}
+
+#[test]
+fn a_public_url_is_that_of_the_public_route_with_its_path() {
+    let url = |routes: &Value, reference: &Value| {
+        let (plan, _) = plan(&stack_with_orders(&json!({
+            "ports": { "admin": 9000 },
+            "guard": { "internal_ports": ["admin"] },
+            "routes": routes,
+            "env": { "PUBLIC_URL": { "public_url": reference } },
+        })));
+        let service = plan.services.iter().find(|(name, _)| name.as_str() == "orders").unwrap().1;
+        let variable = service.env.iter().find(|(name, _)| name.as_str() == "PUBLIC_URL").unwrap();
+        let crate::plan::Value::Text(text) = variable.1 else { panic!("a reference to a secret") };
+        text.to_string()
+    };
+    let orders = json!({ "service": "orders" });
+    let below_a_path = json!({ "main": { "subdomain": "@", "path": "/backend", "strip_prefix": true } });
+    assert_eq!(url(&below_a_path, &orders), "https://shop.example.com/backend");
+    let with_path = json!({ "service": "orders", "path": "/healthz" });
+    assert_eq!(url(&below_a_path, &with_path), "https://shop.example.com/backend/healthz");
+    let kept_path = json!({ "main": { "subdomain": "@", "path": "/backend" } });
+    assert_eq!(url(&kept_path, &with_path), "https://shop.example.com/healthz");
+    let two_routes = json!({ "admin": { "subdomain": "intern", "port": "admin" }, "main": { "subdomain": "public" } });
+    assert_eq!(url(&two_routes, &orders), "https://public.shop.example.com");
 }
 
 #[test]
@@ -170,4 +197,37 @@ fn a_health_check_and_a_grpc_route_use_the_only_port_of_any_name() {
     };
     assert_eq!(planned("grpc"), (Check::Grpc { port: 8001 }, vec![8001]));
     assert_eq!(planned("grpc"), planned("http"));
+}
+
+#[test]
+fn addresses_as_text_need_connections() {
+    let found = |fields: &Value| {
+        let stack: Stack = decode_json(&stack_with_orders(fields)).unwrap();
+        let variables = SourceFile::Text("# the server\nDB=postgres:5432\n".to_owned());
+        let service_files = BTreeMap::from([("orders.env".to_owned(), variables)]);
+        let files = ProjectFiles { project_folder: "../..".to_owned(), service_files, ..ProjectFiles::default() };
+        let (_, findings) = resolve(&EnvironmentName::new("prod").unwrap(), &stack, &files);
+        let findings = findings.iter().filter(|finding| finding.code == Code::NoConnection);
+        findings.map(|finding| (finding.is_error(), finding.path.to_string())).collect::<Vec<_>>()
+    };
+    let text = |text: &str| json!({ "files": { "/etc/orders.conf": { "text": text } } });
+    for (fields, is_error, path) in [
+        (json!({ "env": { "DB": "postgres:5432" } }), true, "env.DB"),
+        (json!({ "env_files": ["orders.env"] }), true, "env_files[0]"),
+        (json!({ "command": ["serve", "--db=postgres:5432"] }), true, "command[1]"),
+        (json!({ "entrypoint": ["sh", "-c", "wait postgres:5432 && serve"] }), true, "entrypoint[2]"),
+        (text("server postgres:5432;\n"), false, "files.\"/etc/orders.conf\".text"),
+    ] {
+        assert_eq!(found(&fields), [(is_error, format!("services.orders.{path}"))], "{fields}");
+    }
+    for fields in [
+        json!({ "env_files": ["orders.env"], "depends_on": ["postgres"] }),
+        json!({ "command": ["serve", "--db=postgres:5432"], "connects_to": ["postgres"] }),
+        json!({ "env": { "DB": "postgres:5432" }, "extra_hosts": { "postgres": "192.0.2.1" } }),
+        json!({ "env": { "CORS_ORIGINS": "http://postgres,http://localhost" } }),
+        json!({ "command": ["serve", "postgres:16"] }),
+        text("# server postgres:5432;\n"),
+    ] {
+        assert_eq!(found(&fields), [], "{fields}");
+    }
 }

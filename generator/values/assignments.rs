@@ -29,7 +29,7 @@ pub fn line_in_configuration(text: &str) -> Option<usize> {
 }
 
 /// Returns whether the name of a pair is that of a credential, such as `db.password`, and its value is plain text.
-fn is_pair_with_credential(name: &str, value: &str) -> bool {
+pub fn is_pair_with_credential(name: &str, value: &str) -> bool {
     let name = name.trim().trim_matches('"');
     let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c) || c == ' ');
     // A word before the name, as in `const token = …`, is code.

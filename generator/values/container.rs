@@ -66,7 +66,8 @@ checked! {
     Registry, expected: "a registry with an optional folder", example: "ghcr.io/acme",
     refusal: |t| alphabet_refusal(t, 200, "a-z, 0-9 and `._/:-`", is_lower_or_digit, |c| is_lower_or_digit(c) || "._/:-".contains(c)).or_else(|| dot_part_refusal(t))
         .or_else(|| t.ends_with('/').then(|| "it ends with `/`".to_owned()))
-        .or_else(|| repository_refusal(t))
+        // The name of an image follows.
+        .or_else(|| repository_refusal(&format!("{t}/name")))
 }
 checked! {
     /// The tag of an image.
@@ -173,7 +174,9 @@ fn schedule_refusal(text: &str) -> Option<String> {
     let [_, _, day, month, weekday] = fields[..] else { return None };
     // With a day of the week as well, cron runs on days that match one of the two fields, so the schedule has days in
     // any case.
-    (weekday == "*" && !has_day(day, month)).then(|| format!("the day `{day}` does not occur in the month `{month}`"))
+    // `*/1` is `*`, but `0-6` lists days.
+    let is_every_weekday = weekday.split(',').any(|item| matches!(item, "*" | "*/1"));
+    (is_every_weekday && !has_day(day, month)).then(|| format!("the day `{day}` does not occur in the month `{month}`"))
 }
 
 /// Returns whether a schedule with these days of the month and these months has at least one day: `31` and `2` have
@@ -208,7 +211,8 @@ pub fn schedule_values(field: &str, min: u8, max: u8) -> BTreeSet<u8> {
 
 /// Returns why container engines refuse the name of an image without its tag, or a registry with an optional folder.
 /// They accept an optional host with a port, and parts of letters and digits. Between the letters and digits of a part
-/// can be a single dot, one or two `_`, or hyphens.
+/// can be a single dot, one or two `_`, or hyphens. A host has no `_` (`domain-component` in the grammar of
+/// distribution/reference).
 fn repository_refusal(repository: &str) -> Option<String> {
     let is_allowed_separator = |text: &str| matches!(text, "." | "_" | "__") || text.bytes().all(|byte| byte == b'-');
     repository.split('/').enumerate().find_map(|(i, part)| {
@@ -221,6 +225,11 @@ fn repository_refusal(repository: &str) -> Option<String> {
         }
         if name.contains(':') {
             return Some(format!("the part `{name}` of the image's name contains `:`"));
+        }
+        // Of a name with several parts, a first part with a dot or a port is a host, and so is `localhost`.
+        let is_host = i == 0 && repository.contains('/') && (port.is_some() || name.contains('.'));
+        if is_host && name.contains('_') {
+            return Some(format!("the registry `{name}` contains `_`, which names of hosts do not have"));
         }
         let is_letter_or_digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
         if !is_letter_or_digit(name.chars().next()) || !is_letter_or_digit(name.chars().next_back()) {

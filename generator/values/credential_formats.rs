@@ -44,7 +44,8 @@ const FORMATS: [Format; 11] = [
 
 // Descriptions of credentials that are not in `FORMATS`.
 
-const PRIVATE_KEY: &str = "a private key";
+/// The description of a private key in PEM.
+pub const PRIVATE_KEY: &str = "a private key";
 const SIGNED_TOKEN: &str = "a signed token (JWT)";
 const URL_WITH_PASSWORD: &str = "a URL with a password";
 

@@ -1,20 +1,17 @@
 //! Recognises settings whose value is a credential by their names. A name is split into words. The last word
 //! that is not a qualifier determines the result: `PASSWORD_OLD` is a credential, `PASSWORD_MIN_LENGTH` is a length.
 
-/// Words that name a credential.
-const CREDENTIALS: [&str; 23] = [
+/// Words that name a credential. Their plurals name several.
+const CREDENTIALS: [&str; 18] = [
     "ACCESSKEY",
     "AUTHKEY",
     "CRED",
     "CREDENTIAL",
-    "CREDENTIALS",
-    "CREDS",
     "ENCRYPTIONKEY",
     "JWT",
     "MASTERKEY",
     "PASS",
     "PASSCODE",
-    "PASSWORDS",
     "PAT",
     "PEPPER",
     "PRIVATEKEY",
@@ -22,24 +19,26 @@ const CREDENTIALS: [&str; 23] = [
     "PWD",
     "SALT",
     "SECRETKEY",
-    "SECRETS",
     "SIGNINGKEY",
-    "TOKENS",
     "HTPASSWD",
 ];
 /// Words that name a credential also as the end of a longer word: `PGPASSWORD`, `clientsecret`.
 const CREDENTIAL_SUFFIXES: [&str; 6] = ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "APIKEY"];
 /// Words after the name of a credential that select one of several credentials, or name its encoding. Digits separate
-/// words, so `B64` is the word `B`.
-const QUALIFIERS: [&str; 26] = [
+/// words, so `B64` is the word `B`, and `V2` is the word `V`.
+const QUALIFIERS: [&str; 32] = [
     "B",
+    "BACKUP",
     "BASE",
     "CURRENT",
     "DEFAULT",
     "DEV",
     "ENCODED",
+    "FALLBACK",
     "HEX",
     "JSON",
+    "LEGACY",
+    "LIVE",
     "LOCAL",
     "NEW",
     "NEXT",
@@ -51,12 +50,14 @@ const QUALIFIERS: [&str; 26] = [
     "PROD",
     "PRODUCTION",
     "RAW",
+    "SANDBOX",
     "SECONDARY",
     "STAGING",
     "STR",
     "STRING",
     "TEST",
     "TEXT",
+    "V",
     "VALUE",
 ];
 /// Words before `KEY` that make it a key without a secret.
@@ -79,7 +80,7 @@ const PUBLIC_KEYS: [&str; 15] = [
 ];
 /// Words before `AUTH` that make it the password of a server: `REDIS_AUTH`.
 const SERVERS: [&str; 6] = ["DRAGONFLY", "KEYDB", "REDIS", "REDISCLI", "SENTINEL", "VALKEY"];
-/// Words before `TOKENS` that make it a number of tokens.
+/// Words before `TOKENS`, or at the start of the same word, that make it a number of tokens.
 const COUNTS: [&str; 6] = ["COUNT", "LIMIT", "MAX", "MAXIMUM", "MIN", "NUM"];
 
 /// Returns whether the value of a setting with this name is a credential.
@@ -94,10 +95,17 @@ pub fn is_credential(name: &str) -> bool {
     let follows_one_of = |list: &[&str]| end > 1 && list.contains(&words[end - 2].as_str());
     match last_word {
         "KEY" | "KEYS" => !follows_one_of(&PUBLIC_KEYS),
-        "TOKENS" => !follows_one_of(&COUNTS),
         "AUTH" => follows_one_of(&SERVERS),
-        _ => CREDENTIALS.contains(&last_word) || CREDENTIAL_SUFFIXES.iter().any(|suffix| last_word.ends_with(suffix)),
+        _ if last_word.ends_with("TOKENS") => {
+            !follows_one_of(&COUNTS) && !COUNTS.iter().any(|count| last_word.starts_with(count))
+        }
+        _ => names_credential(last_word) || last_word.strip_suffix('S').is_some_and(names_credential),
     }
+}
+
+/// Returns whether a word, which is not a plural, names a credential.
+fn names_credential(word: &str) -> bool {
+    CREDENTIALS.contains(&word) || CREDENTIAL_SUFFIXES.iter().any(|suffix| word.ends_with(suffix))
 }
 
 /// Returns whether a setting with this name has a credential in plain text as its value.
@@ -155,7 +163,10 @@ mod tests {
             GITHUB_TOKEN githubToken ACCESSTOKEN authtoken REFRESH_TOKENS SECRET_KEY_BASE SECRET_KEY secretKey \
             CLIENT_SECRET clientsecret AWS_SECRET_ACCESS_KEY PRIVATE_KEY PRIVATE_KEY_BASE64 privateKeyPem \
             MASTERKEY GOOGLE_CREDENTIALS googleCreds SESSION_SALT AUTH_PEPPER S3_SECRET2 GITLAB_PAT ENCRYPTION_KEYS \
-            TOKEN token Secret MINIO_ROOT_PASSWORD smtpPass HTPASSWD REDIS_AUTH REDISCLI_AUTH redisAuth";
+            TOKEN token Secret MINIO_ROOT_PASSWORD smtpPass HTPASSWD REDIS_AUTH REDISCLI_AUTH redisAuth \
+            STRIPE_API_KEY_V2 stripeApiKeyV2 API_KEY_LIVE API_KEY_SANDBOX TOKEN_V1 JWT_SECRET_V3 DB_PASSWORD_BACKUP APIKEYS \
+            API_KEYS apiKeys STRIPE_APIKEYS MASTERKEYS PRIVATEKEYS SECRETKEYS CLIENT_SECRETS clientsecrets ACCESSTOKENS \
+            DB_PASSWORDS PASSPHRASES SESSION_SALTS CREDS USER_CREDENTIALS JWTS";
         let others = "AUTH_PASSWORD_MIN_LENGTH PASSWORD_MIN_LENGTH passwordMinLength AUTH_PASSWORD_HIBP_ENABLED \
             JWT_ALGORITHM jwtAlgorithm JWT_ISSUER JWT_EXPIRES_IN JWT_KEY_ID TOKEN_URL tokenUrl TOKEN_TTL TOKEN_ENDPOINT \
             POSTGRES_PASSWORD_FILE passwordFile SECRET_PATH SECRET_NAME KEYCLOAK_URL KEYSPACE MONKEY TURKEY_REGION \
@@ -163,7 +174,10 @@ mod tests {
             CACHE_KEY MAX_TOKENS MAX_TOKENS_DEFAULT COMPASS BYPASS BYPASS_CACHE PASSIVE_MODE COMPASS_URL PWDIR \
             AUTH_EMAIL_PASSWORDLESS_ENABLED AUTH_ACCESS_TOKEN_EXPIRES_IN AUTH_PROVIDER_APPLE_KEY_ID PASSPORT_STRATEGY \
             HASURA_GRAPHQL_DYNAMIC_SECRETS_ALLOWED_PATH_PREFIX TOKENIZER TOKENIZERS_PARALLELISM PATH PATTERN SPATIAL \
-            AUTHOR AUTH_HOST PORT DATABASE_HOST KEY_PREFIX CREDENTIALS_HELPER SALTED_HASH_ROUNDS DEFAULT PRIMARY PWA_NAME AUTH BASIC_AUTH SMTP_AUTH REDIS_AUTH_ENABLED";
+            AUTHOR AUTH_HOST PORT DATABASE_HOST KEY_PREFIX CREDENTIALS_HELPER SALTED_HASH_ROUNDS DEFAULT PRIMARY PWA_NAME AUTH BASIC_AUTH SMTP_AUTH \
+            REDIS_AUTH_ENABLED KEYBOARD KEYBOARDS KEYCLOAK_URL_V2 MONKEYS TURKEYS PUBLIC_KEY PUBLIC_KEY_V2 PUBLIC_KEYS \
+            MAXTOKENS maxtokens MAX_TOKENS_V2 API_V2 VERSION_V2 COMPASSES BYPASSES PATHS PATCHES DISPATCH V2 V LIVE BACKUP \
+            SECRETS_BACKUP_PATH API_KEY_VERSION JWT_KEYS_URL";
         let (credentials, others): (Vec<&str>, Vec<&str>) =
             (credentials.split_whitespace().collect(), others.split_whitespace().collect());
         assert!(credentials.len() >= 60 && others.len() >= 50, "{} {}", credentials.len(), others.len());

@@ -19,6 +19,7 @@ mod promql_words;
 pub mod ranged;
 pub mod size;
 pub mod text;
+pub mod url_host;
 mod web;
 
 pub use address_range::AddressRange;

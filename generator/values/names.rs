@@ -51,6 +51,13 @@ checked! {
     SecretName, expected: "a secret name of lower-case letters, digits and underscores", example: "postgres_password",
     refusal: |t| alphabet_refusal(t, 60, "a-z, 0-9 and `_`, and begin with a letter", is_lower, |c| is_lower_or_digit(c) || c == '_'), BadName
 }
+impl SecretName {
+    /// Returns the name for the secret of a variable: `SMTP_URL` → `smtp_url`; `name` for a variable whose name does not fit.
+    pub fn of_variable(variable: &str) -> Self {
+        let name = variable.trim_start_matches('_').to_ascii_lowercase();
+        SecretName::wrap(if SecretName::refusal(&name).is_none() { name } else { "name".to_owned() })
+    }
+}
 checked! {
     /// A PostgreSQL identifier that means the same with and without quotes. The prefix `pg_` is reserved by the server.
     SqlIdent, expected: "an SQL name of lower-case letters, digits and underscores that does not begin with `pg_`", example: "shop",

@@ -62,10 +62,38 @@ pub(crate) fn invisible_character_refusal(text: &str, max: usize) -> Option<Stri
     if text.len() > max {
         return Some(format!("it has {} bytes, but at most {max} are allowed", text.len()));
     }
-    // Marks are for example characters without width, and those that change the direction of writing.
-    text.chars()
-        .find(|&c| (c.is_control() && c != '\n' && c != '\t') || words::is_mark(c))
-        .map(|c| format!("it contains the invisible character {}", describe_character(c)))
+    invisible_character(text).map(|c| format!("it contains the invisible character {}", describe_character(c)))
+}
+
+/// The joiner between the parts of an emoji.
+const JOINER: char = '\u{200D}';
+
+/// Returns the first character of a text that is invisible or changes the direction of writing. A joiner between two
+/// emojis, and a variation selector after a visible character, are a part of what a reader sees.
+fn invisible_character(text: &str) -> Option<char> {
+    let mut previous = None;
+    let mut characters = text.chars().peekable();
+    while let Some(c) = characters.next() {
+        let is_invisible = match c {
+            '\n' | '\t' | ' '..='~' => false,
+            JOINER => !(previous.is_some_and(is_emoji) && characters.peek().copied().is_some_and(is_emoji)),
+            // Several selectors in a row can hide text.
+            _ if words::is_variation_selector(c) => {
+                previous.is_none_or(|previous| previous.is_whitespace() || words::is_variation_selector(previous))
+            }
+            _ => c.is_control() || words::is_mark(c),
+        };
+        if is_invisible {
+            return Some(c);
+        }
+        previous = Some(c);
+    }
+    None
+}
+
+/// Returns whether a character is in the blocks of Unicode that have emojis, or selects the form of an emoji.
+fn is_emoji(c: char) -> bool {
+    matches!(c, '\u{2190}'..='\u{2BFF}' | '\u{1F000}'..='\u{1FAFF}' | '\u{FE0F}')
 }
 
 /// Returns the reason to refuse a text that is not an absolute path.
@@ -146,6 +174,46 @@ mod tests {
     }
 
     #[test]
+    fn invisible_characters_are_refused_except_in_emojis() {
+        for text in [
+            "soft\u{AD}hyphen",
+            "tag\u{E0041}",
+            "\u{1F3F4}\u{E0067}\u{E007F}",
+            "a\u{200D}b",
+            "\u{1F469}\u{200D}",
+            "\u{200D}\u{1F4BB}",
+            "a\u{3164}b",
+            "a\u{115F}",
+            "a\u{34F}",
+            "\u{FE0F}",
+            "a \u{FE0F}",
+            "a\u{FE00}\u{FE01}",
+            "a\u{E0100}\u{E0101}",
+            "a\u{2066}",
+            "a\rb",
+        ] {
+            assert!(
+                Text::refusal(text).is_some_and(|reason| reason.contains("the invisible character U+")),
+                "{text:?}"
+            );
+        }
+        for text in [
+            "",
+            "a\n\tb",
+            "gr\u{FC}n \u{6F22}\u{5B57}",
+            "\u{2764}\u{FE0F}",
+            "1\u{FE0F}\u{20E3}",
+            "\u{845B}\u{E0100}",
+            "\u{1F469}\u{200D}\u{1F4BB}",
+            "\u{1F469}\u{1F3FD}\u{200D}\u{1F4BB}",
+            "\u{2764}\u{FE0F}\u{200D}\u{1F525}",
+            "\u{1F9D1}\u{200D}\u{2695}\u{FE0F}",
+        ] {
+            assert_eq!(Text::refusal(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
     fn absolute_paths_have_no_empty_parts() {
         for path in ["/", "/data", "/data/", "/a/.b/c.."] {
             assert_eq!(ContainerPath::refusal(path), None, "{path}");
@@ -166,9 +234,15 @@ mod tests {
 
     #[test]
     fn images_have_names_and_tags_that_engines_accept() {
-        for image in
-            ["a:_1", "a:1.-_", "ghcr.io/a.b_c__d--e/f:1", "my-host.example.com:5000/a/b:1", "10.0.0.1:5000/a:1"]
-        {
+        for image in [
+            "a:_1",
+            "a:1.-_",
+            "ghcr.io/a.b_c__d--e/f:1",
+            "my-host.example.com:5000/a/b:1",
+            "10.0.0.1:5000/a:1",
+            "my_team/a:1",
+            "a_b.c:1",
+        ] {
             assert_eq!(ImageRef::refusal(image), None, "{image}");
         }
         let digest = "0".repeat(64);
@@ -184,9 +258,12 @@ mod tests {
             "acme/a___b:1".to_owned(),
             "localhost:x/a:1".to_owned(),
             "acme/a:1/b:1".to_owned(),
+            "my_host.example.com/a:1".to_owned(),
+            "my_host:5000/a:1".to_owned(),
         ] {
             assert!(ImageRef::refusal(&image).is_some(), "{image}");
         }
+        assert!(Registry::refusal("my_host:5000").is_some());
         assert!(Registry::refusal("ghcr.io/-acme").is_some() && Registry::refusal("localhost:5000/acme").is_none());
     }
 

@@ -198,7 +198,7 @@ impl Cluster {
             if from.elapsed() > Duration::from_secs(120) {
                 panic!("not reached: {what}\n{}", self.logs());
             }
-            sleep(Duration::from_millis(250));
+            sleep(Duration::from_millis(500));
         }
     }
 

@@ -287,6 +287,11 @@ fn converted_line_endings_are_reported_as_such() {
     assert!(!nself_in(case.path(), ["check"]).stderr.contains("Windows"));
     assert_eq!(nself_in(case.path(), ["gen", "--force"]).code, 0);
     assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    // The advice names the folder of the run.
+    assert_eq!(nself_in(case.path(), ["gen", "--out", "infra"]).code, 0);
+    fs::write(case.path().join("infra/local/compose.yaml"), text.replace('\n', "\r\n")).unwrap();
+    let output = nself_in(case.path(), ["check", "--out", "infra"]);
+    assert!(output.stderr.contains("`infra/** -text`") && !output.stderr.contains("deploy"), "{}", output.stderr);
 }
 
 /// git may convert line endings of a checkout, as on Windows; the generated attributes prevent that.

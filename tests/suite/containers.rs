@@ -47,7 +47,7 @@ pub fn find_file(name: &str) -> PathBuf {
 
 /// Creates the root file system of a Node.js service.
 fn node(template: &str, files: &[&str], root: &Path) -> Option<()> {
-    let folder = with_packages(template)?;
+    let folder = with_packages(template, &["run", "build", "--if-present"])?;
     node_files(&folder.path().join("service"), &[files, &["node_modules"]].concat(), root);
     Some(())
 }
@@ -60,9 +60,8 @@ fn node_files(service: &Path, files: &[&str], root: &Path) {
     }
 }
 
-/// Creates the root file system of a Python service with these folders: the interpreter and packages of the virtual
-/// environment of the template fastapi.
-fn python(template: &str, folders: &[&str], root: &Path) -> Option<()> {
+/// Creates a root file system with the interpreter and packages of the virtual environment of the template fastapi.
+fn python_base(root: &Path) -> Option<()> {
     let program = tool("templates/fastapi/bin/python")?;
     let ask =
         "import sys, sysconfig; print(sys.executable, sysconfig.get_path('stdlib'), sysconfig.get_path('purelib'))";
@@ -75,19 +74,33 @@ fn python(template: &str, folders: &[&str], root: &Path) -> Option<()> {
                    --exclude=idlelib --exclude=lib2to3 --exclude=ensurepip --exclude=tkinter -c . | tar -C \"$2\" -x";
     assert_success(run(Command::new("sh").args(["-c", archive, "sh", library]).arg(&target)));
     copy_file(Path::new(packages), &root.join("app/packages"));
-    let folder = write_template(template);
-    for name in folders {
-        copy_file(&folder.path().join("service").join(name), &root.join("app").join(name));
-    }
-    // Compiled as in a Dockerfile; otherwise each start compiles again. All times in layers are equal, so hashes
-    // decide.
-    let compile = ["-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash"];
-    run(Command::new(&program).args(compile).arg(root));
+    compile_python(&program, root);
     // Extension modules need additional shared libraries.
     for entry in walkdir::WalkDir::new(root).into_iter().map(Result::unwrap) {
         if entry.file_type().is_file() && entry.file_name().to_string_lossy().contains(".so") {
             libraries(entry.path(), root);
         }
+    }
+    Some(())
+}
+
+/// Compiles a folder as a Dockerfile does; otherwise each start compiles again. All times in layers are equal, so hashes
+/// decide.
+fn compile_python(program: &Path, folder: &Path) {
+    let compile = ["-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash"];
+    run(Command::new(program).args(compile).arg(folder));
+}
+
+/// Creates the root file system of a Python service with these folders, from that of [`python_base`].
+fn python(template: &str, folders: &[&str], base: &Path, root: &Path) -> Option<()> {
+    let program = tool("templates/fastapi/bin/python")?;
+    std::fs::create_dir_all(root).unwrap();
+    assert_success(run(Command::new("cp").arg("-aT").arg(base).arg(root)));
+    let folder = write_template(template);
+    for name in folders {
+        let target = root.join("app").join(name);
+        copy_file(&folder.path().join("service").join(name), &target);
+        compile_python(&program, &target);
     }
     Some(())
 }
@@ -192,8 +205,11 @@ fn run_templates() {
     let at = |name: &str| folder.join("roots").join(name);
     let functions = write_template("functions-node");
     node_files(&functions.path().join("service"), &["src", "functions"], &at("functions-node"));
-    let ready = python("fastapi", &["service"], &at("fastapi"))
-        .and(python("functions-python", &["runtime", "functions"], &at("functions-python")))
+    let temporary = tempfile::tempdir().unwrap();
+    let base = temporary.path().join("root");
+    let ready = python_base(&base)
+        .and(python("fastapi", &["service"], &base, &at("fastapi")))
+        .and(python("functions-python", &["runtime", "functions"], &base, &at("functions-python")))
         .and(node("express", &["src"], &at("express")))
         .and(node("nestjs", &["dist"], &at("nestjs")))
         .and(node("bullmq", &["src"], &at("bullmq")));

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
+use std::sync::OnceLock;
 
 use crate::support::{environments, golden, name, nself_in, project, run, skip, tree};
 
@@ -19,10 +20,14 @@ fn generated_files(project: &Path) -> Files {
     tree(&project.join("deploy"))
 }
 
-fn reference() -> Files {
-    let case = case();
-    assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
-    generated_files(case.path())
+/// Returns the files with which the tests compare those of other runs.
+fn reference() -> &'static Files {
+    static FILES: OnceLock<Files> = OnceLock::new();
+    FILES.get_or_init(|| {
+        let case = case();
+        assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
+        generated_files(case.path())
+    })
 }
 
 #[test]
@@ -48,7 +53,7 @@ fn user_machine_and_time_make_no_difference() {
             .env("PATH", "/usr/bin:/bin")
             .envs(variables));
         assert_eq!(output.code, 0, "{}", output.stderr);
-        assert!(generated_files(case.path()) == expected, "umask {umask}, {variables:?}");
+        assert!(generated_files(case.path()) == *expected, "umask {umask}, {variables:?}");
         let file = case.path().join("deploy/local/compose.yaml");
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o644, "umask {umask}");
         assert_eq!(file.parent().unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o755, "umask {umask}");
@@ -70,18 +75,18 @@ fn a_different_user_gets_the_same_files() {
     std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
     let output = run(Command::new(&program).arg("gen").current_dir(case.path()).uid(65534).gid(65534));
     assert_eq!(output.code, 0, "{}", output.stderr);
-    assert!(generated_files(case.path()) == reference());
+    assert!(generated_files(case.path()) == *reference());
 }
 
 #[test]
-fn twenty_processes_write_the_same_files() {
+fn eight_processes_write_the_same_files() {
     let expected = reference();
     let project = case();
-    for round in 0..20 {
+    for round in 0..8 {
         let out = format!("out{round}");
         let output = nself_in(project.path(), ["gen", "--out", &out]);
         assert_eq!(output.code, 0, "{}", output.stderr);
-        assert!(tree(&project.path().join(out)) == expected, "round {round}");
+        assert!(tree(&project.path().join(out)) == *expected, "round {round}");
     }
 }
 
@@ -121,7 +126,6 @@ fn the_comparison_detects_a_difference() {
         generated_files(case.path())
     };
     assert!(files_with_time("12:00:00") != files_with_time("12:00:01"));
-    assert!(files_with_time("12:00:00") == files_with_time("12:00:00"));
 }
 
 #[test]
@@ -131,8 +135,8 @@ fn no_file_names_the_host_a_folder_or_a_date() {
     let year = "202";
     for environment in environments() {
         for (path, bytes) in tree(&environment) {
-            // Loki's schema has a constant first day.
-            let text = String::from_utf8(bytes).unwrap().replace("2026-01-01", "");
+            // Loki's schema has a constant first day, and MinIO's releases are dates.
+            let text = String::from_utf8(bytes).unwrap().replace("2026-01-01", "").replace("RELEASE.2025-09-07", "");
             assert!(!text.contains(host.trim()) || host.trim().len() < 4, "{path}");
             assert!(
                 !text.contains("/work/")
@@ -142,10 +146,7 @@ fn no_file_names_the_host_a_folder_or_a_date() {
                 "{path}"
             );
             let date = |at: usize| text[at..].starts_with(year) && text[at..].chars().nth(4) == Some('-');
-            assert!(
-                !text.match_indices(year).any(|(at, _)| date(at)) || text.contains("RELEASE.2025-09-07"),
-                "{path} holds a date"
-            );
+            assert!(!text.match_indices(year).any(|(at, _)| date(at)), "{path} holds a date");
         }
     }
 }

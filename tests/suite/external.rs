@@ -137,7 +137,12 @@ fn start_managed_server(version: Version) -> (Server, PathBuf) {
     );
     session
         .run_or_panic("ALTER SYSTEM SET ssl = on; ALTER SYSTEM SET log_statement = 'none'; SELECT pg_reload_conf();");
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    let encrypted = "postgresql://boss:of-the-administrator@localhost/postgres?sslmode=require";
+    let accepts = (0..100).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        psql(encrypted, "SELECT 1").code == 0
+    });
+    assert!(accepts, "{}", psql(encrypted, "SELECT 1").stderr);
     (server, certificate)
 }
 

@@ -1,11 +1,14 @@
 //! Hostile text in every slot of the stack language, generated from the language's own schema: it is refused
 //! with a finding, or an independent reader gets it back unchanged.
 
+mod slots;
+
 use std::process::Command;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::support::{nself_in, run, tool};
+use slots::{fill, slots};
 
 /// Quotes, line breaks, templates, comments, words that YAML 1.1 reads as other types, marks that reorder text.
 const HOSTILE: [&str; 30] = [
@@ -41,124 +44,6 @@ const HOSTILE: [&str; 30] = [
     "<<",
 ];
 
-/// A slot of the schema for text, and its path.
-struct Slot {
-    path: String,
-    stack: Box<dyn Fn(&str) -> Value>,
-}
-
-/// Returns all text slots of the schema; `*` stands for a key of a map, which is also a slot.
-fn slots() -> Vec<Slot> {
-    let schema: Value =
-        serde_json::from_str(&nself_in(std::path::Path::new("/"), ["schema", "--format", "json"]).stdout).unwrap();
-    let mut paths = Vec::new();
-    walk(&schema, &schema, &mut Vec::new(), &mut paths);
-    paths.sort();
-    paths.dedup();
-    let slots = paths.into_iter().map(|path| {
-        let shown = path.join(".");
-        Slot { path: shown, stack: Box::new(move |text| fill(&path, text)) }
-    });
-    slots.collect()
-}
-
-fn walk(root: &Value, schema: &Value, path: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
-    if path.len() > 9
-        || path.iter().filter(|step| ["join", "by_profile", "container"].contains(&step.as_str())).count() > 1
-        // A frontend's container is a service, and the handlers of services have their own slots; so have the parts of
-        // plugins, which are parts of the stack.
-        || path.first().is_some_and(|step| step == "plugins") && path.len() > 3
-        || path.iter().any(|step| step == "container") && path.iter().any(|step| step == "hasura")
-    {
-        return;
-    }
-    if let Some(reference) = schema["$ref"].as_str() {
-        return walk(root, root.pointer(reference.trim_start_matches('#')).unwrap(), path, found);
-    }
-    for key in ["anyOf", "oneOf", "allOf"] {
-        for alternative in schema[key].as_array().into_iter().flatten() {
-            walk(root, alternative, path, found);
-        }
-    }
-    for (name, field) in schema["properties"].as_object().into_iter().flatten() {
-        path.push(name.clone());
-        walk(root, field, path, found);
-        path.pop();
-    }
-    if schema["additionalProperties"].is_object() {
-        path.push("*".into());
-        found.push(path.clone());
-        walk(root, &schema["additionalProperties"], path, found);
-        path.pop();
-    }
-    if schema["items"].is_object() {
-        path.push("[]".into());
-        walk(root, &schema["items"], path, found);
-        path.pop();
-    }
-    let text =
-        schema["type"] == "string" || schema["type"].as_array().is_some_and(|types| types.contains(&json!("string")));
-    if text && schema["const"].is_null() && schema["enum"].is_null() {
-        found.push(path.clone());
-    }
-}
-
-/// Adds the monitoring bundle, and all facets of the probe, so that their texts reach files.
-fn add_monitoring(stack: &mut Value) {
-    stack["secrets"] = json!({ "probe": { "external": "a URL" } });
-    let receiver = json!({ "webhook": { "url": { "secret": "probe" } } });
-    stack["monitoring"] = json!({ "enabled": true, "receivers": { "probe": receiver } });
-    let series = json!({ "up{}": "1" });
-    let alert = json!({ "expr": "up == 0", "summary": "down", "test": { "fires": series, "quiet": series } });
-    let probe = &mut stack["services"]["probe"];
-    probe["metrics"] = json!({});
-    probe["alerts"] = json!({ "Probe": alert });
-    probe["dashboards"] = json!({ "probe": { "title": "probe", "panels": [] } });
-}
-
-/// Returns a small valid stack with `text` at `path`.
-fn fill(path: &[String], text: &str) -> Value {
-    let mut stack = json!({ "project": "shop", "domain": "shop.example.com", "services": { "probe": { "image": "a/probe:1", "port": 8001, "route": { "subdomain": "probe" } } } });
-    if path.iter().any(|step| ["alerts", "dashboards", "metrics", "monitoring"].contains(&step.as_str())) {
-        add_monitoring(&mut stack);
-    }
-    if path[0] == "backups" {
-        stack["backups"] = json!({ "enabled": true, "target": { "s3": { "bucket": "probe", "access_key": { "secret": "probe" }, "secret_key": { "secret": "probe" } } } });
-        stack["secrets"] = json!({ "probe": { "external": "a key" } });
-        if path.contains(&"folder".to_owned()) {
-            stack["backups"]["target"] = json!({ "folder": {} });
-        }
-    }
-    let mut at = &mut stack;
-    for (i, step) in path.iter().enumerate() {
-        let last = i + 1 == path.len();
-        let key = match step.as_str() {
-            "*" if last => text,
-            "*" if path[i - 1] == "services" => "probe",
-            "*" if path[i - 1].contains("env") || path[i - 1] == "args" => "PROBE",
-            "*" if path[i - 1] == "alerts" => "Probe",
-            "*" if path[i - 1] == "files" => "/etc/probe.yaml",
-            "*" => "probe",
-            other => other,
-        };
-        if step == "[]" {
-            *at = json!([null]);
-            at = &mut at[0];
-        } else {
-            if !at.is_object() {
-                *at = Value::Object(Map::new());
-            }
-            at = at.as_object_mut().unwrap().entry(key).or_insert(Value::Null);
-        }
-    }
-    if path.last().is_some_and(|step| step == "*") {
-        *at = if path.iter().any(|step| step.contains("env") || step == "args") { json!("x") } else { json!({}) };
-    } else {
-        *at = json!(text);
-    }
-    stack
-}
-
 #[test]
 fn every_slot_refuses_or_preserves_hostile_text() {
     if tool("venv/bin/python").is_none() {
@@ -172,8 +57,10 @@ fn every_slot_refuses_or_preserves_hostile_text() {
     let mut accepted = Vec::new();
     let mut refused = 0;
     for (i, slot) in slots.iter().enumerate() {
-        // Each slot gets a different tenth of the table, so that the whole table is used many times.
-        for (j, hostile) in HOSTILE.iter().enumerate().filter(|(j, _)| (i + j) % 10 == 0) {
+        // Each slot gets a different tenth of the table, so that the whole table is used many times. A repeated field gets
+        // one text.
+        let distance = if slot.is_repeated { HOSTILE.len() } else { 10 };
+        for (j, hostile) in HOSTILE.iter().enumerate().filter(|(j, _)| (i + j) % distance == 0) {
             std::fs::write(folder.path().join("data.json"), (slot.stack)(hostile).to_string()).unwrap();
             let out = format!("out/{i}-{j}");
             let output = nself_in(folder.path(), ["gen", "--env", "local", "--out", &out]);
@@ -281,7 +168,7 @@ fn long_text_is_refused_or_preserved() {
         std::fs::write(folder.path().join("data.json"), stack.to_string()).unwrap();
         let output = nself_in(folder.path(), ["gen", "--env", "local"]);
         assert!(
-            output.code == 2 && output.stderr.contains("at most") || output.stderr.contains("more than"),
+            output.code == 2 && (output.stderr.contains("at most") || output.stderr.contains("more than")),
             "{path}: {} {}",
             output.code,
             &output.stderr[..output.stderr.len().min(600)]

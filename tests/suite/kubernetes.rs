@@ -18,10 +18,12 @@ fn path(folder: &Path) -> String {
 #[test]
 fn a_cluster_accepts_every_golden_case() {
     let Some(cluster) = Cluster::start() else { return };
+    let mut gitops_objects = 0;
     for folder in manifests(&environments()) {
-        apply(&cluster, &folder);
+        gitops_objects += apply(&cluster, &folder);
         wait_until_ready(&cluster, &namespace(&folder));
     }
+    assert!(gitops_objects > 0, "no golden case has objects of Argo CD or Flux");
     finds_its_secrets(&cluster);
     rolls_out_changes(&cluster);
     prunes_removed_objects(&cluster);
@@ -29,8 +31,8 @@ fn a_cluster_accepts_every_golden_case() {
     refuses(&cluster);
 }
 
-/// Applies a folder without a warning; a second diff is empty.
-fn apply(cluster: &Cluster, folder: &Path) {
+/// Applies a folder without a warning; a second diff is empty. Returns the number of objects of Argo CD and Flux.
+fn apply(cluster: &Cluster, folder: &Path) -> usize {
     let at = path(folder);
     cluster.run_or_panic(&["apply", "--server-side", "-k", &path(&folder.join("namespace"))]);
     cluster.run_or_panic(&["apply", "--server-side", "-k", &at]);
@@ -40,6 +42,7 @@ fn apply(cluster: &Cluster, folder: &Path) {
     assert_eq!(diff.code, 0, "{at}: {}{}", diff.stdout, diff.stderr);
     cluster.run_or_panic(&["apply", "--server-side", "-k", &at]);
     assert_eq!(generations(cluster, &namespace(folder)), before, "{at}");
+    let mut gitops_objects = 0;
     for file in fs::read_dir(folder.join("gitops")).into_iter().flatten().flatten() {
         // Flux's definition of Kustomization is not available as a Go module.
         if !name(&file.path()).starts_with("kustomization-") {
@@ -48,8 +51,10 @@ fn apply(cluster: &Cluster, folder: &Path) {
             let namespace = if text.contains("namespace: argocd") { "argocd" } else { "flux-system" };
             cluster.kubectl(&["create", "namespace", namespace]);
             cluster.run_or_panic(&["apply", "--server-side", "-f", &file]);
+            gitops_objects += 1;
         }
     }
+    gitops_objects
 }
 
 fn get(cluster: &Cluster, namespace: &str, kinds: &str) -> Vec<Value> {
@@ -362,6 +367,7 @@ fn kube_score_finds_nothing() {
         };
         let findings: Vec<&str> = output.stdout.lines().filter(|line| !expected(line)).collect();
         assert!(findings.is_empty(), "{findings:#?}{}", output.stderr);
+        assert!(output.stdout.matches("[OK]").count() > 30, "{}{}", output.stdout, output.stderr);
     }
     assert!(bad.stdout.contains("[CRITICAL]"), "{}", bad.stdout);
 }

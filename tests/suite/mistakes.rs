@@ -76,7 +76,128 @@ fn no_mistake_causes_a_second_finding() {
 }
 
 /// A mistake, a part of its hint, the corrected fields, and the code that no longer appears.
-const HINTS: [(&str, &str, &str, &str); 49] = [
+const HINTS: [(&str, &str, &str, &str); 70] = [
+    (
+        "services.aa = { image = \"a/b:1\", env.A = $DOMAIN },",
+        "put text in double quotes",
+        "services.aa = { image = \"a/b:1\", env.A = \"domain\" },",
+        "NS002",
+    ),
+    (
+        "services.aa = { image = \"a/b:1\"; },",
+        "separate fields with `,`",
+        "services.aa = { image = \"a/b:1\", },",
+        "NS002",
+    ),
+    ("services.aa: { image = \"a/b:1\" },", "`name = value`", "services.aa = { image = \"a/b:1\" },", "NS002"),
+    (
+        "services.aa = { image = \"a/b:1\", env.A = 'b },",
+        "put text in double quotes",
+        "services.aa = { image = \"a/b:1\", env.A = \"b\" },",
+        "NS103",
+    ),
+    (
+        "services.aa = { image = \"a/b:1\", depends_on.bb.condition = \"service_healthy\" }, services.bb = { image = \"a/b:1\", health.exec = [\"x\"] },",
+        "`depends_on.orders = 'healthy`",
+        "services.aa = { image = \"a/b:1\", depends_on.bb = 'healthy }, services.bb = { image = \"a/b:1\", health.exec = [\"x\"] },",
+        "NS106",
+    ),
+    (
+        "services.aa = { image = \"a/b:1\", run = 'job },",
+        "did you mean `'once`?",
+        "services.aa = { image = \"a/b:1\", run = 'once },",
+        "NS101",
+    ),
+    (
+        "services.aa = { image = \"a/b:1\", env_files = \"aa.env\", env.A = \"b\" },",
+        "`env_files = [\"…\"]`",
+        "services.aa = { image = \"a/b:1\", env_files = [], env.A = \"b\" },",
+        "NS101",
+    ),
+    (
+        "services.aa = { image = \"a/b:1\", files.\"/etc/x\".content = \"text\" },",
+        "write `text = \"…\"`",
+        "services.aa = { image = \"a/b:1\", files.\"/etc/x\".text = \"text\" },",
+        "NS102",
+    ),
+    (
+        "mail.relay = \"smtp.example.com\",",
+        "`mail.relay.host = \"smtp.example.com\"`",
+        "mail.relay.host = \"smtp.example.com\",",
+        "NS003",
+    ),
+    (
+        "services.aa = { image = \"a/b:1\", ports.http = \"8080:80\" },",
+        "`publish.http.port = 8443`",
+        "services.aa = { image = \"a/b:1\", ports.http = 80, publish.http = { port = 8443, reason = \"…\" } },",
+        "NS103",
+    ),
+    (
+        "services.redis = nself.services.redis & { only = ['local] }, services.aa = { image = \"a/b:1\", env.CACHE = \"redis:6379\" },",
+        "`environments.local.services.aa.connects_to = [\"redis\"]`",
+        "services.redis = nself.services.redis & { only = ['local] }, services.aa = { image = \"a/b:1\", env.CACHE = \"redis:6379\" }, environments.local.services.aa.connects_to = [\"redis\"],",
+        "NS326",
+    ),
+    (
+        "services.aa = { image = \"a/b:1\", only = \"local\" },",
+        "`['local]`",
+        "services.aa = { image = \"a/b:1\", only = ['local] },",
+        "NS101",
+    ),
+    (
+        "services.aa = { image = \"a/b:1\", only = 'local },",
+        "`['local]`",
+        "services.aa = { image = \"a/b:1\", only = ['local] },",
+        "NS101",
+    ),
+    (
+        "services.aa = { image = \"a/b:1\", env.HOST = \"${DB_HOST:-localhost}\" },",
+        "write the default as the value",
+        "services.aa = { image = \"a/b:1\", env.HOST = \"localhost\" },",
+        "NS411",
+    ),
+    (
+        "services.aa = { image = \"a/b:1\", env.NAME = \"x-${TAIL}\" },",
+        "`secrets.name = nself.template [{ text = \"…\" }, { secret = \"tail\" }]` and `secrets.tail = nself.external \"what it is\"`",
+        "services.aa = { image = \"a/b:1\", env.NAME = nself.secret \"name\" }, secrets = { name = nself.template [{ text = \"x-\" }, { secret = \"tail\" }], tail = nself.external \"what it is\" },",
+        "NS411",
+    ),
+    (
+        "services.aa = { image = \"a/b:1\", env.LEVEL = nself.by_profile { dev = \"x\", staging = \"x\", prod = \"x\" } },",
+        "did you mean `local`?",
+        "services.aa = { image = \"a/b:1\", env.LEVEL = nself.by_profile { local = \"x\", staging = \"x\", prod = \"x\" } },",
+        "NS102",
+    ),
+    (
+        "services.aa = { image = \"a/b:1\", port = 8001, health = { tcp = {}, initialDelaySeconds = 5 } },",
+        "`health.start_period = \"30s\"`",
+        "services.aa = { image = \"a/b:1\", port = 8001, health = { tcp = {}, start_period = \"30s\" } },",
+        "NS102",
+    ),
+    (
+        "services.aa = { image = \"a/b:1\" } && { port = 8001 },",
+        "a single `&`",
+        "services.aa = { image = \"a/b:1\" } & { port = 8001 },",
+        "NS003",
+    ),
+    (
+        "services.aa = { image = \"a/b:1\", port = 8001, route.subdomain = \"x\" }, services.bb = { image = \"a/b:1\", port = 8002, route.subdomain = \"x\" },",
+        "`services.bb.route.path = \"/bb\"`",
+        "services.aa = { image = \"a/b:1\", port = 8001, route.subdomain = \"x\" }, services.bb = { image = \"a/b:1\", port = 8002, route = { subdomain = \"x\", path = \"/bb\" } },",
+        "NS202",
+    ),
+    (
+        "services.aa = { image = \"a/b:1\", ports.dns = 5353, publish.dns = { port = 5353, protocol = 'udp, reason = \"name server of the office\" } }, services.bb = { image = \"a/b:1\", env.URL = nself.url \"aa\" },",
+        "`nself.url_of { service = \"aa\", scheme = 'none }`",
+        "services.aa = { image = \"a/b:1\", ports.dns = 5353, publish.dns = { port = 5353, protocol = 'udp, reason = \"name server of the office\" } }, services.bb = { image = \"a/b:1\", env.URL = nself.url_of { service = \"aa\", scheme = 'none } },",
+        "NS306",
+    ),
+    (
+        "environments = { local.enabled = false, staging.enabled = false }, frontends.web = { port = 3000, route.subdomain = \"app\", container = { image = \"a/b:1\", ports.http = 8080 } }, services.aa = { image = \"a/b:1\", connects_to = [\"web\"] },",
+        "`frontends.web.include = true`",
+        "environments = { local.enabled = false, staging.enabled = false }, frontends.web = { port = 3000, include = true, route.subdomain = \"app\", container = { image = \"a/b:1\", ports.http = 8080 } }, services.aa = { image = \"a/b:1\", connects_to = [\"web\"] },",
+        "NS301",
+    ),
     (
         "services.redis = nself.services.redis, services.aa = { image = \"a/b:1\", env.CACHE = \"redis:6379\" },",
         "`services.aa.connects_to = [\"redis\"]`",

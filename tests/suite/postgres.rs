@@ -105,9 +105,13 @@ impl Drop for Server {
     }
 }
 
-/// Returns the generated SQL with the path of the container's secrets replaced by a local folder.
+/// Returns the generated SQL of [`STACK`] with the path of the container's secrets replaced by a local folder.
 fn sql(server: &Server) -> (tempfile::TempDir, PathBuf) {
-    let case = stack(STACK);
+    sql_of(server, STACK)
+}
+
+fn sql_of(server: &Server, text: &str) -> (tempfile::TempDir, PathBuf) {
+    let case = stack(text);
     let output = nself_in(case.path(), ["gen", "--env", "local"]);
     assert_eq!(output.code, 0, "{}", output.stderr);
     let text = fs::read_to_string(case.path().join("deploy/local/postgres/setup/setup.sql")).unwrap();
@@ -178,6 +182,61 @@ fn the_setup_job_grants_least_rights_and_is_repeatable() {
         &["-c", "SELECT string_agg(rolname, ' ') FROM pg_roles WHERE rolsuper"],
     );
     assert_eq!(superusers.stdout.trim(), "postgres");
+}
+
+#[test]
+fn the_setup_job_takes_back_the_rights_that_the_stack_no_longer_grants() {
+    let Some(server) = Server::start() else { return };
+    let run_setup = |stack: &str| {
+        let (_case, file) = sql_of(&server, stack);
+        let output = server.apply(&file);
+        assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{}", output.stdout);
+    };
+    let can = |role: &str, query: &str| server.psql(role, &password(role), "orders", &["-c", query]).code == 0;
+    run_setup(STACK);
+    assert!(can("orders", "CREATE TABLE item (id serial PRIMARY KEY, name text); CREATE TABLE note (id int)"));
+    // Rights that the job did not grant: on one table, on a column, and of a role that the stack does not have.
+    assert!(can("orders", "GRANT TRUNCATE ON item TO billing; GRANT UPDATE (name) ON item TO billing"));
+    let superuser = |query: &str| server.psql("postgres", "superuser-password", "orders", &["-c", query]);
+    assert_eq!(superuser("CREATE ROLE guest; GRANT INSERT ON item TO guest").code, 0);
+    assert!(can("billing", "INSERT INTO item (name) VALUES ('a')") && can("reports", "SELECT FROM item"));
+
+    let lowered = STACK.replace("access = 'write", "access = 'read");
+    let lowered = lowered.replace(
+        r#", databases.main = { name = "orders", access = 'read } },
+    billing"#,
+        r#", databases.main = { name = "reports" } },
+    billing"#,
+    );
+    assert_ne!(lowered, STACK);
+    run_setup(&lowered);
+    let first = server.catalog();
+    run_setup(&lowered);
+    assert_eq!(first, server.catalog(), "a second run changes nothing");
+    assert!(can("orders", "CREATE TABLE later (id serial PRIMARY KEY)"));
+    for (query, is_allowed) in [
+        ("SELECT FROM item", true),
+        ("SELECT FROM later", true),
+        ("INSERT INTO item (name) VALUES ('b')", false),
+        ("INSERT INTO later VALUES (1)", false),
+        ("DELETE FROM note", false),
+        ("SELECT nextval('item_id_seq')", false),
+        ("UPDATE item SET name = 'c'", true),
+        ("TRUNCATE item", true),
+    ] {
+        assert_eq!(can("billing", query), is_allowed, "{query}");
+    }
+    assert!(!can("reports", "SELECT 1"), "a service that gave up the database");
+    let held = superuser(
+        "SELECT has_table_privilege('reports', 'later', 'SELECT'), has_table_privilege('guest', 'item', 'INSERT')",
+    );
+    assert_eq!(held.stdout.trim(), "f|t");
+
+    run_setup(STACK);
+    assert!(
+        can("billing", "INSERT INTO later VALUES (1)") && can("reports", "SELECT FROM later"),
+        "and grants them again"
+    );
 }
 
 /// Known-bad control: failing SQL makes the run fail.

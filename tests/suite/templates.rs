@@ -164,14 +164,14 @@ fn assert_same_file(installed: &Path, ours: &str) {
     assert!(installed == ours, "tests/tools.sh installed another version of the template's packages");
 }
 
-/// Installs the packages of a template and runs its tests.
-pub fn with_packages(template: &str) -> Option<tempfile::TempDir> {
+/// Installs the packages of a template, and runs npm with these arguments.
+pub fn with_packages(template: &str, npm: &[&str]) -> Option<tempfile::TempDir> {
     let packages = tool(&format!("templates/{template}/node_modules"))?;
     assert_same_file(&packages.with_file_name("package-lock.json"), &format!("{template}/package-lock.json"));
     let folder = write_template(template);
     let service = folder.path().join("service");
     symlink(packages, service.join("node_modules")).unwrap();
-    assert_success(Command::new("npm").arg("test").current_dir(&service));
+    assert_success(Command::new("npm").args(npm).current_dir(&service));
     Some(folder)
 }
 
@@ -183,7 +183,7 @@ fn node(folder: &tempfile::TempDir, arguments: &[&str]) -> Command {
 
 #[test]
 fn express() {
-    let Some(folder) = with_packages("express") else { return };
+    let Some(folder) = with_packages("express", &["test"]) else { return };
     Server::start(&mut node(&folder, &["src/main.js"])).serves_and_stops();
 }
 
@@ -225,14 +225,14 @@ fn functions_python() {
 
 #[test]
 fn nestjs() {
-    let Some(folder) = with_packages("nestjs") else { return };
+    let Some(folder) = with_packages("nestjs", &["test"]) else { return };
     Server::start(&mut node(&folder, &["dist/src/main.js"])).serves_and_stops();
 }
 
 /// Runs the worker with a real Redis: it processes an added job, and finishes started jobs when it stops.
 #[test]
 fn bullmq() {
-    let (Some(folder), Some(trixie)) = (with_packages("bullmq"), tool("trixie")) else { return };
+    let (Some(folder), Some(trixie)) = (with_packages("bullmq", &["test"]), tool("trixie")) else { return };
     let mut redis = Command::new("chroot");
     redis.arg(trixie).args([
         "sh",
@@ -288,25 +288,33 @@ fn fastapi() {
     Server::start(Command::new(&python).args(["-m", "service"]).current_dir(&service)).serves_and_stops();
 }
 
-/// Tests the template and compiles it into `dist`.
+/// Runs the go command offline in the folder of a template.
+fn go_offline(folder: &Path, arguments: &[&str]) {
+    let mut command = Command::new("go");
+    command.args(arguments).current_dir(folder.join("service"));
+    command.env("GOPROXY", "off").env("GOFLAGS", "-mod=readonly").env("GOTOOLCHAIN", "local").env("CGO_ENABLED", "0");
+    assert_success(&mut command);
+}
+
+/// Compiles a template into `dist`.
 pub fn compiled(template: &str) -> tempfile::TempDir {
     let folder = write_template(template);
-    let service = folder.path().join("service");
-    let offline = |command: &mut Command| {
-        command.current_dir(&service).env("GOPROXY", "off").env("GOFLAGS", "-mod=readonly").env("GOTOOLCHAIN", "local");
-        command.env("CGO_ENABLED", "0");
-        assert_success(command);
-    };
-    offline(Command::new("go").args(["vet", "./..."]));
-    offline(Command::new("go").args(["test", "./..."]));
     std::fs::create_dir(folder.path().join("dist")).unwrap();
-    offline(Command::new("go").args(["build", "-trimpath", "-o", "../dist/service", "."]));
+    go_offline(folder.path(), &["build", "-trimpath", "-o", "../dist/service", "."]);
+    folder
+}
+
+/// Compiles a template into `dist` and runs its tests.
+fn compiled_and_tested(template: &str) -> tempfile::TempDir {
+    let folder = compiled(template);
+    go_offline(folder.path(), &["vet", "./..."]);
+    go_offline(folder.path(), &["test", "./..."]);
     folder
 }
 
 #[test]
 fn connect_go() {
-    let folder = compiled("connect-go");
+    let folder = compiled_and_tested("connect-go");
     let mut server = Server::start(&mut Command::new(folder.path().join("dist/service")));
     server.healthy();
     let greet = |options: &[&str], body: &str| {
@@ -324,7 +332,7 @@ fn connect_go() {
 
 #[test]
 fn go() {
-    let folder = compiled("go-http");
+    let folder = compiled_and_tested("go-http");
     Server::start(&mut Command::new(folder.path().join("dist/service"))).serves_and_stops();
     run_in_container(folder.path());
 }

@@ -41,6 +41,7 @@ pub fn write_scalar(text: &str, out: &mut String) {
             ' '..='~' => out.push(c),
             '\u{0}'..='\u{9f}' => out.push_str(&format!("\\x{:02x}", c as u32)),
             // Invisible marks are written as numbers, so that a diff shows them.
+            '\u{10000}'.. if words::is_mark(c) => out.push_str(&format!("\\U{:08x}", c as u32)),
             _ if words::is_mark(c) => out.push_str(&format!("\\u{:04x}", c as u32)),
             _ => out.push(c),
         }
@@ -64,6 +65,7 @@ mod tests {
             ("a b", "\"a b\""),
             ("\"\\\n\u{7f}", "\"\\\"\\\\\\n\\x7f\""),
             ("\u{200b}", "\"\\u200b\""),
+            ("\u{ad}\u{e0041}", "\"\\u00ad\\U000e0041\""),
             ("ä", "\"ä\""),
         ] {
             let mut out = String::new();

@@ -124,11 +124,8 @@ fn bake(builds: &ImageBuilds) -> Bake {
 
 /// Returns the names of an image: the one that Compose uses and, for a cluster with a registry, the one to push.
 fn tags(plan: &Plan, name: &ServiceName) -> Vec<String> {
-    let settings = plan.kubernetes.as_ref().map(|cluster| &cluster.settings);
-    let registry_and_tag = settings.and_then(|settings| Some((settings.registry.as_ref()?, settings.tag.as_ref()?)));
-    let registry_name = registry_and_tag.map(|(registry, tag)| format!("{registry}/{name}:{tag}"));
     let compose_name = format!("{}:${{{IMAGE_TAG}}}", dockerfile::image_name(plan, name));
-    std::iter::once(compose_name).chain(registry_name).collect()
+    std::iter::once(compose_name).chain(dockerfile::pulled_image_name(plan, name)).collect()
 }
 
 /// Escapes `${` and `%{` as `$${` and `%%{`: as in HCL, buildx evaluates templates in the texts of its JSON files.

@@ -8,8 +8,12 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 
 /// Returns NS744 for each volume of `old` that is missing in `new`: the `compose.yaml` of the last generation and of
-/// this one. Returns nothing for a plan on a cluster, whose claims the Kubernetes backend compares.
+/// this one. If the project has a new name, one finding names all volumes of `old`. On a cluster, the Kubernetes backend
+/// compares the claims of one namespace.
 pub fn warnings(plan: &Plan, old: &str, new: &str) -> Vec<Diagnostic> {
+    if let Some(old_project) = old_project(plan, old) {
+        return renamed_project(plan, old_project, &volumes(old)).into_iter().collect();
+    }
     if plan.kubernetes.is_some() {
         return Vec::new();
     }
@@ -25,6 +29,46 @@ pub fn warnings(plan: &Plan, old: &str, new: &str) -> Vec<Diagnostic> {
             ))
     });
     findings.collect()
+}
+
+/// Returns the finding for a project with a new name, whose volumes, or the namespace of whose claims, have new names,
+/// too. `None` if it had no volumes.
+fn renamed_project(plan: &Plan, old_project: &str, volumes: &BTreeSet<&str>) -> Option<Diagnostic> {
+    let (new_project, first) = (plan.compose_project(), volumes.first()?);
+    let names = volumes.iter().copied().collect::<Vec<_>>().join(", ");
+    let finding = Diagnostic::warning(Code::LostVolume, path!("project"));
+    Some(if plan.kubernetes.is_some() {
+        finding
+            .message(format!(
+                "the namespace is now `{new_project}`, before `{old_project}`: the claims of {names} stay in the old namespace, whose \
+                 pods run on, and the new pods get empty claims"
+            ))
+            .hint(format!(
+                "to keep the data in use, keep the old name of the project; otherwise copy the data, and then run \
+                 `kubectl delete namespace {old_project}`"
+            ))
+    } else {
+        finding
+            .message(format!(
+                "the Compose project is now `{new_project}`, before `{old_project}`: the volumes {names} stay on the host under the \
+                 old name, unused, and the old containers run on"
+            ))
+            .hint(format!(
+                "to keep the data in use, keep the old name of the project; otherwise run `docker compose -p {old_project} down`, and \
+                 copy each volume, such as `{old_project}_{first}` to `{new_project}_{first}`, before the new project starts"
+            ))
+    })
+}
+
+/// Returns the name of the project in the `compose.yaml` of the last generation if it is not the name in this generation.
+pub fn old_project<'a>(plan: &Plan, old: &'a str) -> Option<&'a str> {
+    project(old).filter(|old_project| *old_project != plan.compose_project())
+}
+
+/// Returns the name of the project in a generated `compose.yaml`.
+fn project(file: &str) -> Option<&str> {
+    let name = file.lines().find_map(|line| line.strip_prefix("name: "))?;
+    Some(name.trim_matches('"'))
 }
 
 /// Returns the names below the top-level key `volumes` of a generated `compose.yaml`.
@@ -59,6 +103,7 @@ mod tests {
     #[test]
     fn volumes_and_the_services_that_mount_them_are_found() {
         let file = "name: shop-prod\nservices:\n  orders:\n    image: a/b:1\n    volumes:\n      - type: volume\n        source: uploads\n  postgres:\n    volumes:\n      - type: volume\n        source: \"data\"\n  \"on\":\n    volumes:\n      - type: volume\n        source: switches\nvolumes:\n  \"data\": {}\n  uploads:\n    name: x\nnetworks:\n  edge: {}\n";
+        assert_eq!(project(file), Some("shop-prod"));
         assert_eq!(volumes(file), BTreeSet::from(["data", "uploads"]));
         let services = ["uploads", "data", "switches", "edge"].map(|volume| first_service_with(file, volume));
         assert_eq!(services, [Some("orders"), Some("postgres"), Some("on"), None]);

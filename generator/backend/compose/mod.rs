@@ -39,9 +39,15 @@ pub const FILE: &str = "compose.yaml";
 /// `new` are the `compose.yaml` of the last generation and of this one.
 pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> {
     let (old, new) = (String::from_utf8_lossy(old), String::from_utf8_lossy(new));
-    let mut warnings = postgres_upgrade::warnings(plan, &old);
+    // The servers of a project with a new name start with empty volumes.
+    let mut warnings = if has_other_project(plan, &old) { Vec::new() } else { postgres_upgrade::warnings(plan, &old) };
     warnings.extend(lost_volumes::warnings(plan, &old, &new));
     warnings
+}
+
+/// Returns whether the project had a different name in the last generation. `old` is its `compose.yaml`.
+pub fn has_other_project(plan: &Plan, old: &str) -> bool {
+    lost_volumes::old_project(plan, old).is_some()
 }
 
 /// Writes `compose.yaml` and `fidelity.json`, the report on each field of the plan.

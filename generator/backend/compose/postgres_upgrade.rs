@@ -46,14 +46,14 @@ pub fn warnings(plan: &Plan, old: &str) -> Vec<Diagnostic> {
         return moved_data_warning(service, old).into_iter().collect();
     };
     let warning = || Diagnostic::warning(Code::PostgresVolume, service.origin.key("image"));
-    let (user, environment) = (superuser(service), &plan.environment);
+    let (user, exec) = (superuser(service), plan.exec_in_server());
     match (old_image.major, new_image.major) {
         (Some(old_major), Some(new_major)) if old_major != new_major => vec![
             warning()
                 .message(format!("PostgreSQL {new_major} cannot use the data of PostgreSQL {old_major}, which the last generation ran"))
                 .expected(format!("a data folder of PostgreSQL {new_major}, or an empty one"))
                 .hint(format!(
-                    "if the volume has data, first dump it with the old generation: `docker compose -f deploy/{environment}/compose.yaml exec -T {DATABASE} pg_dumpall -U {user} >deploy/{environment}/secrets/all.sql`; \
+                    "if the volume has data, first dump it with the old generation: `{exec} pg_dumpall -U {user} >all.sql`, outside of the repository; \
                      docs/databases.md lists the steps before and after the dump"
                 )),
         ],
@@ -62,7 +62,7 @@ pub fn warnings(plan: &Plan, old: &str) -> Vec<Diagnostic> {
                 .message("this image uses a different collation library than the last generation: text indexes would be corrupt")
                 .expected("old and new image both based on Alpine, or both not")
                 .hint(format!(
-                    "if the volume has data, rebuild its indexes before any service uses it: `docker compose exec {DATABASE} reindexdb --all -U {user}`"
+                    "if the volume has data, rebuild its indexes before any service uses it: `{exec} reindexdb --all -U {user}`"
                 )),
         ],
         _ => moved_data_warning(service, old).into_iter().collect(),

@@ -4,11 +4,10 @@ use super::cluster::Cluster;
 use super::model::{Capabilities, ContainerSecurity, Mount};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
-use crate::plan::Service;
+use crate::plan::secret_list::SECRETS_FOLDER;
+use crate::plan::{Service, dockerfile};
 use crate::values::ServiceName;
 
-/// The folder in which a container reads its secrets. Compose uses the same folder.
-const SECRETS: &str = "/run/secrets";
 /// The requested ephemeral storage of a container.
 pub const EPHEMERAL_REQUEST: &str = "64Mi";
 /// The maximum ephemeral storage of a container: logs, which the kubelet rotates at 5 × 10 MiB, and the writable layer of
@@ -25,21 +24,15 @@ pub fn image(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result
     if let Some(image) = &service.image {
         return Ok(image.to_string());
     }
-    let settings = &cluster.settings;
-    match (&settings.registry, &settings.tag) {
-        (Some(registry), Some(tag)) => Ok(format!("{registry}/{}:{tag}", service.image_of.as_ref().unwrap_or(name))),
-        // The finding does not name the service, so it is the same for all built images: one setting corrects them all.
-        (registry, _) => {
-            let missing_field = if registry.is_none() { "registry" } else { "tag" };
-            Err(Diagnostic::error(Code::NoImage, path!("kubernetes", missing_field))
-                .lacks(path!("kubernetes", missing_field))
-                .message(format!(
-                    "the cluster pulls built images from a registry, but the stack has no `{missing_field}`"
-                ))
-                .expected("the registry to which you push the built images, and their tag")
-                .hint("set both: `kubernetes = { registry = \"ghcr.io/acme\", tag = \"1.4.2\" }`"))
-        }
-    }
+    // The finding does not name the service, so it is the same for all built images: one setting corrects them all.
+    dockerfile::pulled_image_name(cluster.plan, name).ok_or_else(|| {
+        let missing_field = if cluster.settings.registry.is_none() { "registry" } else { "tag" };
+        Diagnostic::error(Code::NoImage, path!("kubernetes", missing_field))
+            .lacks(path!("kubernetes", missing_field))
+            .message(format!("the cluster pulls built images from a registry, but the stack has no `{missing_field}`"))
+            .expected("the registry to which you push the built images, and their tag")
+            .hint("set both: `kubernetes = { registry = \"ghcr.io/acme\", tag = \"1.4.2\" }`")
+    })
 }
 
 /// Returns the security settings of a container that has only the capabilities `add`.
@@ -55,5 +48,5 @@ pub fn security(read_only: bool, add: Vec<String>) -> ContainerSecurity {
 
 /// Returns the mount of the pod's secrets.
 pub fn secrets_mount() -> Mount {
-    Mount { name: "secrets".into(), mount_path: SECRETS.into(), sub_path: None, read_only: true }
+    Mount { name: "secrets".into(), mount_path: SECRETS_FOLDER.into(), sub_path: None, read_only: true }
 }

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::cluster::Cluster;
-use super::model::{Object, Policy, Spec};
-use super::network::H2C_PORT;
+use super::model::{Object, Spec};
+use super::policies;
+use super::services::H2C_PORT;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 use crate::plan::Site;
@@ -207,18 +208,8 @@ fn issuer(cluster: &Cluster) -> Vec<Object> {
     if let Some(email) = &cluster.plan.ingress.email {
         acme["email"] = json!(email.to_string());
     }
-    let policy = Policy {
-        pod_selector: json!({ "matchLabels": { "acme.cert-manager.io/http01-solver": "true" } }),
-        policy_types: vec!["Ingress"],
-        // The port of the pods with which cert-manager answers the challenge.
-        ingress: vec![json!({ "ports": [{ "port": 8089, "protocol": "TCP" }] })],
-        egress: Vec::new(),
-    };
-    let policy = Object::spec(
-        "networking.k8s.io/v1",
-        "NetworkPolicy",
-        cluster.common_metadata("acme-challenge"),
-        Spec::Policy(policy),
-    );
-    vec![edge_object(cluster, CERT_MANAGER_API, "Issuer", EDGE, json!({ "acme": acme })), policy]
+    vec![
+        edge_object(cluster, CERT_MANAGER_API, "Issuer", EDGE, json!({ "acme": acme })),
+        policies::to_challenge_pods(cluster),
+    ]
 }

@@ -9,14 +9,16 @@ mod fidelity;
 mod gitops;
 mod lifecycle;
 mod model;
+mod mounts;
 mod namespace;
-mod network;
 mod operator;
 mod pod;
+mod policies;
 mod quota;
 mod raw_keys;
 mod roles;
 mod secrets;
+mod services;
 mod slice;
 mod volumes;
 mod wait;
@@ -96,7 +98,7 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     let Some(cluster) = Cluster::new(plan, BTreeMap::new(), shared_volumes) else { return Ok(Artifacts::default()) };
     let mut writer = Writer::default();
     writer.write_unlisted_folder("namespace", namespace::objects(&cluster))?;
-    let policies = network::namespace_policies(&cluster).into_iter().chain(quota::objects(&cluster));
+    let policies = policies::namespace_objects(&cluster).into_iter().chain(quota::objects(&cluster));
     writer.write_folder("policies", policies.chain(workload::group_budgets(&cluster)).collect())?;
     writer.write_folder("secrets", findings.value(secrets::objects(&cluster)))?;
     writer.write_folder("edge", findings.value(edge::objects(&cluster).map_err(Some)))?;
@@ -169,8 +171,8 @@ fn application(cluster: &Cluster, name: &ServiceName, service: &plan::Service) -
     let pod = findings.value(pod::pod(cluster, name, service).map(Some));
     objects.extend(pod.into_iter().flat_map(|pod| workload::objects(cluster, name, service, pod)));
     objects.extend(roles::objects(cluster, name, service));
-    objects.extend(network::kubernetes_services(cluster, name, service));
-    objects.extend(network::policies(cluster, name, service));
+    objects.extend(services::objects(cluster, name, service));
+    objects.extend(policies::objects(cluster, name, service));
     findings.into_result(objects)
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::cluster::{Cluster, selector};
 use super::model::{Metadata, Object, Spec};
-use super::network;
+use super::policies;
 use crate::plan::alert_rules::{self, HEARTBEAT, HEARTBEAT_RECEIVER, NO_RECEIVER, Rule, TARGET_DOWN, TARGET_RULES};
 use crate::plan::secret_list::{SECRET_KEY, secret_name};
 use crate::plan::{Monitoring, Operator, Program, ScrapeJob};
@@ -26,7 +26,7 @@ pub fn objects(cluster: &Cluster) -> Vec<Object> {
     let mut objects = Vec::new();
     for (name, job) in &monitoring.jobs {
         objects.extend(pod_monitor(cluster, operator, name, job));
-        objects.push(network::from_namespace(cluster, name, operator.namespace(), job.port));
+        objects.push(policies::from_namespace(cluster, name, operator.namespace(), job.port));
     }
     objects.push(rules(cluster, operator, TARGET_RULES, alert_rules::of_targets(monitoring)));
     for (name, alerts) in &monitoring.alerts {
@@ -36,7 +36,7 @@ pub fn objects(cluster: &Cluster) -> Vec<Object> {
     if let Some(grafana) = monitoring.programs.get(&Program::Grafana) {
         let endpoints = [Program::Prometheus, Program::Alertmanager].into_iter().filter_map(Operator::service_and_port);
         let ports: Vec<u16> = endpoints.map(|(_, port)| port).collect();
-        objects.push(network::to_namespace(cluster, &grafana.service, operator.namespace(), &ports));
+        objects.push(policies::to_namespace(cluster, &grafana.service, operator.namespace(), &ports));
     }
     objects
 }

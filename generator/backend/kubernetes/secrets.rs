@@ -17,9 +17,7 @@ use crate::values::SecretName;
 /// # Errors
 /// NS104 if no store is set, NS105 for a name that Kubernetes refuses, NS304 for each secret that is not sealed.
 pub fn objects(cluster: &Cluster) -> Result<Vec<Object>, Vec<Diagnostic>> {
-    let secrets = cluster.plan.secrets.iter();
-    let used_secrets =
-        secrets.filter(|(_, secret)| !secret.file_readers.is_empty() || !secret.variable_readers.is_empty());
+    let used_secrets = cluster.plan.secrets.iter().filter(|(_, secret)| secret.has_readers());
     let mut findings = Findings::default();
     let mut objects = Vec::new();
     for (secret, _) in used_secrets {

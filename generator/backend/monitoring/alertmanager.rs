@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use super::files::Files;
 use crate::diagnostic::Diagnostic;
 use crate::plan::alert_rules::{HEARTBEAT, HEARTBEAT_RECEIVER, NO_RECEIVER, TARGET_DOWN};
+use crate::plan::secret_list::secret_path;
 use crate::plan::{Monitoring, Plan, Program};
 use crate::stack::{Receiver, SecretReference, Severity};
-use crate::values::SecretName;
 
 #[derive(Serialize)]
 struct Config {
@@ -90,11 +90,6 @@ fn heartbeat_receiver(monitoring: &Monitoring) -> ReceiverConfig {
         webhook_configs: webhooks.collect(),
         ..ReceiverConfig::default()
     }
-}
-
-/// Returns the path of a secret's file in the container.
-fn secret_path(secret: &SecretName) -> String {
-    format!("/run/secrets/{secret}")
 }
 
 /// Returns a declared receiver in the format of Alertmanager.

@@ -12,6 +12,9 @@ use crate::diagnostic::Diagnostic;
 use crate::plan::{BalancedServer, IngressPlan, Resolver, ServerList, Target, Upstream};
 use crate::values::ServiceName;
 
+/// The file with all upstreams.
+pub const FILE: &str = "nginx/upstreams.conf";
+
 const TEMPLATE: &str = include_str!("upstreams.conf.j2");
 
 /// An upstream in the template.

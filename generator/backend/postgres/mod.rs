@@ -3,6 +3,7 @@
 //! contains none.
 
 mod removed;
+mod rights;
 
 pub use removed::upgrade_warnings;
 
@@ -12,7 +13,9 @@ use minijinja::{Value, context};
 use serde::Serialize;
 
 use super::provenance::field_of_service;
-use super::render::{Language, hba_addresses, hba_connection, hba_name, psql_argument, render, sql_literal, sql_name};
+use super::render::{
+    Language, hba_addresses, hba_connection, hba_name, psql_argument, render, sql_json, sql_literal, sql_name,
+};
 use crate::artifact::Artifacts;
 use crate::backend::{Description, Emit, PlanField};
 use crate::database::extension_catalogue::in_order_of_creation;
@@ -41,6 +44,8 @@ pub const DESCRIPTION: Description = Description {
 /// The path of the file with the statements of the setup job.
 pub const SETUP: &str = "postgres/setup/setup.sql";
 const SETUP_TEMPLATE: &str = include_str!("setup.sql.j2");
+/// The statements that take back rights which the stack no longer grants.
+const REVOKE: &str = include_str!("revoke.sql");
 const SETUP_SCRIPT: &str = include_str!("setup.sh");
 /// The generated SQL lists all roles and databases in comment lines with these prefixes. The next run of `nself gen` reads
 /// them to find names that were removed (see `removed`).
@@ -94,10 +99,12 @@ fn statements(plan: &Plan, setup: &DatabaseSetup) -> Result<String, Diagnostic> 
             replication: role.replication,
         })
         .collect();
-    let databases: Vec<DatabaseView> =
-        plan.databases.iter().map(|(name, database)| database_view(name, database)).collect();
-    let view = context! { roles, databases, is_own_server => setup.is_own_server };
-    Ok(superuser::replace_placeholders(&render(Language::Sql, SETUP_TEMPLATE, view)?))
+    let databases = plan.databases.iter().map(|(name, database)| database_view(plan, name, database));
+    let databases = databases.collect::<Result<Vec<DatabaseView>, Diagnostic>>()?;
+    let monitors = sql_json(&rights::monitors(&plan.databases))?;
+    let view = context! { roles, databases, monitors, is_own_server => setup.is_own_server };
+    let text = superuser::replace_placeholders(&render(Language::Sql, SETUP_TEMPLATE, view)?);
+    Ok(text.replace("@REVOKE@", REVOKE.trim_end()))
 }
 
 /// Returns the `pg_hba.conf` of the primary and of the standby, which have the same rules.
@@ -154,6 +161,10 @@ struct DatabaseView {
     grants: Vec<GrantView>,
     /// Roles that may use the schemas of other roles.
     cross_schema_roles: Vec<CrossSchemaRole>,
+    /// What the statements grant to each role of the stack, as JSON.
+    rights: Value,
+    /// What the definition grants, as JSON.
+    declared: Value,
 }
 
 #[derive(Serialize)]
@@ -172,14 +183,16 @@ struct GrantView {
     level: &'static str,
 }
 
-fn database_view(name: &SqlIdent, database: &Database) -> DatabaseView {
+fn database_view(plan: &Plan, name: &SqlIdent, database: &Database) -> Result<DatabaseView, Diagnostic> {
     let database_owner =
         database.owner.iter().map(|role| CrossSchemaRole { role: sql_name(role), may_reference: true });
     // Roles with `access = 'owner` use all schemas. They cannot create foreign keys to the tables of other roles, or triggers
     // on these tables.
     let owner_grants = database.grants.iter().filter(|grant| grant.access == Access::Owner);
     let schema_owners = owner_grants.map(|grant| CrossSchemaRole { role: sql_name(&grant.role), may_reference: false });
-    DatabaseView {
+    Ok(DatabaseView {
+        rights: sql_json(&rights::rights(plan.roles.keys(), database))?,
+        declared: sql_json(&database.declared_privileges)?,
         cross_schema_roles: database_owner.chain(schema_owners).collect(),
         name: sql_name(name),
         literal: sql_literal(name),
@@ -205,5 +218,5 @@ fn database_view(name: &SqlIdent, database: &Database) -> DatabaseView {
                 },
             })
             .collect(),
-    }
+    })
 }

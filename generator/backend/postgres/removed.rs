@@ -30,8 +30,14 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> 
         warning(plan)
             .message(format!("the stack no longer uses the role `{name}`; it can still log in to the server"))
             .hint(format!(
-                "{}to lock it: `{psql} -c 'ALTER ROLE \"{name}\" NOLOGIN'`; `DROP ROLE` works once the role owns nothing",
-                reassignment_hint(psql_in, name, &owners(&old), &owners(&new))
+                "{}to lock it: `{psql} -c 'ALTER ROLE \"{name}\" NOLOGIN'`; {} {}`{psql} -c 'DROP ROLE \"{name}\"'`",
+                reassignment_hint(psql_in, name, &owners(&old), &owners(&new)),
+                if owned_databases(name, &old, &new).is_empty() {
+                    "to remove it"
+                } else {
+                    "to remove it, once the databases that it owns are dropped"
+                },
+                revocation_commands(psql_in, name, &old, &new),
             ))
     });
     databases.chain(roles).collect()
@@ -56,6 +62,39 @@ fn reassignment_hint(
     } else {
         format!("after the setup has run, give its tables to the new owner: {commands}; ")
     }
+}
+
+/// Returns the databases that a removed role still owns, since the stack no longer has them.
+fn owned_databases(role: &str, old: &str, new: &str) -> Vec<String> {
+    let new_owners = owners(new);
+    let owned =
+        owners(old).into_iter().filter(|(database, owner)| *owner == role && !new_owners.contains_key(database));
+    owned.map(|(database, _)| database.to_owned()).collect()
+}
+
+/// Returns the commands that take its rights from a removed role, as a part of the hint; it is empty if there are none.
+/// `DROP ROLE` fails while a role has a right in any database. `DROP OWNED` would delete the tables of a database that the
+/// role owns, so it is left out there.
+fn revocation_commands(psql_in: impl Fn(&str) -> String, role: &str, old: &str, new: &str) -> String {
+    let owned = owned_databases(role, old, new);
+    let databases =
+        databases_of_role(old, role).into_iter().filter(|database| !owned.iter().any(|name| name == database));
+    let commands = databases.map(|database| format!("`{} -c 'DROP OWNED BY \"{role}\"'`, then ", psql_in(database)));
+    let commands: String = commands.collect();
+    if commands.is_empty() {
+        commands
+    } else {
+        format!("(`DROP OWNED` revokes its rights, and deletes what it still owns in the database): {commands}")
+    }
+}
+
+/// Returns the databases to which a role may connect, from statements such as
+/// `GRANT CONNECT ON DATABASE "shop" TO "orders";`.
+fn databases_of_role<'a>(statements: &'a str, role: &str) -> BTreeSet<&'a str> {
+    let lines = statements.lines();
+    let names = lines.filter_map(|line| line.strip_prefix("GRANT CONNECT ON DATABASE \"")?.strip_suffix("\";"));
+    let pairs = names.filter_map(|names| names.split_once("\" TO \""));
+    pairs.filter(|(_, grantee)| *grantee == role).map(|(database, _)| database).collect()
 }
 
 /// Returns the owner of each database, from the setup job's statements such as
@@ -96,7 +135,7 @@ fn psql_command(plan: &Plan, database: Option<&str>) -> String {
         database.filter(|database| *database != user).map_or_else(String::new, |database| format!(" -d {database}"));
     let is_own_server = plan.setup.as_ref().is_none_or(|setup| setup.is_own_server);
     if is_own_server {
-        return format!("docker compose exec postgres psql -U {user}{database_option}");
+        return format!("{} psql -U {user}{database_option}", plan.exec_in_server());
     }
     // The secrets of the job are files in the output folder.
     let secrets = format!("deploy/{}/secrets/", plan.environment);
@@ -123,6 +162,23 @@ mod tests {
         assert_eq!(names_after_prefix("-- Roles: a b\n\n-- Databases: c\n", ROLES_PREFIX), BTreeSet::from(["a", "b"]));
         assert_eq!(names_after_prefix("-- Roles:\n", ROLES_PREFIX), BTreeSet::new());
         assert_eq!(names_after_prefix("", DATABASES_PREFIX), BTreeSet::new());
+    }
+
+    #[test]
+    fn a_role_loses_its_rights_before_it_is_dropped() {
+        let old = "ALTER DATABASE \"archive\" OWNER TO \"one\";\nGRANT CONNECT ON DATABASE \"archive\" TO \"one\";\n\
+                   GRANT CONNECT ON DATABASE \"shop\" TO \"one\";\nGRANT CONNECT ON DATABASE \"shop\" TO \"other\";\n";
+        let psql_in = |database: &str| format!("psql -d {database}");
+        let commands = revocation_commands(psql_in, "one", old, "");
+        assert!(commands.ends_with(": `psql -d shop -c 'DROP OWNED BY \"one\"'`, then "), "{commands}");
+        assert!(!commands.contains("archive"), "its tables would be deleted: {commands}");
+        assert_eq!(owned_databases("one", old, ""), ["archive"]);
+        let new = "ALTER DATABASE \"archive\" OWNER TO \"two\";\n";
+        assert!(
+            revocation_commands(psql_in, "one", old, new).contains("-d archive"),
+            "after its objects have a new owner"
+        );
+        assert_eq!(revocation_commands(psql_in, "replica", old, new), "");
     }
 
     #[test]

@@ -106,7 +106,8 @@ impl Check<'_> {
         let references = path.key("references").key("columns");
         // A partition inherits the columns of its keys from its table, so it need not list them.
         if target.partition_of.is_none() {
-            self.require_columns(target, &key.references.columns, &references);
+            let target_path = self.object_path("tables", &key.references.table);
+            self.require_columns_of(target, &target_path, &key.references.columns, &references);
         }
         if key.columns.len() != key.references.columns.len() {
             let message = "both sides of a foreign key need the same number of columns";

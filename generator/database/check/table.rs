@@ -9,17 +9,42 @@ use crate::database::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
 impl Check<'_> {
-    /// Reports each name for which the table has no column.
+    /// Reports each name for which the table has no column. `path` is that of the table or of a field below it.
     pub(super) fn require_columns<'a>(
         &mut self,
         table: &Table,
         names: impl IntoIterator<Item = &'a SqlName>,
         path: &FieldPath,
     ) {
+        // The path of a table is that of the database, `tables` and the name.
+        let table_path = FieldPath(path.0.iter().take(self.root.0.len() + 2).cloned().collect());
+        self.require_columns_of(table, &table_path, names, path);
+    }
+
+    /// Reports at `path` each name for which the table at `table_path` has no column.
+    pub(super) fn require_columns_of<'a>(
+        &mut self,
+        table: &Table,
+        table_path: &FieldPath,
+        names: impl IntoIterator<Item = &'a SqlName>,
+        path: &FieldPath,
+    ) {
+        // A partition has the columns of the table at the top.
+        let schema = self.schema;
+        let parent_of = |table: &Table| table.partition_of.as_ref().map(|partition| partition.table.clone());
+        let parents = std::iter::successors(parent_of(table), |parent| parent_of(schema.tables.get(parent)?));
+        // The limit ends a circle of partitions.
+        let top = parents.take(schema.tables.len()).last();
+        let declaring_table = top.map_or_else(|| table_path.clone(), |top| self.object_path("tables", &top));
         for name in names {
             if !table.columns.contains_key(name) {
                 let hint = crate::words::suggestion(name.as_str(), table.columns.keys().map(SqlName::as_str));
-                self.report(path.clone(), format!("there is no column `{name}`"), &hint);
+                self.findings.push(
+                    Diagnostic::error(Code::SchemaInvalid, path.clone())
+                        .lacks(declaring_table.key("columns").key(name.as_str()))
+                        .message(format!("there is no column `{name}`"))
+                        .hint(hint),
+                );
             }
         }
     }

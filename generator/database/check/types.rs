@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Check;
 use crate::database::model::*;
-use crate::diagnostic::FieldPath;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
 impl Check<'_> {
     /// Reports types without labels or attributes, and types that use missing types, collations or functions.
@@ -139,11 +139,16 @@ impl Check<'_> {
                     "a sequence can belong only to a column of the same schema, and not to a generated column",
                     "name a different column, or leave `owned_by` out",
                 ),
-                None => self.report(
-                    path,
-                    format!("there is no column `{}.{}`", owner.table, owner.column),
-                    "declare the column, or leave `owned_by` out",
-                ),
+                None => {
+                    let column_path =
+                        self.object_path("tables", &owner.table).key("columns").key(owner.column.as_str());
+                    self.findings.push(
+                        Diagnostic::error(Code::SchemaInvalid, path)
+                            .lacks(column_path)
+                            .message(format!("there is no column `{}.{}`", owner.table, owner.column))
+                            .hint("declare the column, or leave `owned_by` out"),
+                    );
+                }
             }
         }
     }

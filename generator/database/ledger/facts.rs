@@ -15,6 +15,16 @@ pub struct CatalogFacts {
     properties_by_object: BTreeMap<(String, String), BTreeMap<String, usize>>,
 }
 
+/// The access of a service to rows, for which the setup job grants rights to the service's role.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ServiceAccess {
+    pub role: SqlIdent,
+    /// `None` means all schemas of the owner of the database, including later ones.
+    pub schema: Option<SqlIdent>,
+    /// Whether the service may change rows.
+    pub writes: bool,
+}
+
 /// Maximum length, in bytes, of the properties that a message repeats.
 const MAX_QUOTED_LENGTH: usize = 80;
 
@@ -44,13 +54,13 @@ impl CatalogFacts {
     }
 
     /// Returns a sentence for each object that differs between the server (`self`) and the migrations. Leaves out the
-    /// rights that migrations do not have because the job that creates the database grants them: those of the owner of
-    /// the database, and those of the roles of services.
+    /// what migrations do not have because the job that creates the database does it: the rights of the owner of the
+    /// database and of the roles of services, and extensions for services.
     pub fn differences(
         &self,
         migrations: &CatalogFacts,
         owner: &str,
-        service_roles: &BTreeSet<SqlIdent>,
+        services: &BTreeSet<ServiceAccess>,
     ) -> Vec<String> {
         let no_properties = BTreeMap::new();
         let mut omitted_column_prefixes: BTreeSet<String> = BTreeSet::new();
@@ -74,13 +84,16 @@ impl CatalogFacts {
             if on_server == in_migrations || omitted_column_prefixes.iter().any(|prefix| name.starts_with(prefix)) {
                 continue;
             }
+            if kind == "extension" && in_migrations.is_empty() {
+                continue;
+            }
             let properties_only_in =
                 |side: &BTreeMap<String, usize>, other_side: &BTreeMap<String, usize>| -> Vec<String> {
                     let unmatched_properties =
                         side.iter().filter(|(property, count)| other_side.get(*property) != Some(*count));
                     unmatched_properties
                         .map(|(property, _)| property.clone())
-                        .filter(|property| !is_granted_by_setup_job(kind, name, property, owner, service_roles))
+                        .filter(|property| !is_granted_by_setup_job(kind, name, property, owner, services))
                         .collect()
                 };
             let (only_on_server, only_in_migrations) =
@@ -118,12 +131,11 @@ fn is_granted_by_setup_job(
     name: &str,
     property: &str,
     owner: &str,
-    service_roles: &BTreeSet<SqlIdent>,
+    services: &BTreeSet<ServiceAccess>,
 ) -> bool {
     let mut words = property.split(' ');
     let mut object_kind = "";
-    // `*`: the default privilege applies to all schemas.
-    if kind == "default privilege" && name == "*" {
+    if kind == "default privilege" {
         object_kind = words.next().unwrap_or_default();
     } else if kind != "grant" {
         return false;
@@ -136,16 +148,31 @@ fn is_granted_by_setup_job(
     if name == "schema public" && (role == owner || privilege == "USAGE") {
         return true;
     }
-    let is_on_rows = ["SELECT", "INSERT", "UPDATE", "DELETE"].contains(&privilege);
-    let is_on_sequences = ["SELECT", "USAGE"].contains(&privilege);
-    let is_granted = match (object_kind, name.split(' ').next().unwrap_or_default()) {
-        ("r", _) => is_on_rows,
-        ("S", _) => is_on_sequences,
-        ("n", _) | ("", "schema") => privilege == "USAGE",
-        ("", "relation") => is_on_rows || is_on_sequences,
-        _ => false,
-    };
-    is_granted && service_roles.iter().any(|service_role| service_role.as_str() == role)
+    services.iter().any(|service| {
+        let row_privileges: &[&str] =
+            if service.writes { &["SELECT", "INSERT", "UPDATE", "DELETE"] } else { &["SELECT"] };
+        let is_on_rows = row_privileges.contains(&privilege);
+        let is_on_sequences = service.writes && ["SELECT", "USAGE"].contains(&privilege);
+        let is_granted = match (object_kind, name.split(' ').next().unwrap_or_default()) {
+            ("r", _) => is_on_rows,
+            ("S", _) => is_on_sequences,
+            ("n", _) | ("", "schema") => privilege == "USAGE",
+            ("", "relation") => is_on_rows || is_on_sequences,
+            _ => false,
+        };
+        is_granted && service.role.as_str() == role && is_in_schema(service, kind, name)
+    })
+}
+
+/// Returns whether a fact is about a schema to which a service has access. The name of a default privilege is the schema,
+/// or `*` for all schemas; the name of a grant is a kind and an object, such as `relation public.orders`.
+fn is_in_schema(service: &ServiceAccess, kind: &str, name: &str) -> bool {
+    let Some(schema) = &service.schema else { return kind == "grant" || name == "*" };
+    if kind == "default privilege" {
+        return name == schema.as_str();
+    }
+    let object = name.split_once(' ').map_or(name, |(_, object)| object);
+    object.strip_prefix(schema.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 #[cfg(test)]
@@ -177,16 +204,16 @@ mod tests {
             "grant\tschema public\tshop CREATE",
             "grant\tschema public\tother CREATE",
         ]);
-        let no_service_roles = BTreeSet::new();
+        let no_services = BTreeSet::new();
         let migrations = facts(&[
             "table\tpublic.a\tp",
             "column\tpublic.a.id\tbigint t",
             "column\tpublic.a.note\ttext t",
             "view\tpublic.c\tSELECT 1",
         ]);
-        assert_eq!(server.differences(&server, "shop", &no_service_roles), [""; 0]);
+        assert_eq!(server.differences(&server, "shop", &no_services), [""; 0]);
         assert_eq!(
-            server.differences(&migrations, "shop", &no_service_roles),
+            server.differences(&migrations, "shop", &no_services),
             [
                 "the column public.a.note differs: the server has (`text f`), the migrations have (`text t`)",
                 "the grant schema public (`other CREATE`) is on the server only",
@@ -201,8 +228,13 @@ mod tests {
         let bare = facts(&["table\tpublic.a\tp"]);
         let differs = |kind: &str, name: &str, what: &str| {
             let server = facts(&["table\tpublic.a\tp", &format!("{kind}\t{name}\t{what}")]);
-            let service_roles = [SqlIdent::wrap("app".into())].into();
-            !server.differences(&bare, "shop", &service_roles).is_empty()
+            let access = |role: &str, schema: Option<&str>| ServiceAccess {
+                role: SqlIdent::wrap(role.into()),
+                schema: schema.map(|schema| SqlIdent::wrap(schema.into())),
+                writes: schema.is_none(),
+            };
+            let services = [access("app", None), access("viewer", Some("public"))].into();
+            !server.differences(&bare, "shop", &services).is_empty()
         };
         for (kind, name, what) in [
             ("default privilege", "*", "r app DELETE"),
@@ -211,6 +243,9 @@ mod tests {
             ("grant", "relation public.a", "app UPDATE"),
             ("grant", "schema audit", "app USAGE"),
             ("grant", "schema public", "reports USAGE"),
+            ("grant", "relation public.a", "viewer SELECT"),
+            ("default privilege", "public", "r viewer SELECT"),
+            ("extension", "citext", ""),
         ] {
             assert!(!differs(kind, name, what), "{kind} {name} {what}");
         }
@@ -219,6 +254,10 @@ mod tests {
             ("default privilege", "*", "r PUBLIC SELECT"),
             ("default privilege", "public", "r app SELECT"),
             ("grant", "relation public.a", "app TRIGGER"),
+            ("grant", "relation public.a", "viewer INSERT"),
+            ("grant", "relation publics.a", "viewer SELECT"),
+            ("default privilege", "*", "r viewer SELECT"),
+            ("default privilege", "audit", "r viewer SELECT"),
             ("grant", "relation public.a", "app SELECT *"),
             ("grant", "relation public.a", "reports SELECT"),
             ("grant", "schema audit", "app CREATE"),

@@ -12,7 +12,10 @@ use base64::engine::general_purpose::STANDARD;
 use super::CATALOG;
 use super::history::SumLine;
 
-pub use facts::CatalogFacts;
+pub use facts::{CatalogFacts, ServiceAccess};
+
+/// The schema of the ledger.
+pub const LEDGER_SCHEMA: &str = "nself";
 
 /// Placeholders, and the statements that replace them.
 const STATEMENTS: [(&str, &str); 8] = [

@@ -11,9 +11,11 @@ use crate::plan::inputs::Inputs;
 use crate::plan::model::{Value, VolumeMount};
 use crate::plan::object_store::{OBJECT_STORES, ObjectStore};
 use crate::plan::roster::{PlannedService, Roster};
+use crate::plan::secret_list::secret_path;
 use crate::plan::service_names::{BACKUP_TOOLS, FILES_BACKUP, FILES_RESTORE, FILES_VERIFY, WAL_RECEIVER, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::Stack;
+use crate::values::url_host::host_of_url;
 use crate::values::{Checked, ContainerPath, SecretName, ServiceName, VariableName, VolumeName};
 use crate::words;
 
@@ -143,7 +145,7 @@ fn wire_store(store: &ObjectStore, roster: &Roster, declared: &DeclaredSecrets) 
             let secret = SecretName::wrap(secret.to_owned());
             match declared.require(&secret, NeededValue::Any, &field) {
                 Ok(()) => {
-                    planned.wirings.push(variable_wiring(job, variable, &format!("/run/secrets/{secret}")));
+                    planned.wirings.push(variable_wiring(job, variable, &secret_path(&secret)));
                     planned.wirings.push(Wiring::new(&service_name(job), Addition::SecretFile(secret), &field));
                 }
                 // The jobs need the same secrets, so findings for one of the jobs are enough.
@@ -250,9 +252,7 @@ fn check_buckets(stack: &Stack) -> Option<Diagnostic> {
 /// Warns of a target that is the object store of the stack.
 fn check_own_store(stack: &Stack, roster: &Roster, addresses: &Addresses) -> Option<Diagnostic> {
     let endpoint = stack.backups.target.s3.as_ref()?.endpoint.as_ref()?;
-    // The host of `https://minio:9000/path` is `minio`.
-    let authority = endpoint.as_str().split("://").nth(1).unwrap_or_default();
-    let host = authority.split(['/', ':', '?']).next().unwrap_or_default();
+    let host = host_of_url(endpoint.as_str())?;
     let is_host_of = |store: &ServiceName, member: &PlannedService| {
         host == store.as_str()
             || member.service.aliases.iter().any(|alias| alias.as_str() == host)

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::mail::MailServer;
-use crate::plan::addresses::port;
 use crate::plan::backup_services::replication_clients;
 use crate::plan::model::{Connection, IngressPlan};
 use crate::plan::network::Network;
+use crate::plan::ports::port;
 use crate::plan::roster::Roster;
 use crate::plan::service_names::{DATABASE, PROXY_SERVICE, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring, Wirings};

@@ -14,7 +14,7 @@ use crate::words;
 /// Connections that PostgreSQL keeps for superusers (`superuser_reserved_connections`).
 const RESERVED: u64 = 3;
 /// Maximum number of clients of one container of the pooler, as its file sets it (`max_client_conn`).
-pub const POOLER_CLIENTS: u64 = 1000;
+const POOLER_CLIENTS: u64 = 1000;
 /// Maximum number of connections of all containers of the pooler, if the server's own limit is not known.
 const POOL_CONNECTIONS: u64 = 100;
 /// Maximum number of the pooler's connections to the server for one pair of role and database.

@@ -2,6 +2,7 @@
 //! psql from the image of the server.
 
 use crate::plan::roster::Roster;
+use crate::plan::secret_list::secret_path;
 use crate::plan::service_names::{DATABASE, service_name};
 use crate::stack::{self, Condition, EnvValue, ExternalServer, Stack, Tmpfs, Zone};
 use crate::values::{Checked, ContainerPath, Memory, SecretName, Text, VariableName};
@@ -76,5 +77,5 @@ impl<'a> DatabaseHost<'a> {
 
 /// Returns the path of a secret in a container, as the value of a variable.
 pub fn secret_file(secret: &SecretName) -> EnvValue {
-    EnvValue::Text(Text::wrap(format!("/run/secrets/{secret}")))
+    EnvValue::Text(Text::wrap(secret_path(secret)))
 }

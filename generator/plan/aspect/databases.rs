@@ -6,14 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::database_host::DatabaseHost;
 use super::endpoint::{DatabaseEndpoint, REPLICATION, endpoints};
-use crate::database::model::PUBLIC_SCHEMA;
+use crate::database::declared_privileges;
+use crate::database::model::{PUBLIC_SCHEMA, Schema};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::plan::addresses::excluded_service;
 use crate::plan::inputs::profile;
-use crate::plan::model::{Backups, Database, Grant, LoginRole, Migrations, Replication};
+use crate::plan::missing_services::excluded_service;
+use crate::plan::model::{Database, Grant};
 use crate::plan::roster::{PlannedService, Roster};
-use crate::plan::service_names::{DATABASE, WAL_RECEIVER, service_name};
+use crate::plan::service_names::{DATABASE, HASURA, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{Access, Condition, DatabaseUse, Profile, Stack};
 use crate::values::{Checked, SecretName, ServiceName, SqlIdent};
@@ -76,6 +77,17 @@ const HASURA_SCHEMA: &str = "hdb_catalog";
 pub struct Server {
     pub databases: BTreeMap<SqlIdent, Database>,
     pub roles: Roles,
+}
+
+impl Server {
+    /// Adds the privileges that definitions grant to their databases.
+    pub fn add_declared_privileges(&mut self, definitions: &BTreeMap<SqlIdent, Schema>) {
+        for (name, definition) in definitions {
+            if let Some(database) = self.databases.get_mut(name) {
+                database.declared_privileges = declared_privileges(definition);
+            }
+        }
+    }
 }
 
 /// Plans databases with their grants, and the roles. A service that uses a database waits for its endpoint.
@@ -241,7 +253,7 @@ impl OwnersAndGrants {
             // The migrations' role owns a database that the stack defines, so the service only gets grants.
             Access::Owner if stack.databases.contains_key(&database) => {
                 grant(Access::Owner, SqlIdent::wrap(PUBLIC_SCHEMA.into()));
-                if member.service.catalogue == Some(service_name("hasura")) {
+                if member.service.has_catalogue_entry(HASURA) {
                     grant(Access::Schema, SqlIdent::wrap(HASURA_SCHEMA.into()));
                 }
             }
@@ -269,7 +281,7 @@ impl OwnersAndGrants {
 /// the entry of the other service changes.
 fn owner_hint(second: &FieldPath, first: &FieldPath) -> String {
     let is_of_library =
-        |path: &FieldPath| ["auth", "hasura"].iter().any(|name| path.starts_with(&path!("services", *name)));
+        |path: &FieldPath| ["auth", HASURA].iter().any(|name| path.starts_with(&path!("services", *name)));
     let changed_entry = if is_of_library(second) { first } else { second };
     format!(
         "set `{}` to 'schema, 'write or 'read, or set `{}` to the name of a separate database",
@@ -294,51 +306,4 @@ fn refused_migrations_role(database: &SqlIdent, role: &SqlIdent, roles: &Roles, 
             .hint("rename the service")
             .related(path, "the service"),
     )
-}
-
-/// Returns all roles that may log in at the server, by name. The setup job creates them, and `pg_hba.conf` admits them.
-pub fn logins(
-    server: &Server,
-    migrations: &BTreeMap<SqlIdent, Migrations>,
-    (replication, backups): (Option<&Replication>, Option<&Backups>),
-) -> BTreeMap<SqlIdent, LoginRole> {
-    let mut logins = BTreeMap::new();
-    for (service, role) in &server.roles {
-        let reached_databases = server.databases.iter().filter(|(_, database)| database.admits(&role.name));
-        let login = LoginRole {
-            service: service.clone(),
-            password: role.password.clone(),
-            databases: reached_databases.map(|(name, _)| name.clone()).collect(),
-            replication: false,
-        };
-        logins.insert(role.name.clone(), login);
-    }
-    for (database, migrations) in migrations {
-        let login = LoginRole {
-            service: migrations.job.clone(),
-            password: password(&migrations.owner),
-            databases: [database.clone()].into(),
-            replication: false,
-        };
-        logins.insert(migrations.owner.clone(), login);
-    }
-    if let Some(replication) = replication {
-        let login = LoginRole {
-            service: DatabaseEndpoint::Replica.server(),
-            password: replication.password.clone(),
-            databases: BTreeSet::new(),
-            replication: true,
-        };
-        logins.insert(replication.role.clone(), login);
-    }
-    if let Some(backups) = backups {
-        let login = LoginRole {
-            service: service_name(WAL_RECEIVER),
-            password: backups.password.clone(),
-            databases: BTreeSet::new(),
-            replication: true,
-        };
-        logins.insert(backups.role.clone(), login);
-    }
-    logins
 }

@@ -3,33 +3,49 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::databases::{self, Server};
+use super::service_schemas;
 use crate::database::complete;
+use crate::database::ledger::ServiceAccess;
 use crate::database::model::{PUBLIC_ROLE, Schema};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::inputs::profile;
+use crate::plan::model::Grant;
 use crate::plan::roster::roster;
 use crate::plan::wiring::Planned;
 use crate::stack::{Access, Stack};
 use crate::values::SqlIdent;
 
-/// A definition, and the roles of the services that may read and write all rows of its database.
-pub type SharedDefinition = (Schema, BTreeSet<SqlIdent>);
+/// A definition, and the access of the services to the rows of its database.
+pub type SharedDefinition = (Schema, BTreeSet<ServiceAccess>);
 
 /// Returns the definitions of a stack by database, and findings, for commands that need no other part of the plan.
 pub fn definitions(stack: &Stack) -> (BTreeMap<SqlIdent, SharedDefinition>, Vec<Diagnostic>) {
     let roster = roster(stack, profile(stack)).value;
     let server = databases::plan(stack, &roster).value;
     let planned = plan(stack, &server);
-    let service_roles = |name: &SqlIdent| {
+    let services = |name: &SqlIdent| {
         let grants = server.databases.get(name).into_iter().flat_map(|database| &database.grants);
-        grants.filter(|grant| grant.access == Access::Owner).map(|grant| grant.role.clone()).collect()
+        grants.filter_map(service_access).collect()
     };
     let definitions = planned.value.into_iter().map(|(name, schema)| {
-        let service_roles = service_roles(&name);
-        (name, (schema, service_roles))
+        let services = services(&name);
+        (name, (schema, services))
     });
     (definitions.collect(), planned.findings)
+}
+
+/// Returns the access to rows that a grant means, if any.
+fn service_access(grant: &Grant) -> Option<ServiceAccess> {
+    let access = |schema: Option<&SqlIdent>, writes| {
+        Some(ServiceAccess { role: grant.role.clone(), schema: schema.cloned(), writes })
+    };
+    match grant.access {
+        Access::Owner => access(None, true),
+        Access::Write => access(Some(&grant.schema), true),
+        Access::Read => access(Some(&grant.schema), false),
+        Access::Schema | Access::Monitor => None,
+    }
 }
 
 /// Completes the definitions, and checks that their databases and roles exist.
@@ -41,7 +57,7 @@ pub fn plan(stack: &Stack, server: &Server) -> Planned<BTreeMap<SqlIdent, Schema
     for (name, schema) in &stack.databases {
         let path = path!("databases", name);
         let (schema, completion_findings) = complete(schema.clone(), &path);
-        findings.extend(completion_findings);
+        findings.extend(service_schemas::check(name, &schema, server, completion_findings));
         if !databases.contains_key(name) {
             let names = databases.keys().map(SqlIdent::as_str).collect::<Vec<_>>().join(", ");
             findings.push(

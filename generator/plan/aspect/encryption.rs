@@ -12,7 +12,7 @@ use crate::path;
 use crate::plan::backup_services::replication_clients;
 use crate::plan::model::{ServerAccess, Value};
 use crate::plan::roster::Roster;
-use crate::plan::secret_list::{Recipe, Recipes};
+use crate::plan::secret_list::{Recipe, Recipes, secret_path};
 use crate::plan::service_names::{DATABASE, POOLER, REPLICA, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::Stack;
@@ -53,11 +53,6 @@ pub fn ssl_mode(stack: &Stack) -> &'static str {
 /// Returns the path of the file with the authority of the server's certificate in a container.
 pub fn authority_path(stack: &Stack) -> String {
     secret_path(authority(stack, DatabaseEndpoint::Server))
-}
-
-/// Returns the path of a secret in a container.
-fn secret_path(secret: &str) -> String {
-    format!("/run/secrets/{secret}")
 }
 
 /// Returns the secret with the authority of an endpoint's certificate. The pooler in front of an external server has a

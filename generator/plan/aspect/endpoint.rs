@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::plan::addresses::excluded_service;
+use crate::plan::missing_services::excluded_service;
 use crate::plan::roster::{Category, PlannedService, Roster};
 use crate::plan::service_names::{DATABASE, POOLER, REPLICA, service_name};
 use crate::stack::{EnvReference, Profile, Stack};

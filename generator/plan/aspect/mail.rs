@@ -4,9 +4,9 @@
 use super::secrets::{DeclaredSecrets, NeededValue};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::plan::addresses::port;
 use crate::plan::inputs::Inputs;
 use crate::plan::model::Value;
+use crate::plan::ports::port;
 use crate::plan::roster::Roster;
 use crate::plan::secret_list::CATCHER_PASSWORD;
 use crate::plan::service_names::{MAIL_CATCHER, service_name};

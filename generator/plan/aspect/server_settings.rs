@@ -21,7 +21,7 @@ const GIB: u64 = 1 << 30;
 /// The name of the setting with the libraries that a server loads when it starts.
 const LIBRARIES_SETTING: &str = "shared_preload_libraries";
 /// The extension whose library every server loads.
-pub const STATEMENT_STATISTICS: &str = "pg_stat_statements";
+const STATEMENT_STATISTICS: &str = "pg_stat_statements";
 
 /// Settings that do not depend on the server's memory.
 const FIXED_SETTINGS: [(&str, &str); 6] = [

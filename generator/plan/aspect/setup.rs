@@ -1,5 +1,6 @@
 //! The job that prepares the database server at each start: it creates login roles, databases, extensions and rights that
-//! are missing, and gives each role the password of its secret. It removes nothing.
+//! are missing, gives each role the password of its secret, and takes back rights of these roles that an earlier generation
+//! granted. It drops nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,21 +1,19 @@
-//! Variables of services, with all references resolved for one environment.
+//! Plans the variables of services, with all references resolved for one environment.
 
-use super::database_host::DatabaseHost;
 use super::endpoint::{self, DatabaseEndpoint};
 use super::mail::MailServer;
+use super::reference_scope::ReferenceScope;
 use super::secrets::{DeclaredSecrets, NeededValue};
-use super::{databases, encryption};
-use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::plan::addresses::{Addresses, excluded_service};
-use crate::plan::inputs::{Inputs, SourceFile};
+use crate::plan::addresses::Addresses;
+use crate::plan::env_files;
+use crate::plan::inputs::Inputs;
 use crate::plan::model::Value;
-use crate::plan::roster::{PlannedService, Roster};
+use crate::plan::roster::Roster;
 use crate::plan::rules;
 use crate::plan::wiring::{Addition, Planned, Wiring};
-use crate::stack::env::{ConnectionPart, DatabasePart, Scheme, ServiceAddress, StackValue};
-use crate::stack::{EnvReference, EnvValue, Frontend, Profile};
-use crate::values::{Checked, ServiceName, SqlIdent, Text, VariableName};
-use crate::words;
+use crate::stack::env::DatabasePart;
+use crate::stack::{EnvReference, Profile};
+use crate::values::ServiceName;
 
 /// Resolves the variables that services declare. A value that does not resolve is a finding and sets no variable.
 pub fn plan(
@@ -27,49 +25,32 @@ pub fn plan(
 ) -> Planned<()> {
     let mut planned = Planned::default();
     for (service, member) in roster {
-        let file_variables = env_file_variables(inputs, member);
-        planned.findings.extend(file_variables.findings);
-        for (variable, text, path) in file_variables.value {
-            let declared = EnvValue::Text(text.clone());
-            let value = Value::Text(text.to_string());
-            planned.findings.extend(rules::check_variable(
-                inputs.profile,
-                member,
-                (&variable, &declared),
-                &value,
-                &path,
-            ));
-            let addition = Addition::Variable(variable, value);
-            planned.wirings.push(Wiring { service: service.clone(), addition, cause: path });
-        }
         planned.wirings.extend(connection_part_wirings(inputs.profile, roster, service));
-        for (field, variables) in member.service.variables() {
-            for (variable, declared) in variables {
-                let path = member.path.key(field).key(variable.as_str());
-                let scope = Scope { inputs, service, variable: Some(variable), roster, addresses, mail };
-                let value = match scope.value(declared, &path) {
-                    Ok(value) => value,
-                    Err(finding) => {
-                        planned.findings.push(finding);
-                        continue;
-                    }
-                };
-                planned.findings.extend(rules::check_variable(
-                    inputs.profile,
-                    member,
-                    (variable, declared),
-                    &value,
-                    &path,
-                ));
-                if let Value::Secret(secret) = &value
-                    && let Err(finding) = secrets.require(secret, NeededValue::Any, &path)
-                {
+        let file_variables = env_files::variables(inputs, member);
+        planned.findings.extend(file_variables.findings);
+        let from_files = file_variables.value.iter().map(|(variable, value, path)| (variable, value, path.clone()));
+        let from_stack = member.service.variables().into_iter().flat_map(|(field, variables)| {
+            let path = member.path.key(field);
+            variables.iter().map(move |(variable, value)| (variable, value, path.key(variable.as_str())))
+        });
+        for (variable, declared, path) in from_files.chain(from_stack) {
+            let scope = ReferenceScope { inputs, service, variable: Some(variable), roster, addresses, mail };
+            let value = match scope.value(declared, &path) {
+                Ok(value) => value,
+                Err(finding) => {
                     planned.findings.push(finding);
                     continue;
                 }
-                let addition = Addition::Variable(variable.clone(), value);
-                planned.wirings.push(Wiring { service: service.clone(), addition, cause: path });
+            };
+            let refusal = rules::check_variable(inputs.profile, member, (variable, declared), &value, &path);
+            planned.findings.extend(refusal);
+            if let Value::Secret(secret) = &value
+                && let Err(finding) = secrets.require(secret, NeededValue::Any, &path)
+            {
+                planned.findings.push(finding);
+                continue;
             }
+            planned.wirings.push(Wiring::new(service, Addition::Variable(variable.clone(), value), &path));
         }
     }
     planned
@@ -89,230 +70,4 @@ fn connection_part_wirings(profile: Profile, roster: &Roster, name: &ServiceName
         }
     });
     wirings
-}
-
-/// Returns the variables of a service's files, in the order of the files and their lines, each with the field of its file.
-fn env_file_variables(inputs: Inputs, member: &PlannedService) -> Planned<Vec<(VariableName, Text, FieldPath)>> {
-    let mut planned = Planned::<Vec<_>>::default();
-    for (i, file) in member.service.env_files.iter().enumerate() {
-        let path = member.path.key("env_files").index(i);
-        let refusal = |message: String| Diagnostic::error(Code::EnvFile, path.clone()).message(message);
-        let text = match inputs.files.service_files.get(file.as_str()) {
-            Some(SourceFile::Text(text)) => text,
-            Some(SourceFile::Unusable(why)) => {
-                planned.findings.push(refusal(format!("`{file}` cannot be used: {why}")));
-                continue;
-            }
-            Some(SourceFile::Missing) | None => {
-                let finding = refusal(format!("`{file}` does not exist in the folder of the stack"));
-                planned.findings.push(finding.hint("create the file, or remove it from `env_files`"));
-                continue;
-            }
-        };
-        for (number, line) in text.lines().enumerate() {
-            match env_line(line) {
-                Ok(variable) => {
-                    planned.value.extend(variable.map(|(name, value)| (name, value, path.clone())));
-                }
-                Err(why) => planned.findings.push(
-                    refusal(format!("line {} of `{file}`: {why}", number + 1)).expected("`NAME=value`, or a comment"),
-                ),
-            }
-        }
-    }
-    planned
-}
-
-/// Reads a line of a file of variables: `export NAME="value"` and `NAME=value` → `("NAME", "value")`. Returns `None`
-/// for an empty line or a comment; the error says why the line is malformed.
-fn env_line(line: &str) -> Result<Option<(VariableName, Text)>, String> {
-    let line = line.trim();
-    if line.is_empty() || line.starts_with('#') {
-        return Ok(None);
-    }
-    let assignment = line.strip_prefix("export ").unwrap_or(line);
-    let (name, value) = assignment.split_once('=').ok_or("the line has no `=`")?;
-    let value = value.trim();
-    let unquoted = ['"', '\''].into_iter().find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote));
-    let name =
-        VariableName::new(name.trim()).map_err(|reason| format!("the name of the variable is malformed: {reason}"))?;
-    Ok(Some((
-        name,
-        Text::new(unquoted.unwrap_or(value)).map_err(|reason| format!("the value is malformed: {reason}"))?,
-    )))
-}
-
-/// The context in which references of a value are resolved: the service that has the value, the variable if the value
-/// belongs to one, and the parts of the plan to which references point.
-pub struct Scope<'a> {
-    pub inputs: Inputs<'a>,
-    pub service: &'a ServiceName,
-    pub variable: Option<&'a VariableName>,
-    pub roster: &'a Roster,
-    pub addresses: &'a Addresses,
-    pub mail: &'a MailServer,
-}
-
-impl Scope<'_> {
-    /// Returns the value with all references resolved.
-    ///
-    /// # Errors
-    /// A reference to something that the environment does not have, at `path`.
-    pub fn value(&self, value: &EnvValue, path: &FieldPath) -> Result<Value, Diagnostic> {
-        let reference = match value {
-            EnvValue::Text(text) => return Ok(Value::Text(text.to_string())),
-            EnvValue::EnvReference(reference) => reference,
-        };
-        let text = match reference {
-            EnvReference::Secret(name) => return Ok(Value::Secret(name.clone())),
-            EnvReference::DatabaseUrl(entry) => return self.database_url(DatabaseEndpoint::Server, entry, path),
-            EnvReference::PooledUrl(entry) => return self.database_url(DatabaseEndpoint::Pooler, entry, path),
-            EnvReference::ReplicaUrl(entry) => return self.database_url(DatabaseEndpoint::Replica, entry, path),
-            EnvReference::DatabasePart(part) => return self.database_part(part, path),
-            EnvReference::ByProfile(values) => {
-                return self
-                    .value(values.of(self.inputs.profile), &path.key("by_profile").key(self.inputs.profile.name()));
-            }
-            EnvReference::Url(address) => {
-                self.addresses.url_inside_stack(address, (self.inputs.stack, self.roster), &path.key("url"))?
-            }
-            EnvReference::PublicUrl(address) => self.public_url(address, &path.key("public_url"))?,
-            EnvReference::Mail(setting) => return Ok(self.mail.value(*setting)),
-            EnvReference::Stack(StackValue::ClientUrl) => self.addresses.client_url(),
-            EnvReference::Stack(StackValue::ClientUrls) => self.addresses.client_urls().join(","),
-            EnvReference::Stack(StackValue::Origins) => self.addresses.origins().join(","),
-            EnvReference::Stack(StackValue::Project) => self.inputs.stack.project.to_string(),
-            EnvReference::Stack(StackValue::Domain) => self.addresses.domain().to_string(),
-            EnvReference::Stack(StackValue::Environment) => self.inputs.environment.to_string(),
-            EnvReference::Stack(StackValue::Profile) => self.inputs.profile.name().to_owned(),
-            EnvReference::Join(parts) => {
-                let mut text = String::new();
-                for (i, part) in parts.iter().enumerate() {
-                    let path = path.key("join").index(i);
-                    match self.value(part, &path)? {
-                        Value::Text(part) => text.push_str(&part),
-                        Value::Secret(_) => {
-                            return Err(Diagnostic::error(Code::PlainSecret, path)
-                                .message("a secret cannot be joined with text in a variable: the generated files would contain it in plain text")
-                                .hint("declare a secret that contains the whole text, `secrets.name = nself.template […]`, and use it in the variable"));
-                        }
-                    }
-                }
-                text
-            }
-        };
-        Ok(Value::Text(text))
-    }
-
-    /// Returns the public URL of a service.
-    fn public_url(&self, address: &ServiceAddress, path: &FieldPath) -> Result<String, Diagnostic> {
-        let host = self.addresses.public_host(&address.service).ok_or_else(|| {
-            let service = self.inputs.stack.services.get(&address.service);
-            if let Some(service) = service
-                && !self.roster.contains_key(&address.service)
-            {
-                return excluded_service(&address.service, service, &path.key("service"));
-            }
-            if let Some(frontend) = self.inputs.stack.frontends.get(&address.service) {
-                return unserved_frontend(&address.service, frontend, &path.key("service"));
-            }
-            Diagnostic::error(Code::UnknownDependency, path.key("service"))
-                .message(format!("`{}` has no route in this environment, so it has no public address", address.service))
-                .expected("a service or frontend with a route")
-                .hint("give it a route, or refer to its address inside the stack with `nself.url`")
-        })?;
-        let url_path = address.path.as_ref().map_or(String::new(), ToString::to_string);
-        Ok(format!("{}{url_path}", self.addresses.origin(host)))
-    }
-
-    /// Returns the secret with the URL of a database through an endpoint.
-    fn database_url(
-        &self,
-        endpoint: DatabaseEndpoint,
-        entry: &SqlIdent,
-        path: &FieldPath,
-    ) -> Result<Value, Diagnostic> {
-        let member = &self.roster[self.service];
-        endpoint::check(endpoint, member, self.variable, (self.inputs.stack, self.roster), path)?;
-        let owner = self.database_owner(entry, &path.key(endpoint.reference()))?;
-        Ok(Value::Secret(endpoint.url_secret(owner, entry)))
-    }
-
-    /// Returns a part of the connection to a database of the server itself.
-    fn database_part(&self, part: &DatabasePart, path: &FieldPath) -> Result<Value, Diagnostic> {
-        let Inputs { stack, .. } = self.inputs;
-        let member = &self.roster[self.service];
-        endpoint::check(DatabaseEndpoint::Server, member, self.variable, (stack, self.roster), path)?;
-        let owner = self.database_owner(&part.entry, &path.key("database_part").key("entry"))?;
-        let role = databases::role_name(owner);
-        let (host, port) = DatabaseHost::address(stack, self.roster);
-        let text = match part.part {
-            ConnectionPart::Password => return Ok(Value::Secret(databases::password(&role))),
-            ConnectionPart::Host => host,
-            ConnectionPart::Port => port.to_string(),
-            ConnectionPart::User => role.to_string(),
-            ConnectionPart::Name => {
-                databases::database_name(&self.roster[owner].service.databases[&part.entry], stack).to_string()
-            }
-            ConnectionPart::SslMode => encryption::ssl_mode(stack).to_owned(),
-            ConnectionPart::Authority => encryption::authority_path(stack),
-        };
-        Ok(Value::Text(text))
-    }
-
-    /// Returns the service that declares a database entry which this service uses: the service itself, the original of
-    /// which it is a copy, or the service of which it is an additional process.
-    ///
-    /// # Errors
-    /// NS305 at `path` if none of them declares the entry.
-    fn database_owner(&self, entry: &SqlIdent, path: &FieldPath) -> Result<&ServiceName, Diagnostic> {
-        if let Some(owner) = endpoint::database_owner(self.roster, self.service, entry) {
-            return Ok(owner);
-        }
-        let member = &self.roster[self.service];
-        let entries: Vec<&str> = member.service.databases.keys().map(SqlIdent::as_str).collect();
-        let near = words::nearest(entry.as_str(), entries.iter().copied());
-        // The hint names a separate database first, because the database of the project may have an owner already.
-        let separate_name = self.service.as_str().replace('-', "_");
-        let hint_to_declare = || {
-            format!(
-                "declare it: `databases.{entry}.name = \"{separate_name}\"` for a separate database, or `databases.{entry}.access = 'write` for the database of the project"
-            )
-        };
-        Err(Diagnostic::error(Code::UnknownDatabase, path.clone())
-            .message(format!("the service has no database entry `{entry}`"))
-            .expected(if entries.is_empty() {
-                "an entry of the service's `databases`".into()
-            } else {
-                words::one_of(&entries)
-            })
-            .hint(near.map_or_else(hint_to_declare, |near| format!("did you mean `{near}`?"))))
-    }
-}
-
-/// Returns the finding for the public address of a frontend that the environment does not serve.
-fn unserved_frontend(name: &ServiceName, frontend: &Frontend, path: &FieldPath) -> Diagnostic {
-    let include = match (frontend.enabled, frontend.include) {
-        (Some(false), _) => format!("remove `frontends.{name}.enabled = false`"),
-        _ => format!("serve it here: `frontends.{name}.include = true`"),
-    };
-    Diagnostic::error(Code::UnknownDependency, path.clone())
-        .message(format!("the environment does not serve the frontend `{name}`, so nself does not know its address"))
-        .expected("a service or frontend that the environment serves")
-        .hint(format!(
-            "{include}; if a different server serves it, write its address as text, or use `nself.client_url`"
-        ))
-}
-
-impl Scheme {
-    /// Returns the part of a URL before `host:port`.
-    pub fn prefix(self) -> &'static str {
-        match self {
-            Scheme::Http => "http://",
-            Scheme::Redis => "redis://",
-            Scheme::Smtp => "smtp://",
-            Scheme::Grpc => "grpc://",
-            Scheme::None => "",
-        }
-    }
 }

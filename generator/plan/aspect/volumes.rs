@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::plan::addresses::missing_service;
+use crate::plan::missing_services::missing_service;
 use crate::plan::model::{Volume, VolumeMount};
 use crate::plan::roster::{Category, PlannedService, Roster, name_of_job_taken};
 use crate::plan::service_names::{VOLUME_OWNER, service_name};

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::database::DeclaredPrivilege;
 use crate::plan::service_names::DATABASE;
 use crate::stack::Access;
 use crate::values::{ExtensionName, Host, SecretName, ServiceName, SqlIdent};
@@ -17,6 +18,9 @@ pub struct Database {
     pub extensions: BTreeSet<ExtensionName>,
     /// Access of roles that do not own the database.
     pub grants: Vec<Grant>,
+    /// Privileges that the definition of the database grants. Its migrations grant them, and the setup job leaves them alone.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub declared_privileges: BTreeSet<DeclaredPrivilege>,
 }
 
 impl Database {

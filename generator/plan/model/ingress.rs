@@ -1,6 +1,6 @@
 //! The edge's part of the plan: sites, their locations and common settings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -19,11 +19,11 @@ pub struct IngressPlan {
     pub service: ServiceName,
     pub sites: BTreeMap<SiteName, Site>,
     pub rate_limits: BTreeMap<RateLimitName, RateLimit>,
-    pub internal_addresses: Vec<Cidr>,
+    pub internal_addresses: BTreeSet<Cidr>,
     /// Whether this machine counts as internal. Its requests come from the gateway of the container network. Set only if no
     /// other machine reaches the ports.
     pub this_machine_is_internal: bool,
-    pub trusted_proxies: Vec<Cidr>,
+    pub trusted_proxies: BTreeSet<Cidr>,
     /// Whether the stack lists its trusted proxies. If so, a request may pass several of them; otherwise only the proxy that
     /// connects to the edge is trusted.
     pub proxies_are_listed: bool,
@@ -126,9 +126,9 @@ pub struct Location {
     /// Whether only internal addresses may use the location.
     pub internal: bool,
     /// Paths that only internal addresses may use. The edge compares whole segments and ignores upper and lower case.
-    pub internal_paths: Vec<UrlPath>,
+    pub internal_paths: BTreeSet<UrlPath>,
     /// Headers that only internal addresses may send.
-    pub internal_headers: Vec<HeaderName>,
+    pub internal_headers: BTreeSet<HeaderName>,
     pub rate_limit: RateLimitName,
     /// Largest request body; `None` is unlimited.
     pub max_body: Option<Memory>,

@@ -18,6 +18,7 @@ use serde::Serialize;
 use crate::diagnostic::FieldPath;
 use crate::path;
 use crate::plan::secret_list::Recipe;
+use crate::plan::service_names::DATABASE;
 use crate::stack::{self, Compat, Profile, Protocol, TlsMode};
 use crate::values::{
     ContainerPath, EnvironmentName, Host, ImageRef, Memory, ProjectName, SecretName, ServiceName, SqlIdent, Subnet,
@@ -29,7 +30,8 @@ pub use database::{Database, DatabaseSetup, Grant, LoginRole, Peers, Pooler, Rep
 pub use file::{File, FileContent};
 pub use graphql::{HasuraMetadata, PlannedAction};
 pub use ingress::{
-    BalancedServer, EdgeCapacity, IngressPlan, Location, NameServer, Resolver, ServerList, Site, Target, Upstream,
+    BalancedServer, EdgeCapacity, IngressPlan, Location, NameServer, RateLimitName, Resolver, ServerList, Site,
+    SiteName, Target, Upstream,
 };
 pub use migrations::{Migrations, Step};
 pub use monitoring::{Dashboard, Monitoring, Operator, Platform, Program, ProgramService, ScrapeJob};
@@ -105,6 +107,15 @@ impl Plan {
         match self.compat {
             Some(Compat::V1) => self.environment.to_string(),
             _ => format!("{}-{}", self.project, self.environment),
+        }
+    }
+
+    /// Returns the start of a command that runs a program in the container of the database server: of Compose, or of the
+    /// cluster if the environment has one.
+    pub fn exec_in_server(&self) -> String {
+        match &self.kubernetes {
+            Some(cluster) => format!("kubectl exec --namespace {} statefulset/{DATABASE} --", cluster.namespace),
+            None => format!("docker compose -f deploy/{}/compose.yaml exec -T {DATABASE}", self.environment),
         }
     }
 
@@ -189,4 +200,11 @@ pub struct Secret {
     pub variable_readers: BTreeSet<ServiceName>,
     /// The smallest number of characters of the value; 0 if no service requires a length.
     pub min_length: u16,
+}
+
+impl Secret {
+    /// Returns whether a service reads the secret.
+    pub fn has_readers(&self) -> bool {
+        !self.file_readers.is_empty() || !self.variable_readers.is_empty()
+    }
 }

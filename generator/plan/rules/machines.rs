@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::plan::addresses::{published_address, published_protocols};
 use crate::plan::fixed_network;
 use crate::plan::inputs::profile;
+use crate::plan::ports::{published_address, published_protocols};
 use crate::plan::roster::{Roster, roster, tls_mode};
 use crate::plan::service_names::PROXY_SERVICE;
 use crate::stack::{Protocol, Stack, TlsMode};

@@ -13,6 +13,7 @@ pub mod domains;
 mod exposure;
 pub mod fixed_names;
 mod image_settings;
+mod interpolation;
 pub mod machines;
 mod mounts;
 pub mod nginx_snippets;
@@ -23,9 +24,10 @@ mod resources;
 mod server_settings;
 mod shorthands;
 mod sources;
-pub mod unused_backups;
+pub mod unused_settings;
 mod variables;
 mod written_addresses;
+mod written_texts;
 
 pub use credentials::plain_credentials;
 pub use resources::{CUSTOM_PORTS, PLUGIN_PORTS};
@@ -35,7 +37,7 @@ use super::addresses::Addresses;
 use super::inputs::Inputs;
 use super::model::Plan;
 use super::roster::Roster;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
 /// Checks the stack and the services as declared.
 pub fn check_declarations(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
@@ -45,10 +47,18 @@ pub fn check_declarations(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     findings.extend(domains::check(inputs, roster));
     findings.extend(exposure::check(inputs.profile, roster));
     for member in roster.values() {
+        let image_settings = image_settings::check(member);
+        // A port on which the program does not listen may also be that of a different field. The wrong number is the cause.
+        let wrong_ports: Vec<&FieldPath> = image_settings
+            .iter()
+            .filter(|finding| finding.code == Code::ImagePort)
+            .map(|finding| &finding.path)
+            .collect();
+        findings.retain(|finding| finding.code != Code::PortTaken || !concerns(finding, &wrong_ports));
+        findings.extend(image_settings);
         findings.extend(variables::check_arguments(member));
         findings.extend(variables::check_build_arguments(member));
         findings.extend(credentials::check(member));
-        findings.extend(image_settings::check(member));
         findings.extend(database_image::check(member));
         findings.extend(shorthands::check(member));
         findings.extend(alerts::check(member));
@@ -60,6 +70,11 @@ pub fn check_declarations(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     findings.extend(plugins::check(inputs, roster));
     findings.extend(redis::check(inputs.profile, roster));
     findings
+}
+
+/// Returns whether a finding is about one of these fields.
+fn concerns(finding: &Diagnostic, fields: &[&FieldPath]) -> bool {
+    fields.contains(&&finding.path) || finding.related.iter().any(|related| fields.contains(&&related.path))
 }
 
 /// Checks the finished plan.

@@ -52,6 +52,7 @@ fn unserved_containers(stack: &Stack, profile: Profile) -> Vec<Diagnostic> {
     });
     let finding = |name: &ServiceName| {
         Diagnostic::warning(Code::UnservedContainer, path!("frontends", name, "container"))
+            .lacks(path!("frontends", name, "include"))
             .message(format!("this environment does not run the container of `{name}`, since production serves no frontends by default"))
             .expected("`include`, or `include_frontends` for all frontends")
             .hint(format!("set `frontends.{name}.include = true` to run it, or `include_frontends = false` if a different server serves the frontends"))

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::plan::roster::{PlannedService, Roster};
 use crate::stack::{EnvReference, EnvValue, Profile};
-use crate::values::ServiceName;
+use crate::values::{ServiceName, url_host};
 
 /// The catalogue entry of Sentinels.
 const SENTINEL: &str = "redis-sentinel";
@@ -61,10 +61,8 @@ fn node_in<'a>(value: &EnvValue, profile: Profile, nodes: &BTreeSet<&'a ServiceN
 /// Returns whether a text has this name as its host. The text is a URL, such as `redis://user:pass@HOST:6379/0`, or
 /// `HOST`, or `HOST:PORT`.
 fn names_host(text: &str, name: &str) -> bool {
-    let address = text.split_once("://").map_or(text, |(_, address)| address);
-    let authority = address.split(['/', '?']).next().unwrap_or_default();
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    host.split(':').next() == Some(name)
+    let address = url_host::split_scheme(text).map_or(text, |(_, address)| address);
+    url_host::host_and_port(address).0 == name
 }
 
 #[cfg(test)]
@@ -73,10 +71,20 @@ mod tests {
 
     #[test]
     fn a_host_is_found_in_urls_and_alone() {
-        for text in ["redis://redis-1:6379/0", "rediss://user:pass@redis-1", "redis-1", "redis-1:6379"] {
+        for text in
+            ["redis://redis-1:6379/0", "rediss://user:pass@redis-1", "redis-1", "redis-1:6379", "redis://redis-1#0"]
+        {
             assert!(names_host(text, "redis-1"), "{text}");
         }
-        for text in ["redis://redis-10:6379/0", "redis-1-cache:6379", "redis", "http://cache/redis-1", ""] {
+        for text in [
+            "redis://redis-10:6379/0",
+            "redis-1-cache:6379",
+            "redis",
+            "http://cache/redis-1",
+            "redis://cache?a=@redis-1",
+            "redis://cache#@redis-1",
+            "",
+        ] {
             assert!(!names_host(text, "redis-1"), "{text}");
         }
     }

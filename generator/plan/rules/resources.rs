@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::plan::addresses::published_protocols;
+use crate::plan::ports::published_protocols;
 use crate::plan::roster::{Category, PlannedService, Roster, plugin_of};
 use crate::stack::{Protocol, Stack};
 use crate::values::{Memory, PortName, ServiceName};

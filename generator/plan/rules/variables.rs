@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use super::interpolation;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::model::Value;
 use crate::plan::roster::PlannedService;
@@ -54,7 +55,7 @@ pub fn check_variable(
 ) -> Vec<Diagnostic> {
     let mut findings: Vec<Diagnostic> = unknown_variable(member, name, path).into_iter().collect();
     let Value::Text(text) = value else { return findings };
-    findings.extend(interpolation(member, declared, name, path));
+    findings.extend(interpolation::check(profile, member, declared, path));
     // `source::credentials` reports literal credentials; values joined from parts can only be recognised here.
     let credential_format = credential_formats::find(text);
     let is_plain_secret = credential_format.is_some() || is_plain_credential(name.as_str(), text);
@@ -68,11 +69,14 @@ pub fn check_variable(
         );
     }
     if let Some(pair) = assignments::find_in_connection_string(text).filter(|_| !is_plain_secret) {
+        let secret = SecretName::of_variable(name.as_str());
         findings.push(
             Diagnostic::error(Code::PlainSecret, path.clone())
                 .message(format!("`{name}` contains a credential in plain text, the value of `{pair}`"))
                 .expected("a reference to a secret")
-                .hint("compose the whole text as a secret, `secrets.NAME = nself.template [{ text = \"Host=db;Password=\" }, { secret = \"password\" }]`, and use `nself.secret \"NAME\"`"),
+                .hint(format!(
+                    "compose the whole text as a secret, `secrets.{secret} = nself.template [{{ text = \"Host=db;Password=\" }}, {{ secret = \"{secret}_password\" }}]` with `secrets.{secret}_password = nself.random 43`, and use `nself.secret \"{secret}\"`"
+                )),
         );
     }
     if profile == Profile::Prod && DEVELOPMENT_SETTINGS.contains(&(name.as_str(), text.as_str())) {
@@ -98,47 +102,6 @@ pub fn check_variable(
         );
     }
     findings
-}
-
-/// Warns of a variable whose text has the form `${NAME}`, which Compose would replace in its own files: nself writes the
-/// text as it is. In `extra_env`, the program itself may replace it.
-fn interpolation(
-    member: &PlannedService,
-    declared: &EnvValue,
-    name: &VariableName,
-    path: &FieldPath,
-) -> Option<Diagnostic> {
-    let EnvValue::Text(text) = declared else { return None };
-    let inner = interpolated_name(text.as_str()).filter(|_| path.parent().last_key() == "env")?;
-    let secret = Some(inner.trim_start_matches('_').to_ascii_lowercase());
-    let secret = secret.filter(|secret| SecretName::refusal(secret).is_none()).unwrap_or_else(|| "name".to_owned());
-    let hint = format!(
-        "for a value that is not in the stack, use `nself.secret \"{secret}\"` with `secrets.{secret} = nself.external \"what it is\"`"
-    );
-    // The library may set the variable in `env`, too, so it cannot be moved (NS108).
-    let hint = match member.service.catalogue {
-        Some(_) => hint,
-        None => format!("{hint}; if the program replaces it, write `extra_env.{name}`"),
-    };
-    Some(
-        Diagnostic::warning(Code::Interpolation, path.clone())
-            .message(format!("the program gets the text `${{{inner}}}` itself: nself replaces no variables in values"))
-            .expected("text, or a reference such as `nself.secret \"name\"`")
-            .hint(hint),
-    )
-}
-
-/// Returns the name in the first `${NAME}`, `${NAME:-default}` or `${NAME:?message}` of a text.
-fn interpolated_name(text: &str) -> Option<&str> {
-    text.match_indices("${").find_map(|(start, _)| {
-        let inner = text[start + 2..].split_once('}')?.0;
-        let end = inner.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(inner.len());
-        let is_name = inner[..end].starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-        let has_known_form =
-            end == inner.len() || [":-", "-", ":?", "?", ":+", "+"].iter().any(|sign| inner[end..].starts_with(sign));
-        let is_escaped = text[..start].ends_with('$');
-        (is_name && has_known_form && !is_escaped).then(|| &inner[..end])
-    })
 }
 
 /// Returns the hint for a variable with a credential in plain text.
@@ -334,16 +297,6 @@ mod tests {
                 .map(str::to_owned),
         );
         assert_eq!(names.into_iter().collect::<Vec<_>>(), expected);
-    }
-
-    #[test]
-    fn interpolation_of_compose_is_recognised() {
-        for text in ["${DB_HOST}", "postgres://${DB_HOST}:5432", "${A:-b}", "x${_a?no}"] {
-            assert!(interpolated_name(text).is_some(), "{text}");
-        }
-        for text in ["$A", "$${A}", "${}", "${1}", "${jndi:ldap}", "${a.b}", "{A}", "${A"] {
-            assert_eq!(interpolated_name(text), None, "{text}");
-        }
     }
 
     #[test]

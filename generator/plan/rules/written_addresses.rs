@@ -1,33 +1,35 @@
-//! The rule of written addresses: a service whose variable has the address of another service can connect to it. Without
-//! a declared connection, the networks of a container engine and the policies of a cluster separate the two.
+//! The rule of written addresses: a service whose variable, argument or file has the address of another service can
+//! connect to it. Without a declared connection, the networks of a container engine and the policies of a cluster separate
+//! the two.
 
 use std::collections::BTreeMap;
 
-use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use super::written_texts::{self, Place, WrittenText};
+use crate::diagnostic::{Code, Diagnostic, LayerHint};
 use crate::plan::inputs::Inputs;
-use crate::plan::model::{Plan, Service, Value};
+use crate::plan::model::{Plan, Service};
 use crate::plan::roster::{Category, PlannedService, Roster};
-use crate::plan::secret_list::Recipe;
 use crate::plan::service_names::PROXY_SERVICE;
-use crate::values::{ServiceName, VariableName, credential_formats};
+use crate::values::{ServiceName, url_host};
 
 /// Raw Compose keys that decide which networks a container joins.
 const NETWORK_KEYS: [&str; 2] = ["networks", "network_mode"];
-/// The text in the place of each secret in a composed one.
-const PLACEHOLDER: &str = "x";
 
-/// Returns NS326 for each variable with the address of a service that its own service cannot reach.
+/// Returns NS326 for each text with the address of a service that its own service cannot reach.
 pub fn check(inputs: Inputs, roster: &Roster, plan: &Plan) -> Vec<Diagnostic> {
     let hosts = hosts(roster);
     let mut findings = Vec::new();
     for (from, member) in roster {
         let Some(service) = plan.services.get(from) else { continue };
-        for (variable, value) in &service.env {
-            let (Some(path), Some(text)) = (field(member, variable), text(plan, value)) else { continue };
-            for to in targets(&text, &hosts, roster) {
+        // The container has a fixed address for these names.
+        let is_fixed = |host: &str| member.service.extra_hosts.keys().any(|name| name.as_str() == host);
+        let hosts: BTreeMap<&str, &ServiceName> =
+            hosts.iter().filter(|(host, _)| !is_fixed(host)).map(|(host, to)| (*host, *to)).collect();
+        for written in written_texts::texts(inputs, plan, roster, (from, service)) {
+            for to in targets(&written.text, &hosts, roster) {
                 let is_same_program = member.main_service(from) == roster[to].main_service(to);
                 let is_separate = !is_same_program && !can_connect(inputs, plan, (from, service), to);
-                findings.extend(is_separate.then(|| no_connection(roster, (from, member), to, &path)));
+                findings.extend(is_separate.then(|| no_connection(roster, (from, member), to, &written)));
             }
         }
     }
@@ -42,27 +44,10 @@ fn hosts(roster: &Roster) -> BTreeMap<&str, &ServiceName> {
     aliases.chain(names).collect()
 }
 
-/// Returns the field that sets a variable; `None` for a variable that nself adds.
-fn field(member: &PlannedService, variable: &VariableName) -> Option<FieldPath> {
-    let (field, _) = member.service.variables().into_iter().find(|(_, variables)| variables.contains_key(variable))?;
-    Some(member.path.key(field).key(variable.as_str()))
-}
-
-/// Returns the text of a variable; for a composed secret, its text with a placeholder for each secret in it.
-fn text(plan: &Plan, value: &Value) -> Option<String> {
-    let secret = match value {
-        // A URL with a password is refused as a credential, and the reference in its place opens the connection.
-        Value::Text(text) => return Some(text.clone()).filter(|text| credential_formats::find(text).is_none()),
-        Value::Secret(secret) => secret,
-    };
-    let Recipe::Template { parts } = &plan.secrets.get(secret)?.recipe else { return None };
-    Some(parts.iter().map(|part| part.text.as_ref().map_or(PLACEHOLDER, |text| text.as_str())).collect())
-}
-
 /// Returns the services whose addresses a text has: a URL, `HOST:PORT`, or several of them with commas in between.
 fn targets<'a>(text: &str, hosts: &BTreeMap<&str, &'a ServiceName>, roster: &Roster) -> Vec<&'a ServiceName> {
     let mut targets = Vec::new();
-    for (host, port) in text.split(',').filter_map(host_and_port) {
+    for (host, port) in addresses(text).filter_map(host_and_port) {
         let Some(target) = hosts.get(host).copied() else { continue };
         // `redis:7` may be an image, so a host without a scheme needs a port of the service.
         let is_address = port.is_none_or(|port| roster[target].service.all_ports().values().any(|own| *own == port));
@@ -73,20 +58,31 @@ fn targets<'a>(text: &str, hosts: &BTreeMap<&str, &'a ServiceName>, roster: &Ros
     targets
 }
 
+/// Returns the parts of a list with commas in between that may be addresses. A comma in the options of a URL separates
+/// options: `mongodb://a:27017,b:27017/?tags=x,y:1` has two parts, and `y:1` is none of them.
+fn addresses(text: &str) -> impl Iterator<Item = &str> {
+    let mut is_in_options = false;
+    text.split(',').filter(move |part| {
+        let starts_url = url_host::split_scheme(part.trim()).is_some();
+        let is_option = is_in_options && !starts_url;
+        is_in_options = is_option || part.contains('?');
+        !is_option
+    })
+}
+
 /// Returns the host of a URL, or host and port of `HOST:PORT`.
 fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
     let text = text.trim();
-    if let Some((scheme, rest)) = text.split_once("://") {
-        let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-        let (host, port) = host.split_once(':').unwrap_or((host, ""));
+    if let Some((_, after_scheme)) = url_host::split_scheme(text) {
+        let (host, port) = url_host::host_and_port(after_scheme);
         // Without a number, the text before `:` is a user, and the URL continues after the text.
-        return (is_scheme && port.chars().all(|c| c.is_ascii_digit())).then_some((host, None));
+        return port.unwrap_or_default().chars().all(|c| c.is_ascii_digit()).then_some((host, None));
     }
-    let (host, port) = text.split('/').next()?.split_once(':')?;
-    Some((host, Some(port.parse().ok()?)))
+    if text.contains("://") {
+        return None;
+    }
+    let (host, port) = url_host::host_and_port(text);
+    Some((host, Some(port?.parse().ok()?)))
 }
 
 /// Returns whether a service can open a connection to the service `to` in this environment.
@@ -110,7 +106,7 @@ fn no_connection(
     roster: &Roster,
     (from, member): (&ServiceName, &PlannedService),
     to: &ServiceName,
-    path: &FieldPath,
+    WrittenText { path, place, .. }: &WrittenText,
 ) -> Diagnostic {
     // A process has the connections of its service, and a copy those of the original.
     let owner_name = match &member.category {
@@ -118,11 +114,18 @@ fn no_connection(
         _ => member.main_service(from),
     };
     let owner = roster.get(owner_name).unwrap_or(member);
-    Diagnostic::error(Code::NoConnection, path.clone())
+    let (finding, subject) = match place {
+        Place::Variable => (Diagnostic::error(Code::NoConnection, path.clone()), "variable"),
+        Place::Argument => (Diagnostic::error(Code::NoConnection, path.clone()), "argument"),
+        // The program may not use each address in a file.
+        Place::File => (Diagnostic::warning(Code::NoConnection, path.clone()), "file"),
+    };
+    finding
         .cause(format!("no connection to {to}"))
-        .message(format!("the variable has the address of `{to}`, to which `{from}` has no connection"))
+        .message(format!("the {subject} has the address of `{to}`, to which `{from}` has no connection"))
         .expected(format!("a connection to `{to}`: `connects_to`, `depends_on` or `nself.url`"))
         .hint(hint_to_connect(owner, to, &roster[to]))
+        .layer_hint(layer_hint((owner_name, owner), to))
 }
 
 /// Returns the hint for the connection of the service `owner` to `to`. A connection leads to a port that `to` declares.
@@ -143,9 +146,27 @@ fn hint_to_connect(owner: &PlannedService, to: &ServiceName, target: &PlannedSer
     if is_declared { declare_port } else { format!("{declare_port}, and {connect}") }
 }
 
+/// Returns the hint for a stack in which other environments do not have the service `to`. A layer replaces the whole list.
+fn layer_hint((name, owner): (&ServiceName, &PlannedService), to: &ServiceName) -> LayerHint {
+    let names = owner.service.connects_to.iter().chain([to]).map(|name| format!("\"{name}\""));
+    LayerHint {
+        owner: name.to_string(),
+        service: to.to_string(),
+        setting: format!("{} = [{}]", owner.path.key("connects_to"), names.collect::<Vec<_>>().join(", ")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::host_and_port;
+    use super::{addresses, host_and_port};
+
+    #[test]
+    fn commas_in_the_options_of_a_url_separate_no_addresses() {
+        let parts = |text| addresses(text).collect::<Vec<&str>>();
+        assert_eq!(parts("a:1, b:2"), ["a:1", " b:2"]);
+        assert_eq!(parts("mongodb://a:1,b:2/?tags=x,y:1"), ["mongodb://a:1", "b:2/?tags=x"]);
+        assert_eq!(parts("http://a?x=1,y:2,http://b,c:3"), ["http://a?x=1", "http://b", "c:3"]);
+    }
 
     #[test]
     fn hosts_are_found_in_urls_and_before_ports() {
@@ -153,6 +174,9 @@ mod tests {
             ("redis://redis:6379/0", Some(("redis", None))),
             ("postgres+psycopg://user:pass@db?sslmode=disable", Some(("db", None))),
             ("http://api", Some(("api", None))),
+            ("postgres://db/shop?user=me@cache", Some(("db", None))),
+            ("postgres://me:x@db?options=a@cache:6379", Some(("db", None))),
+            ("me@db:5432", Some(("db", Some(5432)))),
             (" kafka-1:9092", Some(("kafka-1", Some(9092)))),
             ("api:8001/path", Some(("api", Some(8001)))),
             ("https://api.example.com/redis:6379", Some(("api.example.com", None))),

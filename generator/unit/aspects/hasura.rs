@@ -1,7 +1,6 @@
 //! Tests the metadata of Hasura, and the services that answer its calls.
 
-use super::super::stack;
-use super::{additions, name, stack_with_orders, waits_for, with_roster};
+use super::{additions, name, stack, stack_with_orders, waits_for, with_roster};
 use crate::diagnostic::Code;
 use crate::plan::addresses::Addresses;
 use crate::plan::aspect::{databases, definitions, graphql, mail, migrations, secrets, variables};

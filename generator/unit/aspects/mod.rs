@@ -1,27 +1,31 @@
 //! Tests each aspect alone, for two stacks with different results: its part of the plan, and its wirings (the additions
 //! to services).
 
+mod backups;
+mod endpoints;
 mod hasura;
 mod monitoring;
+mod network;
 mod server;
 
-use super::stack;
+use super::{stack, with_fields};
 use crate::diagnostic::Code;
+use crate::plan::ProjectFiles;
 use crate::plan::addresses::Addresses;
+use crate::plan::aspect::secrets::DeclaredSecrets;
 use crate::plan::aspect::{
-    connections, databases, fixed_addresses, ingress, mail, plugins, secrets, variables, volumes,
+    cache_memory, connections, databases, files, ingress, mail, plugins, secrets, variables, volumes,
 };
 use crate::plan::backup_services;
 use crate::plan::inputs::Inputs;
 use crate::plan::roster::{Roster, roster};
 use crate::plan::wiring::{Addition, AspectResults, Planned, Wirings};
-use crate::plan::{Network, ProjectFiles, machines};
 use crate::source::decode_json;
 use crate::stack::env::MailSetting;
 use crate::stack::{Profile, Stack};
 use crate::values::{Checked, EnvironmentName, SecretName, ServiceName};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Calls a function with the inputs of a stack and its roster, the services that run in the environment.
 fn with_roster<T>(stack: &Value, test: impl FnOnce(Inputs, &Roster) -> T) -> T {
@@ -39,17 +43,30 @@ fn name(text: &str) -> ServiceName {
 
 /// Returns a stack with the service `orders`, to which it adds these fields.
 fn stack_with_orders(fields: &Value) -> Value {
-    let mut service = json!({ "image": "a/orders:1", "port": 8001 });
-    for (name, value) in fields.as_object().unwrap() {
-        service[name] = value.clone();
-    }
-    stack(&json!({ "orders": service }))
+    let service = json!({ "image": "a/orders:1", "port": 8001 });
+    stack(&json!({ "orders": with_fields(service, fields) }))
 }
 
 /// Returns the additions of an aspect to a service.
 fn additions<T>(planned: &Planned<T>, service: &str) -> Vec<Addition> {
     let wirings = planned.wirings.iter().filter(|wiring| wiring.service.as_str() == service);
     wirings.map(|wiring| wiring.addition.clone()).collect()
+}
+
+/// Returns the secrets that the stack declares.
+fn declared_secrets(inputs: Inputs, roster: &Roster) -> DeclaredSecrets {
+    let server = databases::plan(inputs.stack, roster).value;
+    secrets::plan(inputs.stack, roster, &server).value
+}
+
+/// Returns the arguments that an aspect appends to a service's command.
+fn added_arguments<T>(planned: &Planned<T>, service: &str) -> Vec<String> {
+    let additions = additions(planned, service).into_iter();
+    let arguments = additions.flat_map(|addition| match addition {
+        Addition::Arguments { arguments, .. } => arguments.iter().map(ToString::to_string).collect(),
+        _ => Vec::new(),
+    });
+    arguments.collect()
 }
 
 /// Returns whether the additions to a service make it wait for `dependency`.
@@ -108,8 +125,7 @@ fn a_volume_whose_owner_must_be_set_has_a_job() {
 fn a_variable_with_an_unknown_secret_is_not_set() {
     let additions_and_findings = |secret: &str| {
         with_roster(&stack_with_orders(&json!({ "env": { "KEY": { "secret": secret } } })), |inputs, roster| {
-            let server = databases::plan(inputs.stack, roster).value;
-            let declared_secrets = secrets::plan(inputs.stack, roster, &server).value;
+            let declared_secrets = declared_secrets(inputs, roster);
             let addresses = Addresses::plan(inputs, roster).value;
             let planned = variables::plan(
                 inputs,
@@ -156,112 +172,6 @@ fn secrets_without_a_user_are_left_out() {
 }
 
 #[test]
-fn the_proxy_gets_a_certificate_unless_tls_ends_before_it() {
-    let sites_certificates_and_unpublished = |mode: &str| {
-        let mut stack = stack_with_orders(&json!({ "route": { "subdomain": "orders" } }));
-        stack["tls"] = json!({ "mode": mode });
-        stack["services"]["nginx"]["ports"] = json!({ "https": 443 });
-        with_roster(&stack, |inputs, roster| {
-            let addresses = Addresses::plan(inputs, roster).value;
-            let planned = ingress::plan(inputs, roster, &addresses, &secrets::DeclaredSecrets::default());
-            let is_unpublished =
-                additions(&planned, "nginx").iter().any(|addition| matches!(addition, Addition::Unpublish(_)));
-            (planned.value.ingress.sites.len(), planned.value.certificates.len(), is_unpublished)
-        })
-    };
-    assert_eq!(sites_certificates_and_unpublished("files"), (1, 2, false));
-    assert_eq!(sites_certificates_and_unpublished("proxy"), (1, 0, true));
-}
-
-#[test]
-fn networks_follow_from_connections() {
-    let connections_and_networks = |fields: &Value| {
-        with_roster(&stack_with_orders(fields), |inputs, roster| {
-            let addresses = Addresses::plan(inputs, roster).value;
-            let ingress = ingress::plan(inputs, roster, &addresses, &secrets::DeclaredSecrets::default()).value.ingress;
-            let server = databases::plan(inputs.stack, roster).value;
-            let declared_secrets = secrets::plan(inputs.stack, roster, &server).value;
-            let mail = mail::plan(inputs, roster, &declared_secrets).value;
-            let connections = connections::plan(inputs.profile, roster, &Wirings::default(), &ingress, &mail);
-            let planned = connections::networks(roster, &connections, &BTreeSet::new());
-            (connections.len(), additions(&planned, "orders"))
-        })
-    };
-    let networks = |networks: &[Network]| vec![Addition::Networks(networks.iter().copied().collect())];
-    assert_eq!(connections_and_networks(&json!({})), (0, networks(&[Network::App])));
-    let connected_service = connections_and_networks(&json!({ "connects_to": ["postgres"] }));
-    assert_eq!(connected_service, (1, networks(&[Network::App, Network::Data])));
-    let with_fixed_address = connections_and_networks(&json!({ "connects_to": ["postgres"], "fixed_address": true }));
-    assert_eq!(
-        with_fixed_address,
-        (1, networks(&[Network::Data, Network::Fixed])),
-        "instead of the network of its zone"
-    );
-    let url_in = |profile: &str| {
-        let mut urls = json!({ "local": "none", "staging": "none", "prod": "none" });
-        urls[profile] = json!({ "url": { "service": "postgres" } });
-        connections_and_networks(&json!({ "env": { "URL": { "by_profile": urls } } })).0
-    };
-    assert_eq!((url_in("prod"), url_in("local")), (1, 0), "only the reference of the profile");
-}
-
-#[test]
-fn fixed_addresses_follow_from_the_names_of_services() {
-    let fixed_network = |fields: &Value, subnet: Option<&str>| {
-        let mut stack = stack_with_orders(fields);
-        stack["services"]["carts"] = stack["services"]["orders"].clone();
-        stack["services"]["carts"]["port"] = json!(8002);
-        stack["compose"] = json!({ "fixed_subnet": subnet });
-        with_roster(&stack, |inputs, roster| fixed_addresses::plan(inputs, roster).value)
-    };
-    let network = fixed_network(&json!({ "fixed_address": true }), Some("10.9.8.0/24")).unwrap();
-    let addresses = network.addresses.iter().map(|(name, address)| format!("{name} {address}"));
-    assert_eq!(addresses.collect::<Vec<_>>(), ["carts 10.9.8.100", "orders 10.9.8.122"]);
-    assert_eq!(network.clients(), "10.9.8.128/25");
-    let default_subnet = fixed_network(&json!({ "fixed_address": true }), None).unwrap().subnet;
-    assert!(default_subnet.as_str().starts_with("198.1"), "{default_subnet}");
-    assert_eq!(fixed_network(&json!({}), None), None);
-}
-
-#[test]
-fn the_proxy_has_no_fixed_address() {
-    let refused_fields = |service: &str| {
-        let mut stack = stack_with_orders(&json!({}));
-        stack["services"][service]["fixed_address"] = json!(true);
-        with_roster(&stack, |inputs, roster| {
-            let findings = fixed_addresses::plan(inputs, roster).findings;
-            findings.iter().map(|finding| format!("{:?} {}", finding.code, finding.path)).collect::<Vec<_>>()
-        })
-    };
-    assert_eq!(refused_fields("nginx"), ["FixedAddress services.nginx.fixed_address"]);
-    assert!(refused_fields("orders").is_empty());
-}
-
-#[test]
-fn environments_of_a_machine_have_different_networks_of_fixed_addresses() {
-    // The conflicts of the environment `one` with an environment `two` on this machine and subnet.
-    let conflicts = |machine: &str, subnet: Option<&str>, fields: &Value| {
-        let environments = [("one", "server-1", Some("10.9.8.0/24")), ("two", machine, subnet)];
-        let stacks = environments.map(|(environment, machine, subnet)| {
-            let mut stack = stack_with_orders(fields);
-            stack["services"]["nginx"]["publish"] = json!({});
-            stack["compose"] = json!({ "machine": machine, "fixed_subnet": subnet });
-            (EnvironmentName::new(environment).unwrap(), decode_json::<Stack>(&stack).unwrap())
-        });
-        let findings = machines::check_environments(stacks.iter().map(|(name, stack)| (name, stack)));
-        findings.into_iter().map(|finding| (finding.environments, finding.hint)).collect::<Vec<_>>()
-    };
-    let fixed = json!({ "fixed_address": true });
-    let hint = "for example `environments.two.compose.fixed_subnet = \"10.9.9.0/24\"`".to_owned();
-    let conflict = (vec!["one".to_owned(), "two".to_owned()], hint);
-    assert_eq!(conflicts("server-1", Some("10.9.8.0/24"), &fixed), [conflict]);
-    assert_eq!(conflicts("server-2", Some("10.9.8.0/24"), &fixed), []);
-    assert_eq!(conflicts("server-1", Some("10.9.9.0/24"), &fixed), []);
-    assert_eq!(conflicts("server-1", None, &fixed), []);
-    assert_eq!(conflicts("server-1", Some("10.9.8.0/24"), &json!({})), [], "no service uses the network");
-}
-
-#[test]
 fn mail_goes_to_the_catcher_where_it_runs_and_else_through_the_relay() {
     // The host, the port and whether TLS is used; whether a service connects to the catcher; the number of findings.
     let mail_settings = |with_catcher: bool, port: u16| {
@@ -276,11 +186,10 @@ fn mail_goes_to_the_catcher_where_it_runs_and_else_through_the_relay() {
             stack["services"]["mail"] = catcher;
         }
         with_roster(&stack, |inputs, roster| {
-            let server = databases::plan(inputs.stack, roster).value;
-            let declared_secrets = secrets::plan(inputs.stack, roster, &server).value;
+            let declared_secrets = declared_secrets(inputs, roster);
             let planned = mail::plan(inputs, roster, &declared_secrets);
             let addresses = Addresses::plan(inputs, roster).value;
-            let ingress = ingress::plan(inputs, roster, &addresses, &secrets::DeclaredSecrets::default()).value.ingress;
+            let ingress = ingress::plan(inputs, roster, &addresses, &DeclaredSecrets::default()).value.ingress;
             let values =
                 [MailSetting::Host, MailSetting::Port, MailSetting::Tls].map(|setting| planned.value.value(setting));
             let connections = connections::plan(inputs.profile, roster, &Wirings::default(), &ingress, &planned.value);
@@ -301,9 +210,29 @@ fn a_mail_server_is_needed_only_for_a_variable_of_the_profile() {
         let mut hosts = json!({ "local": "none", "staging": "none", "prod": "none" });
         hosts[profile] = json!({ "mail": "host" });
         let stack = stack_with_orders(&json!({ "env": { "SMTP_HOST": { "by_profile": hosts } } }));
-        with_roster(&stack, |inputs, roster| {
-            mail::plan(inputs, roster, &secrets::DeclaredSecrets::default()).findings.len()
-        })
+        with_roster(&stack, |inputs, roster| mail::plan(inputs, roster, &DeclaredSecrets::default()).findings.len())
     };
     assert_eq!((findings("prod"), findings("local")), (1, 0));
+}
+
+#[test]
+fn redis_refuses_writes_before_its_container_is_full() {
+    let arguments = |fields: &Value| {
+        let redis = json!({ "image": "a/redis:1", "catalogue": "redis", "limits": { "memory": "100MiB" } });
+        with_roster(&stack(&json!({ "redis": with_fields(redis, fields) })), |inputs, roster| {
+            let mut outcome = AspectResults::default();
+            let addresses = outcome.collect(Addresses::plan(inputs, roster));
+            let mail = mail::plan(inputs, roster, &DeclaredSecrets::default()).value;
+            let files = outcome.collect(files::plan(inputs, roster, &addresses, &mail));
+            added_arguments(&cache_memory::plan(roster, &outcome.wirings, &files), "redis")
+        })
+    };
+    assert_eq!(arguments(&json!({})), ["--maxmemory", "62914560"]);
+    assert!(arguments(&json!({ "command": ["redis-server", "--maxmemory", "1gb"] })).is_empty());
+    let template = |text: &str| json!({ "secrets": { "redis_conf": { "template": [{ "text": text }] } } });
+    assert!(arguments(&template("maxmemory 1gb\n")).is_empty());
+    assert!(!arguments(&template("maxmemory-policy allkeys-lru\n")).is_empty());
+    let file = |text: &str| json!({ "files": { "/etc/redis/redis.conf": { "text": text } } });
+    assert!(arguments(&file("appendonly yes\nmaxmemory 100mb\n")).is_empty());
+    assert!(!arguments(&file("# maxmemory 100mb\n")).is_empty());
 }

@@ -1,8 +1,7 @@
 //! Tests what the planner adds for monitoring and traces.
 
-use super::super::stack;
-use super::{additions, name, with_roster};
-use crate::plan::aspect::{databases, monitoring, secrets};
+use super::{additions, declared_secrets, name, stack, with_fields, with_roster};
+use crate::plan::aspect::monitoring;
 use crate::plan::wiring::{Addition, Planned};
 use crate::plan::{Program, Value as PlannedValue};
 use crate::values::{Checked, VariableName};
@@ -11,11 +10,8 @@ use serde_json::{Value, json};
 /// Returns a stack with the service `orders`, to which it adds these fields, and with Prometheus and Tempo if
 /// `has_prometheus` is true.
 fn stack_with_monitoring(fields: &Value, has_prometheus: bool) -> Value {
-    let mut orders = json!({ "image": "a/orders:1", "port": 8001, "otel": true });
-    for (name, value) in fields.as_object().unwrap() {
-        orders[name] = value.clone();
-    }
-    let mut services = json!({ "orders": orders });
+    let orders = json!({ "image": "a/orders:1", "port": 8001, "otel": true });
+    let mut services = json!({ "orders": with_fields(orders, fields) });
     if has_prometheus {
         services["prometheus"] = json!({
             "catalogue": "prometheus", "image": "a/prometheus:1", "ports": { "http": 9090 }, "zone": "monitoring",
@@ -31,8 +27,7 @@ fn stack_with_monitoring(fields: &Value, has_prometheus: bool) -> Value {
 /// Plans the monitoring of a stack.
 fn monitoring_of(stack: &Value) -> Planned<crate::plan::Monitoring> {
     with_roster(stack, |inputs, roster| {
-        let server = databases::plan(inputs.stack, roster).value;
-        let declared_secrets = secrets::plan(inputs.stack, roster, &server).value;
+        let declared_secrets = declared_secrets(inputs, roster);
         monitoring::plan(inputs, roster, &declared_secrets)
     })
 }

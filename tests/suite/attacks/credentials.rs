@@ -70,12 +70,14 @@ fn modes_are_corrected_by_each_run() {
         set_mode(&local.join(".env"), 0o644);
         // A file with mode 0600 is not exposed, but containers cannot read it.
         set_mode(&secrets.join("tls_key"), 0o600);
+        set_mode(&secrets.join("authority_key"), 0o444);
         let output = nself_in(case.path(), ["secrets", command]);
         assert!(
             output.stderr.contains("secrets/ (0711)") && output.stderr.contains(".env (0644)"),
             "{}",
             output.stderr
         );
+        assert!(output.stderr.contains("secrets/authority_key (0444)"), "{}", output.stderr);
         closed();
     }
 }
@@ -149,8 +151,8 @@ fn values_that_git_tracks_are_refused() {
         }
         // Follow the message.
         let output = init(folder).stderr;
-        for line in output.lines().filter_map(|line| line.split_once("`git rm --cached -- '")) {
-            let path = line.1.split_once('\'').unwrap().0;
+        for line in output.lines().filter_map(|line| line.split_once("`git rm --cached -- ")) {
+            let path = line.1.split_once('`').unwrap().0;
             git(folder, &["rm", "-q", "--cached", "--", path]);
             fs::remove_file(folder.join(path)).unwrap();
         }
@@ -158,6 +160,52 @@ fn values_that_git_tracks_are_refused() {
         assert_eq!(process_output.code, 0, "{form}: {}", process_output.stderr);
         assert_ne!(fs::read_to_string(&secret).unwrap(), KNOWN);
     }
+}
+
+/// Attack: a value of a secret, a key and an `.env` file are in files of the project that git tracks.
+/// Expectation: `secrets check` names each file, with the line and the secret; files that git ignores do not count.
+#[test]
+fn secrets_in_files_that_git_tracks_are_found() {
+    let case = generated_project();
+    let folder = case.path();
+    git(folder, &["init", "-q"]);
+    assert_eq!(init(folder).code, 0);
+    let secrets = folder.join("deploy/local/secrets");
+    let value = fs::read_to_string(secrets.join("jwt_key")).unwrap();
+    fs::create_dir(folder.join("config")).unwrap();
+    fs::write(folder.join("config/app.conf"), format!("port = 1\nkey = {value}\n")).unwrap();
+    fs::write(folder.join(".env"), "A=1\nexport DB_PASSWORD=tulip\n").unwrap();
+    fs::write(folder.join(".env.example"), "DB_PASSWORD=tulip\n").unwrap();
+    fs::copy(secrets.join("authority_key"), folder.join("authority.key")).unwrap();
+    fs::copy(secrets.join("tls_key"), folder.join("config/tls.key")).unwrap();
+    // A value of an environment that the stack no longer has.
+    fs::create_dir_all(folder.join("deploy/old/secrets")).unwrap();
+    fs::write(folder.join("deploy/old/secrets/jwt_key"), KNOWN).unwrap();
+    let check = || {
+        let output = nself_in(folder, ["secrets", "check"]);
+        assert!(!output.stderr.contains(&value) && !output.stderr.contains("tulip"), "{}", output.stderr);
+        output
+    };
+    git(folder, &["add", "stack.ncl", ".env.example"]);
+    assert!(check().code == 0 && !check().stderr.contains("NS509"), "{}", check().stderr);
+    git(folder, &["add", "-f", "config", ".env", "authority.key", "deploy/old/secrets/jwt_key"]);
+    let output = check();
+    let (errors, warnings) =
+        (output.stderr.matches("error[NS509]").count(), output.stderr.matches("warning[NS509]").count());
+    assert_eq!((output.code, errors, warnings), (1, 3, 2), "{}", output.stderr);
+    for text in [
+        "--> config/app.conf:2:7",
+        "the value of the secret `jwt_key`",
+        "--> config/tls.key:1:1",
+        "--> authority.key:1:1",
+        "--> .env:2:1",
+        "`git rm --cached -- ./deploy/old/secrets/jwt_key`",
+    ] {
+        assert!(output.stderr.contains(text), "{text}: {}", output.stderr);
+    }
+    // Without the files, nothing is left.
+    git(folder, &["rm", "-rq", "--cached", "config", ".env", "authority.key", "deploy/old"]);
+    assert!(!check().stderr.contains("NS509"), "{}", check().stderr);
 }
 
 /// Attack: the repository is a worktree, has the project in a subfolder, or has an inner repository around the values.
@@ -403,6 +451,6 @@ fn credentials_by_name_are_found_in_every_field() {
         fs::create_dir(case.path().join("a")).unwrap();
         fs::write(case.path().join("a/Dockerfile"), "FROM scratch\n").unwrap();
         let output = nself_in(case.path(), ["gen", "--env", "local"]);
-        assert!(!output.stderr.contains("NS504"), "{body}\n{}", output.stderr);
+        assert!(output.code == 0 && !output.stderr.contains("NS504"), "{body}\n{}", output.stderr);
     }
 }

@@ -9,13 +9,13 @@ use super::commit;
 use crate::support::{ProcessOutput, nself_in, root, stack};
 
 /// A name that changes colours of a terminal, starts a line with a CI command, reorders text and hides parts of it.
-const HOSTILE: &str = "x\n::warning::w\r##[error]e ##vso[task.x]\x1b[31m\u{202E}\u{9b}1m\u{200B}\u{E0041}";
+const HOSTILE: &str = "x\n::warning::w\r##[error]e ##vso[task.x]\x1b[31m\u{202E}\u{9b}1m\u{200B}\u{E0041}\u{AD}";
 
 /// Returns the parts of a text that a terminal or a CI service would not treat as text.
 fn commands(text: &str) -> Vec<String> {
     let is_invisible = |c: char| {
         c.is_control() && c != '\n' && c != '\t'
-            || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{E0000}'..='\u{E007F}')
+            || matches!(c, '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{E0000}'..='\u{E007F}')
     };
     let mut invisible_characters: Vec<String> =
         text.chars().filter(|c| is_invisible(*c)).map(|c| format!("{c:?}")).collect();
@@ -128,19 +128,16 @@ fn a_diff_cannot_control_the_terminal() {
 #[test]
 fn findings_about_hostile_text_cannot_control_the_terminal() {
     let quoted = "x\\n::warning::w\\r##[error]e\\u{1b}[31m\\u{202e}";
+    let stack_with = |fields: &str| {
+        format!(
+            "{{ project = \"shop\", domain = \"d.example.com\", monitoring.waive = \"not the subject\", {fields} }}"
+        )
+    };
     for body in [
-        format!(
-            "{{ project = \"shop\", domain = \"d.example.com\", monitoring.waive = \"not the subject\", \"{quoted}\" = 1 }}"
-        ),
-        format!(
-            "{{ project = \"shop\", domain = \"d.example.com\", monitoring.waive = \"not the subject\", environments.\"{quoted}\" = {{}} }}"
-        ),
-        format!(
-            "{{ project = \"shop\", domain = \"d.example.com\", monitoring.waive = \"not the subject\", services.\"{quoted}\".image = \"a/b:1\" }}"
-        ),
-        format!(
-            "{{ project = \"shop\", domain = \"d.example.com\", monitoring.waive = \"not the subject\", services.web.depends_on = [\"{quoted}\"] }}"
-        ),
+        stack_with(&format!("\"{quoted}\" = 1")),
+        stack_with(&format!("environments.\"{quoted}\" = {{}}")),
+        stack_with(&format!("services.\"{quoted}\".image = \"a/b:1\"")),
+        stack_with(&format!("services.web.depends_on = [\"{quoted}\"]")),
         format!("{{ project = \"shop\", domain = std.fail_with \"{quoted}\" }}"),
     ] {
         let case = stack(&body);
@@ -148,6 +145,7 @@ fn findings_about_hostile_text_cannot_control_the_terminal() {
             let output = nself_in(case.path(), ["gen", "--format", format]);
             assert_eq!(output.code, 2, "{body}");
             let all = format!("{}\n{}", output.stdout, output.stderr);
+            assert!(all.contains("::warning::w"), "the text is shown: {body}\n{all}");
             assert_eq!(commands(&all), Vec::<String>::new(), "{body}\n{all}");
             if format == "json" {
                 serde_json::from_str::<Value>(&output.stdout).unwrap();

@@ -46,7 +46,9 @@ fn restore_uploads() {
     assert_eq!(state, "first\nsecond\n600 10001:10001\n755 10001:10001");
     // The job that takes snapshots cannot change the volume, since it mounts it read-only.
     let arguments = ["run", "--rm", "-T", "--entrypoint", "sh", "backup-files", "-c", "touch /volumes/uploads/b"];
-    assert_ne!(stack.compose(&arguments).code, 0);
+    let output = stack.compose(&arguments);
+    let shown = output.stdout + &output.stderr;
+    assert!(output.code != 0 && shown.contains("Read-only file system"), "{shown}");
 }
 
 fn successful_stdout(output: ProcessOutput) -> String {

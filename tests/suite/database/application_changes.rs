@@ -564,8 +564,13 @@ const CHANGES: [Change; 71] = [
     },
 ];
 
-/// These changes run only on PostgreSQL 18, because other files check each kind of change on every version.
+/// These changes run on the oldest and the newest version, because other files check each kind of change on every version.
 #[test]
 fn changes_of_applications_lead_to_the_schema_of_the_sql() {
+    check_all(Version::V15, &CHANGES);
+}
+
+#[test]
+fn changes_of_applications_lead_to_the_schema_of_the_sql_on_18() {
     check_all(Version::V18, &CHANGES);
 }

@@ -3,20 +3,25 @@
 
 use std::collections::BTreeMap;
 
-use super::calls::{CallNeeds, Calls, Event};
-use super::lookup::{StackParts, check_hasura, unknown_name};
+use super::calls::{CallNeeds, Calls};
+use super::lookup::{StackParts, check_hasura};
 use super::types;
 use crate::database::graphql::handlers::*;
-use crate::database::model::{ObjectName, Schema, SqlName};
+use crate::database::model::Schema;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::aspect::secrets::NeededValue;
 use crate::plan::model::PlannedAction;
+use crate::plan::ports::port;
 use crate::plan::roster::{Category, PlannedService};
-use crate::plan::service_names::service_name;
+use crate::plan::service_names::{HASURA, service_name};
 use crate::stack::env::ServiceAddress;
-use crate::stack::{ActionKind, Call, EventOperation, Handlers, ValueOrSecret, handlers};
+use crate::stack::{ActionKind, Call, Handlers, ValueOrSecret, handlers};
 use crate::values::{Checked, Duration, GraphqlName, ServiceName, SqlIdent, UrlPath, VariableName};
-use crate::words;
+
+/// Default number of additional attempts after a failure.
+pub const RETRIES: u16 = 3;
+/// Default time between two attempts, in seconds.
+pub const RETRY_SECONDS: u64 = 10;
 
 /// Returns the calls of each Hasura service, with findings about calls that cannot work.
 pub fn read_calls(
@@ -30,7 +35,7 @@ pub fn read_calls(
             continue;
         };
         let path = member.path.key("hasura");
-        let server = handlers.server.clone().unwrap_or_else(|| service_name("hasura"));
+        let server = handlers.server.clone().unwrap_or_else(|| service_name(HASURA));
         let server_field = if handlers.server.is_some() { path.key("server") } else { path.clone() };
         // There is no finding if the Hasura service is not part of this environment: then the calls have no effect.
         if let Err(finding) = check_hasura(stack_parts.stack, stack_parts.roster, &server, &server_field) {
@@ -50,25 +55,25 @@ pub fn read_calls(
 }
 
 /// The reader of the field `hasura` of one service.
-struct CallReader<'a> {
+pub struct CallReader<'a> {
     stack_parts: &'a StackParts<'a>,
     service: &'a ServiceName,
     member: &'a PlannedService,
     /// The field `hasura` of the service.
-    path: FieldPath,
+    pub path: FieldPath,
     /// The Hasura service that calls the service.
-    server: ServiceName,
+    pub server: ServiceName,
     /// The databases that the Hasura service serves.
-    served_databases: BTreeMap<&'a SqlIdent, &'a Schema>,
+    pub served_databases: BTreeMap<&'a SqlIdent, &'a Schema>,
 }
 
 /// A request that Hasura sends to the service.
-struct Request {
-    url: String,
-    headers: Vec<Header>,
+pub struct Request {
+    pub url: String,
+    pub headers: Vec<Header>,
     /// Time limit of the call in seconds.
-    timeout: u64,
-    needs: CallNeeds,
+    pub timeout: u64,
+    pub needs: CallNeeds,
 }
 
 impl CallReader<'_> {
@@ -118,7 +123,7 @@ impl CallReader<'_> {
     ///
     /// # Errors
     /// NS306 for an unknown port, and findings about secrets that are not declared.
-    fn request(
+    pub fn request(
         &self,
         call: &Call,
         path: &FieldPath,
@@ -137,7 +142,7 @@ impl CallReader<'_> {
             (self.stack_parts.stack, self.stack_parts.roster),
             &path,
         );
-        let port = crate::plan::addresses::port(&self.member.service, &call.port, &path.key("port"));
+        let port_number = port(&self.member.service, &call.port, &path.key("port"));
         let mut headers = Vec::new();
         let mut secrets = Vec::new();
         for (name, value) in &call.headers {
@@ -156,7 +161,7 @@ impl CallReader<'_> {
             };
             headers.push(Header { name: name.clone(), value });
         }
-        match (url, port) {
+        match (url, port_number) {
             (Ok(url), Ok(port)) if findings.is_empty() => Ok(Request {
                 url,
                 headers,
@@ -194,101 +199,6 @@ impl CallReader<'_> {
         let metadata = ActionMetadata { name: name.clone(), definition, permissions, comment: action.comment.clone() };
         let (arguments, returns) = (action.arguments.clone(), action.returns.clone());
         Ok((PlannedAction { kind: action.kind, arguments, returns, metadata }, request.needs))
-    }
-
-    /// Returns an event trigger, and the needs of its call.
-    fn event(&self, name: &GraphqlName, event: &handlers::EventHandler) -> Result<(Event, CallNeeds), Vec<Diagnostic>> {
-        let path = self.path.key("events").key(name.as_str());
-        let database = self.database(event, &path).map_err(|finding| vec![finding])?;
-        let mut findings = self.check_table(event, self.served_databases[database], &path);
-        if event.on.is_empty() {
-            findings.push(
-                Diagnostic::error(Code::ApiMismatch, path.key("on"))
-                    .message("no operation triggers the event")
-                    .expected("one or more of 'insert, 'update, 'delete, 'manual"),
-            );
-        }
-        let triggers_on = |operation| event.on.contains(&operation);
-        if !event.columns.is_empty() && !event.on.is_empty() && !triggers_on(EventOperation::Update) {
-            findings.push(
-                Diagnostic::error(Code::ApiMismatch, path.key("columns"))
-                    .message("`columns` has no effect: only updates compare columns, and `on` lacks 'update")
-                    .hint("add 'update to `on`, or remove `columns`"),
-            );
-        }
-        if !findings.is_empty() {
-            return Err(findings);
-        }
-        let request = self.request(&event.call, &path, (&format!("/events/{name}"), 60))?;
-        let all_columns = || EventColumns { columns: Columns::All("*") };
-        let update_columns = if event.columns.is_empty() {
-            all_columns()
-        } else {
-            EventColumns { columns: Columns::Some(event.columns.iter().map(SqlName::from).collect()) }
-        };
-        let definition = EventDefinition {
-            enable_manual: triggers_on(EventOperation::Manual),
-            insert: triggers_on(EventOperation::Insert).then(all_columns),
-            update: triggers_on(EventOperation::Update).then_some(update_columns),
-            delete: triggers_on(EventOperation::Delete).then(all_columns),
-        };
-        let retry_conf = EventRetries {
-            num_retries: event.retry.count.unwrap_or(RETRIES),
-            interval_sec: event.retry.interval.map_or(RETRY_SECONDS, Duration::seconds),
-            timeout_sec: request.timeout,
-        };
-        let (name, webhook, headers) = (name.clone(), request.url, request.headers);
-        let trigger = EventTrigger { name, definition, webhook, retry_conf, headers };
-        Ok((Event { database: database.clone(), table: event.table.clone(), trigger }, request.needs))
-    }
-
-    /// Returns the database of an event: the declared one, or the only one that the Hasura service serves.
-    ///
-    /// # Errors
-    /// NS770 if the Hasura service does not serve the declared database, or if none is declared and it does not serve
-    /// exactly one.
-    fn database(&self, event: &handlers::EventHandler, path: &FieldPath) -> Result<&SqlIdent, Diagnostic> {
-        let names: Vec<&SqlIdent> = self.served_databases.keys().copied().collect();
-        let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-        let finding = |path: FieldPath| Diagnostic::error(Code::ApiMismatch, path);
-        match (&event.database, names.as_slice()) {
-            (_, []) => Err(finding(path.clone())
-                .message(format!("`{}` serves no database that the stack defines", self.server))
-                .expected("a database that defines the table and names this service: `databases.<name>.served_by`")),
-            (None, [only_database]) => Ok(only_database),
-            (None, _) => Err(finding(path.clone())
-                .message(format!("`{}` serves several databases: {}", self.server, quoted.join(", ")))
-                .expected("one of them as `database` of the event")),
-            (Some(name), _) => names.into_iter().find(|database| *database == name).ok_or_else(|| {
-                finding(path.key("database"))
-                    .message(format!("`{}` does not serve the database `{name}`", self.server))
-                    .expected(words::one_of(&quoted))
-            }),
-        }
-    }
-
-    /// Returns findings about the table of an event and its columns.
-    fn check_table(&self, event: &handlers::EventHandler, schema: &Schema, path: &FieldPath) -> Vec<Diagnostic> {
-        let Some(table) = schema.tables.get(&event.table) else {
-            return vec![unknown_name(
-                path.key("table"),
-                &format!("the database has no table `{}`", event.table),
-                event.table.as_str(),
-                schema.tables.keys().map(ObjectName::as_str),
-            )];
-        };
-        let unknown_columns =
-            event.columns.iter().enumerate().filter(|(_, column)| !table.columns.contains_key(column.as_str()));
-        unknown_columns
-            .map(|(i, column)| {
-                unknown_name(
-                    path.key("columns").index(i),
-                    &format!("`{}` has no column `{column}`", event.table),
-                    column.as_str(),
-                    table.columns.keys().map(SqlName::as_str),
-                )
-            })
-            .collect()
     }
 
     /// Returns a cron trigger, and the needs of its call.
@@ -344,8 +254,3 @@ impl CallReader<'_> {
         Ok((metadata, request.needs))
     }
 }
-
-/// Default number of additional attempts after a failure.
-const RETRIES: u16 = 3;
-/// Default time between two attempts, in seconds.
-const RETRY_SECONDS: u64 = 10;

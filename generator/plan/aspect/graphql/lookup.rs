@@ -1,9 +1,11 @@
 //! Looks up the names to which the metadata refers: services, tables, columns, roles and types.
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::plan::addresses::{Addresses, missing_service};
+use crate::plan::addresses::Addresses;
 use crate::plan::aspect::secrets::DeclaredSecrets;
+use crate::plan::missing_services::missing_service;
 use crate::plan::roster::{Category, Roster};
+use crate::plan::service_names::HASURA;
 use crate::stack::Stack;
 use crate::values::ServiceName;
 use crate::words;
@@ -39,7 +41,7 @@ pub fn check_hasura(
                 .hint(format!("set `{} = \"{original}\"`", path.last_key())),
         ));
     }
-    if member.service.has_catalogue_entry("hasura") {
+    if member.service.has_catalogue_entry(HASURA) {
         return Ok(());
     }
     Err(Some(

@@ -3,6 +3,7 @@
 //! when it starts.
 
 mod calls;
+mod events;
 mod handlers;
 mod lookup;
 mod subset;

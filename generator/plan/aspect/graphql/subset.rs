@@ -1,6 +1,6 @@
 //! The part of an API that an additional endpoint serves, as a smaller definition of the same database.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::calls::Calls;
 use super::lookup::unknown_name;
@@ -53,7 +53,6 @@ pub fn check(
     path: &FieldPath,
 ) -> Vec<Diagnostic> {
     let path = path.key("serves");
-    let mut findings = Vec::new();
     // Tables and views by name; `None` for a view, whose columns are not known.
     let tables: BTreeMap<&ObjectName, Option<&Table>> = definitions
         .iter()
@@ -62,6 +61,31 @@ pub fn check(
             tables.chain(schema.views.keys().map(|name| (name, None)))
         })
         .collect();
+    let mut findings = check_tables(served, original, &tables, &path);
+    let table_roles = tables.values().flatten().flat_map(|table| table.api.keys()).map(SqlIdent::as_str);
+    let actions = calls.into_iter().flat_map(|calls| &calls.actions);
+    let permissions = actions.clone().flat_map(|(action, _)| action.metadata.permissions.iter());
+    let roles = table_roles.chain(permissions.map(|permission| permission.role.as_str())).collect();
+    let actions = actions.map(|(action, _)| action.metadata.name.as_str()).collect();
+    let remote_schemas = calls.into_iter().flat_map(|calls| &calls.remote_schemas);
+    let remote_schemas = remote_schemas.map(|(remote, _)| remote.name.as_str()).collect();
+    let names = (served.roles.iter().map(SqlIdent::as_str), &roles);
+    findings.extend(check_names(("roles", "role"), names, original, &path));
+    let names = (served.actions.iter().map(GraphqlName::as_str), &actions);
+    findings.extend(check_names(("actions", "action"), names, original, &path));
+    let names = (served.remote_schemas.iter().map(ServiceName::as_str), &remote_schemas);
+    findings.extend(check_names(("remote_schemas", "remote schema"), names, original, &path));
+    findings
+}
+
+/// Returns findings about tables and columns in `serves.tables` that do not exist. `tables` has those that exist.
+fn check_tables(
+    served: &Served,
+    original: &ServiceName,
+    tables: &BTreeMap<&ObjectName, Option<&Table>>,
+    path: &FieldPath,
+) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
     for (name, served_table) in &served.tables {
         let path = path.key("tables").key(name.as_str());
         let Some(table) = tables.get(name) else {
@@ -80,33 +104,22 @@ pub fn check(
             }
         }
     }
-    let table_roles = tables.values().flatten().flat_map(|table| table.api.keys()).map(SqlIdent::as_str);
-    let actions = calls.into_iter().flat_map(|calls| &calls.actions);
-    let permissions = actions.clone().flat_map(|(action, _)| action.metadata.permissions.iter());
-    let roles: Vec<&str> = table_roles.chain(permissions.map(|permission| permission.role.as_str())).collect();
-    let actions: Vec<&str> = actions.map(|(action, _)| action.metadata.name.as_str()).collect();
-    let remote_schemas = calls.into_iter().flat_map(|calls| &calls.remote_schemas);
-    let remote_schemas: Vec<&str> = remote_schemas.map(|(remote, _)| remote.name.as_str()).collect();
-    // Field of `serves`, its kind in messages, the names in the field, and the names that exist.
-    let lists: [(&str, &str, Vec<&str>, Vec<&str>); 3] = [
-        ("roles", "role", served.roles.iter().map(SqlIdent::as_str).collect(), roles),
-        ("actions", "action", served.actions.iter().map(GraphqlName::as_str).collect(), actions),
-        (
-            "remote_schemas",
-            "remote schema",
-            served.remote_schemas.iter().map(ServiceName::as_str).collect(),
-            remote_schemas,
-        ),
-    ];
-    for (field, kind, names, mut existing_names) in lists {
-        existing_names.sort_unstable();
-        existing_names.dedup();
-        for (i, name) in names.into_iter().enumerate().filter(|(_, name)| !existing_names.contains(name)) {
-            let message = format!(
-                "`serves` names the {kind} `{name}`, but `{original}`, the service in `copy_of`, has none of this name"
-            );
-            findings.push(unknown_name(path.key(field).index(i), &message, name, existing_names.iter().copied()));
-        }
-    }
     findings
+}
+
+/// Returns findings about names in one list of `serves` that do not exist. `kind` is the word for such a name in messages.
+fn check_names<'a>(
+    (field, kind): (&str, &str),
+    (names, existing_names): (impl Iterator<Item = &'a str>, &BTreeSet<&str>),
+    original: &ServiceName,
+    path: &FieldPath,
+) -> Vec<Diagnostic> {
+    let unknown_names = names.enumerate().filter(|(_, name)| !existing_names.contains(name));
+    let finding = |(i, name): (usize, &str)| {
+        let message = format!(
+            "`serves` names the {kind} `{name}`, but `{original}`, the service in `copy_of`, has none of this name"
+        );
+        unknown_name(path.key(field).index(i), &message, name, existing_names.iter().copied())
+    };
+    unknown_names.map(finding).collect()
 }

@@ -125,7 +125,10 @@ fn a_view_in_place_of_the_ledger_is_not_run() {
         }
         // Forgets what ran before.
         trap.hostile_objects_ran(&mut owner);
-        nself_in(project.folder.path(), ["db", "status", "--url", &url(&server, "postgres", "orders")]);
+        let status = nself_in(project.folder.path(), ["db", "status", "--url", &url(&server, "postgres", "orders")]);
+        let shown = status.stdout + &status.stderr;
+        let expected = if way.contains("TABLE") { "server: 0 applied" } else { "cannot copy from" };
+        assert!(shown.contains(expected), "{way}: {shown}");
         assert_eq!(trap.hostile_objects_ran(&mut owner), (false, false), "{way}");
         // The runner refuses it.
         let output = project.migrate(&server, "orders");
@@ -238,7 +241,10 @@ fn settings_of_a_database_do_not_affect_our_sessions() {
     assert_eq!(run(&mut plain).stdout.trim(), "public, pg_catalog");
     let output = project.migrate(&server, "orders");
     assert_eq!((output.code, applied_migrations(&output)), (0, 1), "{}{}", output.stdout, output.stderr);
-    nself_in(project.folder.path(), ["db", "status", "--url", &url(&server, "postgres", "orders")]);
-    nself_in(project.folder.path(), ["db", "import", "--url", &url(&server, "postgres", "orders")]);
+    for (command, expected) in [("status", "server: 1 applied, 0 waiting"), ("import", "record_run")] {
+        let output = nself_in(project.folder.path(), ["db", command, "--url", &url(&server, "postgres", "orders")]);
+        assert_eq!(output.code, 0, "{command}: {}", output.stderr);
+        assert!(output.stdout.contains(expected), "{command}: {}", output.stdout);
+    }
     assert_eq!(trap.hostile_objects_ran(&mut owner), (false, false));
 }

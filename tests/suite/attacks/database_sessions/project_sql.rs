@@ -159,7 +159,7 @@ fn scratch_definitions_are_created_by_a_role_without_rights() {
         output.stdout,
         output.stderr
     );
-    assert_eq!(server.psql("postgres", "postgres", &format!("{view};").replace("SELECT", "SELECT")).code, 0);
+    assert_eq!(server.psql("postgres", "postgres", &format!("{view};")).code, 0);
     project.define(FIRST);
     let output = diff();
     assert_eq!((output.code, output.stdout.as_str()), (0, ""), "{}", output.stderr);

@@ -105,59 +105,80 @@ fn migrations_by_hand() {
 }
 
 /// Attack: SQL and DBML for import with 8,000 levels.
-/// Expectation: a finding with the place.
+/// Expectation: a finding with the place, about the nesting. Control: with five levels, the text is imported.
 #[test]
 fn imports() {
     let folder = tempfile::tempdir().unwrap();
-    let sql = folder.path().join("a.sql");
-    for text in [
-        format!("CREATE TABLE t (\n  a int CHECK ({}));\n", nested_brackets(LEVELS)),
-        format!("CREATE TABLE t (a int);\nCREATE VIEW v AS SELECT 1{};\n", " UNION SELECT 1".repeat(LEVELS)),
-        format!("CREATE TABLE t (\n  a int{});\n", "[]".repeat(LEVELS)),
-    ] {
-        fs::write(&sql, text).unwrap();
-        assert_refused(&nself_in(folder.path(), ["db", "import", "--sql", "a.sql"]), "NS714", "a.sql:2");
+    let import = |file: &str, text: &str| {
+        fs::write(folder.path().join(file), text).unwrap();
+        let arguments: &[&str] =
+            if file == "a.sql" { &["db", "import", "--sql", file] } else { &["db", "import", file] };
+        nself_in(folder.path(), arguments)
+    };
+    let (brackets, length) = ("brackets are nested deeper than", "words and symbols without a comma between them");
+    let texts: [(&str, &str, fn(usize) -> String); 4] = [
+        ("a.sql", brackets, |levels| format!("CREATE TABLE t (\n  a int CHECK ({} > 0));\n", nested_brackets(levels))),
+        ("a.sql", length, |levels| {
+            format!("CREATE TABLE t (a int);\nCREATE VIEW v AS SELECT 1{};\n", " UNION SELECT 1".repeat(levels))
+        }),
+        ("a.sql", length, |levels| format!("CREATE TABLE t (\n  a int{});\n", "[]".repeat(levels))),
+        ("a.dbml", brackets, |levels| format!("Table t {{\n  a int [default: `{}`]\n}}\n", nested_brackets(levels))),
+    ];
+    for (file, reason, text) in texts {
+        let accepted = import(file, &text(5));
+        assert_eq!(accepted.code, 0, "{reason}: {}", accepted.stderr);
+        let refused = import(file, &text(LEVELS));
+        assert_refused(&refused, "NS714", &format!("{file}:2:"));
+        assert!(refused.stderr.contains(reason), "{reason}: {}", refused.stderr);
     }
-    let dbml = folder.path().join("a.dbml");
+    // These are wrong with two levels as well, but the reader must end.
     for text in [
-        format!("Table t {{\n  a int [default: `{}`]\n}}\n", nested_brackets(LEVELS)),
         format!("Table t {{\n  a int\n  {} \n}}\n", "indexes { ".repeat(LEVELS)),
         format!("Table t {{\n  a int{}\n}}\n", "[".repeat(LEVELS)),
     ] {
-        fs::write(&dbml, text).unwrap();
-        assert_refused(&nself_in(folder.path(), ["db", "import", "a.dbml"]), "NS714", "a.dbml:");
+        assert_refused(&import("a.dbml", &text), "NS714", "a.dbml:");
     }
 }
 
 /// Attack: committed files of nself with 8,000 levels of JSON.
-/// Expectation: the file is reported as damaged.
+/// Expectation: the file is reported as damaged, and its reader stops at the limit if it takes any JSON there. Control:
+/// with 20 levels, it does not reach the limit.
 #[test]
 fn committed_files() {
     let project = stack("{}");
     write_stack(project.path(), "databases.d.tables.t.columns.a.type = \"int\"");
     assert_eq!(nself_in(project.path(), ["db", "new"]).code, 0);
-    assert_eq!(nself_in(project.path(), ["gen", "--env", "local"]).code, 0);
-    let deep = format!("{}{}", "[".repeat(LEVELS), "]".repeat(LEVELS));
-    let plan = "db/d/migrations/0001_init/plan.json";
-    for (file, code) in [
-        ("nself.lock", "NS806"),
-        ("deploy/nself.manifest", "NS805"),
-        (plan, "NS732"),
-        ("db/d/schema/tables/t.json", "NS732"),
+    let generate = || nself_in(project.path(), ["gen", "--env", "local"]);
+    assert_eq!(generate().code, 0);
+    let (plan, table) = ("db/d/migrations/0001_init/plan.json", "db/d/schema/tables/t.json");
+    let plan_with_type = fs::read_to_string(project.path().join(plan)).unwrap().replacen("\"integer\"", "DEEP", 1);
+    let limit = "recursion limit exceeded";
+    for (file, text, code, reason) in [
+        ("nself.lock", "DEEP", "NS806", "invalid type: sequence"),
+        ("nself.lock", "{\"version\":1,\"images\":DEEP}", "NS806", "invalid type: sequence, expected a map"),
+        ("deploy/nself.manifest", "DEEP", "NS805", "it is not a digest"),
+        (plan, "DEEP", "NS732", "invalid type: sequence"),
+        (plan, plan_with_type.as_str(), "NS732", limit),
+        (table, "DEEP", "NS732", limit),
+        (table, "{\"columns\":DEEP}", "NS732", limit),
     ] {
         let path = project.path().join(file);
         let before = fs::read(&path).ok();
-        for text in [deep.clone(), format!("{{\"version\":1,\"files\":{deep},\"images\":{deep},\"changes\":{deep}}}")] {
-            fs::write(&path, text).unwrap();
-            let name = file.rsplit('/').next().unwrap();
-            assert_refused(&nself_in(project.path(), ["gen", "--env", "local"]), code, name);
-        }
+        let with_levels = |levels: usize| {
+            fs::write(&path, text.replace("DEEP", &format!("{}{}", "[".repeat(levels), "]".repeat(levels)))).unwrap();
+            generate()
+        };
+        let shallow = with_levels(20);
+        assert!(shallow.code == 2 && !shallow.stderr.contains(limit), "{file}: {}", shallow.stderr);
+        let refused = with_levels(LEVELS);
+        assert_refused(&refused, code, file.rsplit('/').next().unwrap());
+        assert!(refused.stderr.contains(reason), "{file}: {}", refused.stderr);
         match before {
             Some(bytes) => fs::write(&path, bytes).unwrap(),
             None => fs::remove_file(&path).unwrap(),
         }
     }
-    assert_eq!(nself_in(project.path(), ["gen", "--env", "local"]).code, 0);
+    assert_eq!(generate().code, 0);
 }
 
 /// Attack: a stack whose values are nested deeply, in Nickel and in imported JSON and YAML.

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::plan::addresses::published_address;
 use crate::plan::inputs::Inputs;
 use crate::plan::model::{IngressPlan, Location};
 use crate::plan::network::{PRIVATE, PRIVATE_V6};
+use crate::plan::ports::published_address;
 use crate::plan::roster::{Roster, tls_mode};
 use crate::plan::service_names::{PROXY_SERVICE, service_name};
 use crate::stack::{ClusterEdge, Kubernetes, Profile, Stack, TlsMode};

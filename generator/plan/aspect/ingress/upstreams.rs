@@ -5,8 +5,10 @@ use std::net::Ipv4Addr;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::plan::addresses::{Address, missing_service, tcp_port};
+use crate::plan::addresses::Address;
+use crate::plan::missing_services::missing_service;
 use crate::plan::model::{BalancedServer, IngressPlan, OutsideServer, ServerList, Site, Target, Upstream};
+use crate::plan::ports::tcp_port;
 use crate::plan::roster::Roster;
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{RouteUpstream, Stack};

@@ -2,9 +2,9 @@
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
-use crate::plan::addresses::{https_container_port, published_https};
 use crate::plan::inputs::Inputs;
 use crate::plan::model::IngressPlan;
+use crate::plan::ports::{https_container_port, published_https};
 use crate::plan::roster::{Roster, tls_mode};
 use crate::plan::service_names::{PROXY_SERVICE, service_name};
 use crate::plan::wiring::{Addition, Wiring};

@@ -1,0 +1,112 @@
+//! Reads the event triggers of services: calls after changes of a table's rows.
+
+use super::calls::{CallNeeds, Event};
+use super::handlers::{CallReader, RETRIES, RETRY_SECONDS};
+use super::lookup::unknown_name;
+use crate::database::graphql::handlers::{Columns, EventColumns, EventDefinition, EventRetries, EventTrigger};
+use crate::database::model::{ObjectName, Schema, SqlName};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::stack::{EventOperation, handlers};
+use crate::values::{Duration, GraphqlName, SqlIdent};
+use crate::words;
+
+impl CallReader<'_> {
+    /// Returns an event trigger, and the needs of its call.
+    pub fn event(
+        &self,
+        name: &GraphqlName,
+        event: &handlers::EventHandler,
+    ) -> Result<(Event, CallNeeds), Vec<Diagnostic>> {
+        let path = self.path.key("events").key(name.as_str());
+        let database = self.database(event, &path).map_err(|finding| vec![finding])?;
+        let mut findings = self.check_table(event, self.served_databases[database], &path);
+        if event.on.is_empty() {
+            findings.push(
+                Diagnostic::error(Code::ApiMismatch, path.key("on"))
+                    .message("no operation triggers the event")
+                    .expected("one or more of 'insert, 'update, 'delete, 'manual"),
+            );
+        }
+        let triggers_on = |operation| event.on.contains(&operation);
+        if !event.columns.is_empty() && !event.on.is_empty() && !triggers_on(EventOperation::Update) {
+            findings.push(
+                Diagnostic::error(Code::ApiMismatch, path.key("columns"))
+                    .message("`columns` has no effect: only updates compare columns, and `on` lacks 'update")
+                    .hint("add 'update to `on`, or remove `columns`"),
+            );
+        }
+        if !findings.is_empty() {
+            return Err(findings);
+        }
+        let request = self.request(&event.call, &path, (&format!("/events/{name}"), 60))?;
+        let all_columns = || EventColumns { columns: Columns::All("*") };
+        let update_columns = if event.columns.is_empty() {
+            all_columns()
+        } else {
+            EventColumns { columns: Columns::Some(event.columns.iter().map(SqlName::from).collect()) }
+        };
+        let definition = EventDefinition {
+            enable_manual: triggers_on(EventOperation::Manual),
+            insert: triggers_on(EventOperation::Insert).then(all_columns),
+            update: triggers_on(EventOperation::Update).then_some(update_columns),
+            delete: triggers_on(EventOperation::Delete).then(all_columns),
+        };
+        let retry_conf = EventRetries {
+            num_retries: event.retry.count.unwrap_or(RETRIES),
+            interval_sec: event.retry.interval.map_or(RETRY_SECONDS, Duration::seconds),
+            timeout_sec: request.timeout,
+        };
+        let (name, webhook, headers) = (name.clone(), request.url, request.headers);
+        let trigger = EventTrigger { name, definition, webhook, retry_conf, headers };
+        Ok((Event { database: database.clone(), table: event.table.clone(), trigger }, request.needs))
+    }
+
+    /// Returns the database of an event: the declared one, or the only one that the Hasura service serves.
+    ///
+    /// # Errors
+    /// NS770 if the Hasura service does not serve the declared database, or if none is declared and it does not serve
+    /// exactly one.
+    fn database(&self, event: &handlers::EventHandler, path: &FieldPath) -> Result<&SqlIdent, Diagnostic> {
+        let names: Vec<&SqlIdent> = self.served_databases.keys().copied().collect();
+        let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        let finding = |path: FieldPath| Diagnostic::error(Code::ApiMismatch, path);
+        match (&event.database, names.as_slice()) {
+            (_, []) => Err(finding(path.clone())
+                .message(format!("`{}` serves no database that the stack defines", self.server))
+                .expected("a database that defines the table and names this service: `databases.<name>.served_by`")),
+            (None, [only_database]) => Ok(only_database),
+            (None, _) => Err(finding(path.clone())
+                .message(format!("`{}` serves several databases: {}", self.server, quoted.join(", ")))
+                .expected("one of them as `database` of the event")),
+            (Some(name), _) => names.into_iter().find(|database| *database == name).ok_or_else(|| {
+                finding(path.key("database"))
+                    .message(format!("`{}` does not serve the database `{name}`", self.server))
+                    .expected(words::one_of(&quoted))
+            }),
+        }
+    }
+
+    /// Returns findings about the table of an event and its columns.
+    fn check_table(&self, event: &handlers::EventHandler, schema: &Schema, path: &FieldPath) -> Vec<Diagnostic> {
+        let Some(table) = schema.tables.get(&event.table) else {
+            return vec![unknown_name(
+                path.key("table"),
+                &format!("the database has no table `{}`", event.table),
+                event.table.as_str(),
+                schema.tables.keys().map(ObjectName::as_str),
+            )];
+        };
+        let unknown_columns =
+            event.columns.iter().enumerate().filter(|(_, column)| !table.columns.contains_key(column.as_str()));
+        unknown_columns
+            .map(|(i, column)| {
+                unknown_name(
+                    path.key("columns").index(i),
+                    &format!("`{}` has no column `{column}`", event.table),
+                    column.as_str(),
+                    table.columns.keys().map(SqlName::as_str),
+                )
+            })
+            .collect()
+    }
+}
