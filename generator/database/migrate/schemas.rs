@@ -45,7 +45,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
                 Code::ChangeRefused,
                 path,
                 format!("the schema {name} cannot be dropped together with its extension {extension}"),
-                format!("keep `schemas.{name}`, run `nself db new`, and remove the schema in a second migration"),
+                &format!("keep `schemas.{name}`, run `nself db new`, and remove the schema in a second migration"),
             );
             continue;
         }
