@@ -18,6 +18,7 @@ use super::render::{
 };
 use crate::artifact::Artifacts;
 use crate::backend::{Description, Emit, PlanField};
+use crate::database::extension_catalogue::in_order_of_creation;
 use crate::database::superuser;
 use crate::diagnostic::Diagnostic;
 use crate::path;
@@ -200,7 +201,7 @@ fn database_view(plan: &Plan, name: &SqlIdent, database: &Database) -> Result<Da
         owner: database.owner.as_ref().map_or(Value::UNDEFINED, sql_name),
         owner_literal: database.owner.as_ref().map_or(Value::UNDEFINED, sql_literal),
         connecting_roles: connecting_roles(database).into_iter().map(sql_name).collect(),
-        extensions: database.extensions.iter().map(psql_argument).collect(),
+        extensions: in_order_of_creation(&database.extensions).iter().map(psql_argument).collect(),
         grants: database
             .grants
             .iter()
