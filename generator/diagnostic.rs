@@ -172,7 +172,7 @@ pub struct Diagnostic {
     pub cause: Option<String>,
     /// The hint that replaces `hint` if some environments do not have the service that it names.
     #[serde(skip)]
-    pub layer_hint: Option<LayerHint>,
+    pub layer_hint: Option<Box<LayerHint>>,
 }
 
 /// A setting of one service that names another, which only the environments with the other service can have.
@@ -283,7 +283,7 @@ impl Diagnostic {
     /// Sets the hint for a stack in which some environments do not have a service.
     #[must_use]
     pub fn layer_hint(mut self, hint: LayerHint) -> Self {
-        self.layer_hint = Some(hint);
+        self.layer_hint = Some(Box::new(hint));
         self
     }
 

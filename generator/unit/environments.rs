@@ -14,7 +14,7 @@ fn findings(field: &str, environments: &[(&str, Value)]) -> Vec<(Code, String)> 
     let decoded = environments.iter().map(|(name, value)| {
         let mut stack = stack(&json!({}));
         stack[field] = value.clone();
-        (EnvironmentName::new(*name).unwrap(), decode_json::<Stack>(&stack).unwrap())
+        (EnvironmentName::new(name).unwrap(), decode_json::<Stack>(&stack).unwrap())
     });
     let decoded: Vec<(EnvironmentName, Stack)> = decoded.collect();
     let findings = check_environments(decoded.iter().map(|(name, stack)| (name, stack)));
