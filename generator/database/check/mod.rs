@@ -13,6 +13,7 @@ mod keys;
 pub mod migration_sql;
 mod names;
 mod object;
+mod partition_bounds;
 mod plpgsql;
 mod query_columns;
 mod query_output;
@@ -48,6 +49,7 @@ pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
     for (name, table) in &schema.tables {
         check.check_table(name, table);
     }
+    check.check_partition_bounds();
     for (name, view) in &schema.views {
         check.check_view(name, view);
     }
