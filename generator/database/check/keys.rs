@@ -10,7 +10,7 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::words;
 
 /// The hint for a bound that does not fit the strategy.
-const BOUNDS_BY_STRATEGY: &str = "set `from` and `to` with one value per column for a range, `in` for a list, and `modulus` and a smaller `remainder` for a hash";
+const BOUNDS_BY_STRATEGY: &str = "set `from` and `to` with one value per column for a range, `\"in\"` for a list, and `modulus` and a smaller `remainder` for a hash";
 
 impl Check<'_> {
     /// Reports columns, options and properties of an index of a table that the server refuses.
