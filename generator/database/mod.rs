@@ -19,6 +19,7 @@ pub mod lexer;
 pub mod migrate;
 pub mod model;
 pub mod parse;
+mod plpgsql_body;
 pub mod snapshot;
 pub mod superuser;
 mod tenant_keys;

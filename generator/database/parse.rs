@@ -5,13 +5,11 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use squawk_syntax::ast::{AstNode, Expr, Plpgsql, PreparableStmt};
-use squawk_syntax::body::BodyLanguage;
+use squawk_syntax::ast::{AstNode, Expr, PreparableStmt};
 use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode};
 
 use super::completeness::{self, TextForm};
 use super::grammar;
-use super::identifiers::mentioned_names;
 use super::lexer::{self, TokenKind, starts_word};
 use crate::codes::Code;
 
@@ -99,52 +97,9 @@ pub fn errors(text: &str) -> Vec<(usize, String)> {
     with_enough_stack(text, parse)
 }
 
-/// Beginnings of the messages about PL/pgSQL that are certainly right. Other messages may be about a form of a statement
-/// that PostgreSQL accepts and the parser does not know.
-const CERTAIN_MESSAGES: [&str; 3] = ["expected SEMICOLON", "expected END_KW", "expected a block"];
-
-/// Returns the byte offset and reason of the first error in a body in PL/pgSQL, if the parser is certain: a statement or a
-/// block without its end.
-pub fn plpgsql_error(body: &str) -> Option<(usize, String)> {
-    let (_, errors) = with_enough_stack(body, || {
-        let (tree, errors) = Plpgsql::parse_text(body);
-        // The tree cannot leave the thread of the parser.
-        drop(tree);
-        ((), errors)
-    });
-    let first_error = errors.into_iter().min_by_key(|error| error.range().start())?;
-    let is_certain = CERTAIN_MESSAGES.iter().any(|message| first_error.message().starts_with(message));
-    let at = usize::from(first_error.range().start());
-    let message = first_error.message().replace("SEMICOLON", "`;`").replace("END_KW", "`END`");
-    is_certain.then(|| (at, reason_in_words(&message, body.get(at..).unwrap_or_default())))
-}
-
-/// Returns the names of the types, and of the tables before `%ROWTYPE` and `%TYPE`, in the declarations of a body in
-/// PL/pgSQL.
-pub fn declared_types(body: &str) -> BTreeSet<String> {
-    if !body.to_ascii_lowercase().contains("declare") {
-        return BTreeSet::new();
-    }
-    with_enough_stack(body, || {
-        let (green, _) = Plpgsql::parse_text(body);
-        let sections =
-            SyntaxNode::new_root(green).descendants().filter(|node| node.kind() == SyntaxKind::PLPGSQL_DECLARE_SECTION);
-        let declarations = sections.flat_map(|section| section.children().collect::<Vec<_>>());
-        let types = declarations.filter(|node| node.kind() == SyntaxKind::PLPGSQL_VAR_DECL).filter_map(|declaration| {
-            let kind = declaration.children().nth(1)?;
-            let path = kind.descendants().find(|part| part.kind() == SyntaxKind::PATH_REF)?;
-            // The last name before `%TYPE` is that of a column.
-            let depth = usize::from(kind.kind() == SyntaxKind::PERCENT_TYPE);
-            let names: Vec<String> = mentioned_names(&path.text().to_string()).map(Into::into).collect();
-            names.into_iter().rev().nth(depth)
-        });
-        types.collect()
-    })
-}
-
 /// Returns a message of the parser with the first word of `text_from_place` in place of the name of a token. For the text
 /// `5 + x`, the end of `expected a name, found INT_NUMBER` becomes `5`.
-fn reason_in_words(message: &str, text_from_place: &str) -> String {
+pub(super) fn reason_in_words(message: &str, text_from_place: &str) -> String {
     let Some((expected, _)) = message.split_once(", found ").or_else(|| message.split_once(", got ")) else {
         return message.to_owned();
     };

@@ -112,6 +112,10 @@ fn reprint(
     };
     *written = Server::new(url)?.reprint(written, &server.settings)?;
     server.default_rights.remove_from(written);
+    // The setup job creates extensions for services, too, which their databases need besides those of the definition.
+    if server.default_rights.has_record() {
+        server_schema.extensions.retain(|extension| written.extensions.contains(extension));
+    }
     written.copy_hints_to(server_schema);
     Ok(())
 }

@@ -143,6 +143,8 @@ impl Server {
             findings.collect::<Vec<_>>()
         });
         let mut imported = imported?;
+        imported.service_rights.add_record(&self.query(include_str!("service_rights.sql"))?);
+        imported.service_rights.remove_from(&mut imported.schema);
         if !service_schemas.is_empty() {
             let schemas = service_schemas.join(", ");
             let what = format!("schemas that belong to the roles of services are left out: {schemas}");

@@ -215,8 +215,22 @@ pub fn syntax_advice(source: &str, offset: usize, message: &str) -> (Option<&'st
     if message == "invalid contract expression" {
         return (None, "write a field as `name = value`; a contract follows `:` or `|`");
     }
+    if message == "statically typed field without a definition" {
+        return (None, "write a field as `name = value`");
+    }
     let before = source.get(..offset).unwrap_or_default();
-    if before.ends_with('/') || source.get(offset..).is_some_and(|after| after.starts_with("//")) {
+    let behind = source.get(offset..).unwrap_or_default();
+    // After a `;`, the parser expects the tail of a record type.
+    if behind.starts_with(';') || before.trim_end().ends_with(';') {
+        return (None, "separate fields with `,`");
+    }
+    if behind.starts_with('$') || before.ends_with('$') {
+        return (
+            None,
+            "put text in double quotes; nself replaces no variables, and a reference has no `$`: `nself.domain`",
+        );
+    }
+    if before.ends_with('/') || behind.starts_with("//") {
         return (None, "join two records with `&`; a comment begins with `#`");
     }
     if is_let_without_in(before) {

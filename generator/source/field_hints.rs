@@ -6,10 +6,12 @@ use crate::diagnostic::{Code, Diagnostic, Segment};
 
 /// Fields whose value is a record: the last steps of their path, and a hint with a field of the record. The step `*` is any
 /// name, and `[]` any item of a list. The last name of the path replaces `NAME` in a hint.
-const RECORDS: [(&[&str], &str); 45] = [
+const RECORDS: [(&[&str], &str); 47] = [
     (&["indexes", "*", "columns", "[]"], "name the column: `{ column = \"id\" }`"),
     (&["volumes"], "name each volume: `volumes.data.path = \"/data\"`"),
     (&["volumes", "*"], "set its path: `volumes.NAME.path = \"/data\"`"),
+    (&["readers"], "name each service, with the path in its container: `readers.orders = \"/data\"`"),
+    (&["writers"], "name each service, with the path in its container: `writers.orders = \"/data\"`"),
     (&["build"], "set the folder: `build.context = \"services/orders\"`"),
     (
         &["secrets", "*"],

@@ -7,11 +7,12 @@ use crate::words;
 type Word = (&'static str, &'static str);
 
 /// Words by the record at which they are written. `*` is the name of an entry.
-const WORDS: [(&[&str], &[Word]); 28] = [
+const WORDS: [(&[&str], &[Word]); 29] = [
     (&[], &STACK),
     (&["services", "*"], &SERVICE),
     (&["services", "*"], &SERVICE_ONLY),
     (&["services", "*", "processes", "*"], &SERVICE),
+    (&["services", "*", "processes", "*"], &PROCESS),
     (&["frontends", "*", "container"], &SERVICE),
     (&["frontends", "*", "container"], &SERVICE_ONLY),
     (&["frontends", "*"], &FRONTEND),
@@ -130,6 +131,18 @@ const SERVICE_ONLY: [Word; 26] = [
     ("workingDir", "write `working_dir = \"/app\"`"),
 ];
 
+/// Words for a process, which has the image of its service.
+const PROCESS: [Word; 2] = [
+    (
+        "build",
+        "remove it: a process has the image of its service; declare a different program as a service: `services.worker = { … }`",
+    ),
+    (
+        "image",
+        "remove it: a process has the image of its service; declare a different program as a service: `services.worker = { … }`",
+    ),
+];
+
 /// Words for a frontend or an additional GraphQL endpoint.
 const FRONTEND: [Word; 5] = [
     ("domain", "write `route.host = \"app.example.com\"`"),
@@ -234,12 +247,35 @@ const PUBLISH: [Word; 5] = [
     ("target", "the name of the entry is the port of the container: `publish.http.port = 8001`"),
 ];
 
-const VOLUME: [Word; 5] = [
+const VOLUME: [Word; 13] = [
+    ("accessModes", "remove it: one service writes to a volume, and `readers` and `writers` name the others"),
+    (
+        "driver",
+        "remove it: the engine keeps a volume on the host, and on a cluster `kubernetes.storage_class` chooses the kind",
+    ),
+    (
+        "driver_opts",
+        "remove it: the engine keeps a volume on the host, and on a cluster `kubernetes.storage_class` chooses the kind",
+    ),
+    ("external", "remove it: name a folder of the host in `host_mounts`"),
     ("mountPath", "write `path = \"/data\"`"),
     ("mount_path", "write `path = \"/data\"`"),
+    ("name", "remove it: the name of the entry is the name of the volume"),
     ("source", "name a folder of the project in `mounts`, or a folder of the host in `host_mounts`"),
     ("storage", "write `size = \"10GiB\"`"),
+    (
+        "storageClass",
+        "remove it: the engine keeps a volume on the host, and on a cluster `kubernetes.storage_class` chooses the kind",
+    ),
+    (
+        "storageClassName",
+        "remove it: the engine keeps a volume on the host, and on a cluster `kubernetes.storage_class` chooses the kind",
+    ),
     ("target", "write `path = \"/data\"`"),
+    (
+        "type",
+        "remove it: the engine keeps a volume on the host, and on a cluster `kubernetes.storage_class` chooses the kind",
+    ),
 ];
 
 const AUTOSCALE: [Word; 4] = [

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{errors, files, plan, stack, text};
+use super::{errors, files, generate, plan, stack, text};
 use crate::backend::postgres::upgrade_warnings;
 use crate::codes::Code;
 use crate::plan::secret_list::Recipe;
@@ -250,6 +250,45 @@ fn commands_about_removed_databases_open_an_existing_database_of_the_server() {
         hint(&with_external_server(&server)),
         format!("{start}`{tls} psql -h db.example.com -U owner_of_all -d admin_db{end}")
     );
+}
+
+#[test]
+fn a_definition_cannot_have_the_schema_of_a_service() {
+    let errors_of = |schema: &str, table: &str| {
+        let mut stack = with_databases(&json!({ "main": { "access": "schema", "schema": "orders" } }));
+        stack["databases"]["shop"] = json!({
+            "schemas": { schema: {} },
+            "tables": { "members": {
+                "columns": { "id": { "type": "uuid" } }, "primary_key": ["id"],
+                "foreign_keys": { "f": { "columns": ["id"], "references": { "table": table, "columns": ["id"] } } },
+            } },
+        });
+        let errors =
+            errors(&stack).into_iter().filter(|(code, _)| [Code::ServiceSchema, Code::SchemaInvalid].contains(code));
+        errors.map(|(code, path)| format!("{code} {path}")).collect::<Vec<_>>()
+    };
+    let table = "databases.shop.tables.members.foreign_keys.f.references.table";
+    assert_eq!(errors_of("orders", "members"), ["NS767 databases.shop.schemas.orders"]);
+    assert_eq!(errors_of("nself", "members"), ["NS767 databases.shop.schemas.nself"]);
+    assert_eq!(errors_of("sales", "orders.items"), [format!("NS767 {table}")], "the hint to declare the table is gone");
+    assert_eq!(errors_of("sales", "itms"), [format!("NS710 {table}")]);
+    assert_eq!(errors_of("sales", "members"), [""; 0]);
+}
+
+#[test]
+fn the_setup_job_knows_what_the_stack_grants() {
+    let mut stack = with_databases(&json!({ "main": { "access": "read" } }));
+    stack["databases"]["shop"] = json!({ "tables": { "members": {
+        "columns": { "id": { "type": "uuid" } }, "primary_key": ["id"], "grants": { "orders": ["insert"] },
+    } } });
+    let (plan, _) = plan(&stack);
+    let setup = text(&generate(&plan).unwrap(), "postgres/setup/setup.sql");
+    assert!(setup.contains(r#""orders":["connect - -","read public shop_migrations"]"#), "{setup}");
+    assert!(setup.contains(r#"[["orders","TABLE","INSERT",false,"\"public\".\"members\""]]"#), "{setup}");
+    let in_order = ["BEGIN;", "TO \"orders\";", "REVOKE %s ON SCHEMA", "COMMIT;"];
+    let database = &setup[setup.find("\\connect shop").unwrap()..];
+    let offsets = in_order.map(|part| database.find(part).unwrap_or_else(|| panic!("{part}: {setup}")));
+    assert!(offsets.is_sorted(), "{offsets:?}: {setup}");
 }
 
 #[test]

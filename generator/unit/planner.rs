@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{errors, plan, stack, with_fields};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostic;
-use crate::plan::{Check, ProjectFiles, SourceFile, model, resolve};
+use crate::plan::{Check, ProjectFiles, SourceFile, resolve};
 use crate::source::decode_json;
 use crate::stack::Stack;
 use crate::values::{Checked, EnvironmentName};
@@ -74,7 +74,7 @@ fn a_public_url_is_that_of_the_public_route_with_its_path() {
         })));
         let service = plan.services.iter().find(|(name, _)| name.as_str() == "orders").unwrap().1;
         let variable = service.env.iter().find(|(name, _)| name.as_str() == "PUBLIC_URL").unwrap();
-        let model::Value::Text(text) = variable.1 else { panic!("a reference to a secret") };
+        let crate::plan::Value::Text(text) = variable.1 else { panic!("a reference to a secret") };
         text.to_string()
     };
     let orders = json!({ "service": "orders" });

@@ -76,7 +76,26 @@ fn no_mistake_causes_a_second_finding() {
 }
 
 /// A mistake, a part of its hint, the corrected fields, and the code that no longer appears.
-const HINTS: [(&str, &str, &str, &str); 64] = [
+const HINTS: [(&str, &str, &str, &str); 68] = [
+    (
+        "services.aa = { image = \"a/b:1\", env.A = $DOMAIN },",
+        "put text in double quotes",
+        "services.aa = { image = \"a/b:1\", env.A = \"domain\" },",
+        "NS002",
+    ),
+    (
+        "services.aa = { image = \"a/b:1\"; },",
+        "separate fields with `,`",
+        "services.aa = { image = \"a/b:1\", },",
+        "NS002",
+    ),
+    ("services.aa: { image = \"a/b:1\" },", "`name = value`", "services.aa = { image = \"a/b:1\" },", "NS002"),
+    (
+        "services.aa = { image = \"a/b:1\", env.A = 'b },",
+        "put text in double quotes",
+        "services.aa = { image = \"a/b:1\", env.A = \"b\" },",
+        "NS103",
+    ),
     (
         "services.aa = { image = \"a/b:1\", depends_on.bb.condition = \"service_healthy\" }, services.bb = { image = \"a/b:1\", health.exec = [\"x\"] },",
         "`depends_on.orders = 'healthy`",

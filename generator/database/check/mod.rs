@@ -20,6 +20,7 @@ mod query_output;
 mod query_scope;
 mod query_shape;
 mod routine;
+mod row_result;
 mod signature;
 mod sql_result;
 mod storage;

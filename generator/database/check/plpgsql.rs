@@ -4,18 +4,18 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use squawk_syntax::ast::{AstNode, Plpgsql, Type};
-use squawk_syntax::body::BodyLanguage;
+use squawk_syntax::ast::{AstNode, Literal, Type};
 use squawk_syntax::{SyntaxElement, SyntaxKind, SyntaxNode};
 
 use super::Check;
 use super::function_result::FunctionResult;
+use super::query_output::outputs;
 use super::query_scope::{child, last_name};
 use crate::database::identifiers::name_of_token;
 use crate::database::lexer::{self, TokenKind};
 use crate::database::model::*;
-use crate::database::parse;
-use crate::diagnostic::FieldPath;
+use crate::database::plpgsql_body::read_body;
+use crate::diagnostic::{Code, FieldPath};
 use crate::values::Checked;
 use crate::words;
 
@@ -53,6 +53,8 @@ struct Reader {
     returns: Returned,
     /// The declared types of variables, with their offsets.
     types: Vec<(usize, TypeName)>,
+    /// Whether RETURN QUERY lists several columns.
+    lists_columns: bool,
     faults: Vec<Fault>,
 }
 
@@ -141,7 +143,11 @@ impl Reader {
             PLPGSQL_RAISE_STMT => self.check_raise(node),
             PLPGSQL_RETURN_STMT => self.check_return(node),
             PLPGSQL_RETURN_NEXT_STMT => self.check_return_next(node),
-            PLPGSQL_RETURN_QUERY_STMT | PLPGSQL_RETURN_QUERY_EXECUTE_STMT => self.require_set(node, "RETURN QUERY"),
+            PLPGSQL_RETURN_QUERY_STMT | PLPGSQL_RETURN_QUERY_EXECUTE_STMT => {
+                self.require_set(node, "RETURN QUERY");
+                let outputs = node.children().find_map(|query| outputs(&query));
+                self.lists_columns |= outputs.is_some_and(|outputs| outputs.len() > 1);
+            }
             ERROR => self.check_into(node),
             kind => {
                 for part in node.children() {
@@ -265,8 +271,11 @@ impl Reader {
 
     /// Reports a RAISE whose message has more or fewer places than values follow.
     fn check_raise(&mut self, node: &SyntaxNode) {
-        let Some(message) = child(node, SyntaxKind::PLPGSQL_RAISE_MESSAGE) else { return };
-        let places = message.text().to_string().replace("%%", "").matches('%').count();
+        let message = child(node, SyntaxKind::PLPGSQL_RAISE_MESSAGE);
+        let literal = message.and_then(|message| child(&message, SyntaxKind::LITERAL)).and_then(Literal::cast);
+        // An escape such as `\x25` in `E'…'` is a `%`, too.
+        let Some(text) = literal.and_then(|literal| literal.string_value()) else { return };
+        let places = text.replace("%%", "").matches('%').count();
         let values = node.children().filter(|part| part.kind() == SyntaxKind::PLPGSQL_EXPR).count();
         if places != values {
             let message = format!("the message of RAISE has {places} `%`, but {values} values follow it");
@@ -353,8 +362,10 @@ fn outermost_block(name: &ObjectName, function: &Function, result: &FunctionResu
 }
 
 /// Returns the reader of a body after it has read it; `None` for a body that cannot be read.
-fn read(name: &ObjectName, function: &Function) -> Option<Reader> {
-    let body = function.body.as_str();
+///
+/// # Errors
+/// The byte offset and the reason of a certain syntax error.
+fn read(name: &ObjectName, function: &Function) -> Result<Option<Reader>, (usize, String)> {
     let result = FunctionResult::of(function);
     let kind = result.kind.as_ref().map_or("", TypeName::as_str);
     let returns = Returned {
@@ -365,15 +376,12 @@ fn read(name: &ObjectName, function: &Function) -> Option<Reader> {
         has_outputs: function.returns_arguments() || !result.table_columns.is_empty(),
     };
     let blocks = vec![outermost_block(name, function, &result)];
-    parse::with_enough_stack(body, || {
-        let mut reader = Reader { blocks, returns, types: Vec::new(), faults: Vec::new() };
-        let (green, errors) = Plpgsql::parse_text(body);
-        let tree = SyntaxNode::new_root(green);
-        let starts: BTreeSet<usize> = statements_with_into(&tree);
-        if errors.iter().any(|error| !starts.contains(&error.range().start().into())) {
+    read_body(function.body.as_str(), |tree, errors| {
+        let mut reader = Reader { blocks, returns, types: Vec::new(), lists_columns: false, faults: Vec::new() };
+        if !errors.is_subset(&statements_with_into(tree)) {
             return None;
         }
-        let block = child(&tree, SyntaxKind::PLPGSQL_BLOCK)?;
+        let block = child(tree, SyntaxKind::PLPGSQL_BLOCK)?;
         reader.read_block(&block);
         Some(reader)
     })
@@ -394,15 +402,26 @@ fn statements_with_into(tree: &SyntaxNode) -> BTreeSet<usize> {
 }
 
 impl Check<'_> {
-    /// Reports faults in a body in PL/pgSQL in which the parser finds no certain error.
+    /// Reports a certain syntax error of a body in PL/pgSQL or, without one, what the server refuses in it.
     pub(super) fn check_plpgsql(&mut self, name: &ObjectName, function: &Function, path: &FieldPath) {
         let body = function.body.as_str();
-        let Some(reader) = read(name, function) else { return };
+        let reader = match read(name, function) {
+            Ok(Some(reader)) => reader,
+            Ok(None) => return,
+            Err((at, message)) => {
+                let message = format!("at {}: {message}", lexer::place_in_words(body, at));
+                return self.report_body(path, Code::SqlSyntax, message);
+            }
+        };
         let mut reported = BTreeSet::new();
         for (at, message, hint) in reader.faults {
             if reported.insert(message.clone()) {
                 self.report(path.clone(), format!("at {}: {message}", lexer::place_in_words(body, at)), hint);
             }
+        }
+        let table = self.table_of_result(function, &FunctionResult::of(function)).filter(|_| reader.lists_columns);
+        if let Some(table) = table {
+            self.warn_of_column_order(table, function, path);
         }
         // With another search path, the names of types mean other types.
         if !function.settings.contains_key("search_path") {

@@ -8,7 +8,7 @@ use squawk_syntax::{SourceFile, SyntaxElement, SyntaxKind, SyntaxNode};
 
 use super::Check;
 use super::columns_in_text::{SESSION_VALUES, SYSTEM_COLUMNS};
-use super::query_scope::{QueryScope, QueryTables, RowSource, child, last_name, results_of};
+use super::query_scope::{QueryScope, QueryTables, RowSource, SourceTable, child, last_name, results_of};
 use super::query_shape::faults_of_shape;
 use crate::database::model::*;
 use crate::database::parse;
@@ -46,9 +46,12 @@ impl<'a> QueryReader<'a> {
         let target = child(node, RELATION_NAME).and_then(|name| child(&name, RELATION_NAME_REF));
         if let Some(target) = target.or_else(|| child(node, RELATION_NAME_REF)) {
             let alias = node.children().find(|part| matches!(part.kind(), OPTIONAL_AS_ALIAS | REQUIRED_AS_ALIAS));
-            let source = self.tables.relation(&target, alias.and_then(|alias| last_name(&alias)), false);
+            let source = self.tables.relation(&target, alias.and_then(|alias| last_name(&alias)), Vec::new());
             self.check_targets(node, &source);
             sources.push(source);
+        }
+        for source in &sources {
+            self.check_new_names(source);
         }
         let scope = QueryScope { sources, results: results_of(node), outer };
         for part in node.children() {
@@ -59,15 +62,27 @@ impl<'a> QueryReader<'a> {
     /// Reports columns to which INSERT or UPDATE writes and which the table does not have.
     fn check_targets(&mut self, statement: &SyntaxNode, source: &RowSource<'a>) {
         use SyntaxKind::*;
-        let Some((name, columns)) = &source.table else { return };
+        let Some(table) = &source.table else { return };
         let is_list = |part: &SyntaxNode| matches!(part.kind(), COLUMN_TARGET_LIST | SET_CLAUSE);
         let targets = statement.children().filter(is_list).flat_map(|list| list.descendants().collect::<Vec<_>>());
         for target in targets.filter(|part| part.kind() == COLUMN_TARGET) {
             let column_reference = target.children().next().filter(|part| part.kind() == COLUMN_NAME_REF);
             let Some(column) = column_reference.and_then(|reference| last_name(&reference)) else { continue };
-            if !columns.contains(column.as_str()) {
-                self.add_fault(|| missing_column(&column, name, columns.iter().copied()));
+            if !table.has_column(&column) {
+                self.add_fault(|| missing_column(&column, source, table));
             }
+        }
+    }
+
+    /// Reports more new names in FROM than the table has columns.
+    fn check_new_names(&mut self, source: &RowSource<'a>) {
+        let Some(table) = source.table.as_ref().filter(|table| table.renamed > 0) else { return };
+        let count = self.tables.schema.columns_of(table.name).len();
+        if table.renamed > count {
+            self.add_fault(|| {
+                let message = format!("FROM names {} columns of `{}`, which has {count}", table.renamed, table.name);
+                (message, "write at most one name for each column".to_owned())
+            });
         }
     }
 
@@ -123,7 +138,7 @@ impl<'a> QueryReader<'a> {
         let token = node.first_token().filter(|token| token.kind() == SyntaxKind::IDENT);
         let Some(name) = token.and_then(|_| last_name(node)) else { return };
         let is_column = |source: &RowSource| {
-            source.alias == name || source.table.as_ref().is_none_or(|(_, columns)| columns.contains(name.as_str()))
+            source.alias == name || source.table.as_ref().is_none_or(|table| table.has_column(&name))
         };
         let is_known = scope.sources().any(is_column)
             || (may_name_results && scope.and_outer().any(|scope| scope.results.contains(&name)))
@@ -158,20 +173,23 @@ impl<'a> QueryReader<'a> {
             }
             return;
         };
-        let Some((name, columns)) = &source.table else { return };
+        let Some(table) = &source.table else { return };
         // `orders.label` also calls a function `label(orders)`.
-        let is_column = columns.contains(column.as_str()) || SYSTEM_COLUMNS.contains(&column.as_str());
+        let is_column = table.has_column(&column) || SYSTEM_COLUMNS.contains(&column.as_str());
         let is_function = || self.tables.schema.functions_in_any_schema(&column).next().is_some();
         if !is_star && !is_column && !is_function() {
-            self.add_fault(|| missing_column(&column, name, columns.iter().copied()));
+            self.add_fault(|| missing_column(&column, source, table));
         }
     }
 }
 
 /// Returns the fault that a query mentions a column which a table does not have.
-fn missing_column<'a>(column: &str, table: &ObjectName, columns: impl Iterator<Item = &'a str>) -> Fault {
-    let message = format!("the query mentions `{column}` of `{table}`, which has no such column");
-    (message, words::suggestion(column, columns))
+fn missing_column(column: &str, source: &RowSource, table: &SourceTable) -> Fault {
+    let message = match table.renamed {
+        0 => format!("the query mentions `{column}` of `{}`, which has no such column", table.name),
+        _ => format!("the query mentions `{column}` of `{}`, whose columns get other names in FROM", source.alias),
+    };
+    (message, words::suggestion(column, table.columns.iter().map(AsRef::as_ref)))
 }
 
 /// Returns the faults of a view's query or, if there is a function, of its body.
@@ -192,9 +210,7 @@ fn faults(schema: &Schema, text: &str, function: Option<(&ObjectName, &Function)
         if parsed.errors().is_empty() {
             let outermost = QueryScope { sources: Vec::new(), results: BTreeSet::new(), outer: None };
             let tree = parsed.syntax_node();
-            let with_queries = tree.descendants().filter(|part| part.kind() == SyntaxKind::WITH_TABLE);
-            reader.tables.with_queries =
-                with_queries.filter_map(|query| last_name(&child(&query, SyntaxKind::CTE_NAME)?)).collect();
+            reader.tables = QueryTables::of(schema, &tree);
             let is_body = |part: &SyntaxNode| matches!(part.kind(), SyntaxKind::ATOMIC_BODY | SyntaxKind::RETURN_STMT);
             let statements: Vec<SyntaxNode> = match is_standard {
                 true => tree.descendants().filter(is_body).collect(),
@@ -290,6 +306,10 @@ mod tests {
             ("DELETE FROM orders WHERE nope", "nope"),
             ("SELECT nope", "nope"),
             ("SELECT id FROM orders; SELECT nope FROM orders", "nope"),
+            ("SELECT a, b, id, total FROM orders AS t (a, b)", "id"),
+            ("SELECT t.customer_id FROM orders t (a, b, c)", "customer_id"),
+            ("SELECT a FROM orders AS t (a, b, c, d)", "orders"),
+            ("SELECT o.id FROM orders AS t (a), orders o WHERE t.customer_id = 1", "customer_id"),
         ] {
             assert_eq!(names(query), expected, "{query}");
         }
@@ -309,7 +329,10 @@ mod tests {
             "SELECT public.orders.nope FROM orders",
             "SELECT (wanted).x, wanted.y FROM orders",
             "SELECT extract(year FROM current_date), id::my_type, CAST(id AS numeric(3)) FROM orders",
-            "SELECT a FROM orders AS t (a, b)",
+            "SELECT a, t.b, total FROM orders AS t (a, b)",
+            "SELECT id, \"A\", t.id, ctid FROM orders AS t (\"A\"), (SELECT 1 AS id) s",
+            "SELECT a, b FROM (SELECT id, total FROM orders) AS t (a, b)",
+            "SELECT a, b FROM orders JOIN shop.customers c (a, b) ON a = orders.id",
             "SELECT id FROM orders, LATERAL (SELECT total AS t2 FROM shop.customers WHERE name = customer_id) l",
             "SELECT sum(id) OVER w FROM orders WINDOW w AS (PARTITION BY total)",
             "INSERT INTO orders AS o (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET total = excluded.total RETURNING o.id",

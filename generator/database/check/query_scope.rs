@@ -1,5 +1,6 @@
 //! The tables and other sources of rows that a query names in FROM, and the names that it can use.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use squawk_syntax::ast::{AstNode, FromItem};
@@ -12,9 +13,23 @@ use crate::database::model::*;
 pub(super) struct RowSource<'a> {
     /// The name before the dot of its columns; empty for a source without a name.
     pub(super) alias: String,
-    /// The table and its columns. `None` if the columns are not known: for sources other than tables of the definition,
-    /// and for tables whose columns get new names in FROM.
-    pub(super) table: Option<(&'a ObjectName, BTreeSet<&'a str>)>,
+    /// The table and its columns. `None` if the columns are not known, for sources other than tables of the definition.
+    pub(super) table: Option<SourceTable<'a>>,
+}
+
+/// A table of the definition in FROM.
+pub(super) struct SourceTable<'a> {
+    pub(super) name: &'a ObjectName,
+    /// The names of its columns in the query.
+    pub(super) columns: BTreeSet<Cow<'a, str>>,
+    /// The number of columns that get new names in FROM, as in `orders AS o (a, b)`.
+    pub(super) renamed: usize,
+}
+
+impl SourceTable<'_> {
+    pub(super) fn has_column(&self, name: &str) -> bool {
+        self.columns.contains(name)
+    }
 }
 
 /// The names that a query can use.
@@ -49,6 +64,20 @@ pub(super) fn called_function(node: &SyntaxNode) -> Option<String> {
     last_name(&first).filter(|_| first.kind() == SyntaxKind::NAME_REF)
 }
 
+/// Returns the alias before a column, if there is one, and the column that a node names; `None` for any other node.
+pub(super) fn column_reference(node: &SyntaxNode) -> Option<(Option<String>, String)> {
+    match node.kind() {
+        // The name is only a part of `o.id`.
+        SyntaxKind::NAME_REF if node.parent().is_some_and(|parent| parent.kind() == SyntaxKind::FIELD_EXPR) => None,
+        SyntaxKind::NAME_REF => Some((None, last_name(node)?)),
+        SyntaxKind::FIELD_EXPR => {
+            let first = node.children().next().filter(|first| first.kind() == SyntaxKind::NAME_REF)?;
+            Some((Some(last_name(&first)?), last_name(node)?))
+        }
+        _ => None,
+    }
+}
+
 /// Returns whether a node is the name of the function in a call.
 pub(super) fn is_called(node: &SyntaxNode) -> bool {
     node.parent()
@@ -67,24 +96,39 @@ impl<'a> QueryScope<'a, '_> {
     }
 
     /// Returns the columns of all tables that the query can use.
-    pub(super) fn column_names(&self) -> impl Iterator<Item = &'a str> {
-        self.sources().filter_map(|source| source.table.as_ref()).flat_map(|(_, columns)| columns.iter().copied())
+    pub(super) fn column_names(&self) -> impl Iterator<Item = &str> {
+        self.sources().filter_map(|source| source.table.as_ref()).flat_map(|table| &table.columns).map(AsRef::as_ref)
     }
 }
 
 impl<'a> QueryTables<'a> {
-    /// Returns a table of the definition and its columns; for a partition that a table lists, that table.
-    fn table(&self, name: &ObjectName) -> Option<(&'a ObjectName, BTreeSet<&'a str>)> {
-        let name = self.schema.table_of_partition(name).unwrap_or(name);
-        let (name, _) = self.schema.tables.get_key_value(name)?;
-        let tables = self.schema.table_and_ancestors(name);
-        let columns = tables.iter().flat_map(|(_, table)| table.columns.keys().map(SqlName::as_str));
-        Some((name, columns.collect()))
+    /// Returns the tables that the queries in a tree can name.
+    pub(super) fn of(schema: &'a Schema, tree: &SyntaxNode) -> Self {
+        let with_queries = tree.descendants().filter(|part| part.kind() == SyntaxKind::WITH_TABLE);
+        let with_queries = with_queries.filter_map(|query| last_name(&child(&query, SyntaxKind::CTE_NAME)?)).collect();
+        QueryTables { schema, with_queries }
     }
 
-    /// Returns the source of rows that a name in FROM means. A name of a WITH query hides a table. `has_new_names`
-    /// tells whether FROM gives the columns new names, as in `orders AS o (a, b)`.
-    pub(super) fn relation(&self, reference: &SyntaxNode, alias: Option<String>, has_new_names: bool) -> RowSource<'a> {
+    /// Returns a table of the definition whose first columns have new names; for a partition that a table lists, that
+    /// table.
+    fn table(&self, name: &ObjectName, new_names: Vec<String>) -> Option<SourceTable<'a>> {
+        let name = self.schema.table_of_partition(name).unwrap_or(name);
+        let (name, _) = self.schema.tables.get_key_value(name)?;
+        let (_, root) = *self.schema.table_and_ancestors(name).last()?;
+        let old_names = root.columns_in_order().map(|(column, _)| Cow::Borrowed(column.as_str())).skip(new_names.len());
+        let renamed = new_names.len();
+        let columns = new_names.into_iter().map(Cow::Owned).chain(old_names).collect();
+        Some(SourceTable { name, columns, renamed })
+    }
+
+    /// Returns the source of rows that a name in FROM means. A name of a WITH query hides a table. `new_names` are the
+    /// names that FROM gives the columns, as in `orders AS o (a, b)`.
+    pub(super) fn relation(
+        &self,
+        reference: &SyntaxNode,
+        alias: Option<String>,
+        new_names: Vec<String>,
+    ) -> RowSource<'a> {
         let text = reference.text().to_string();
         let names: Vec<String> = mentioned_names(&text).filter(|name| name != "only").map(Into::into).collect();
         let name = match names.as_slice() {
@@ -92,8 +136,8 @@ impl<'a> QueryTables<'a> {
             [schema, name] => Some(ObjectName::new_in(schema, name)),
             _ => None,
         };
-        let is_hidden = has_new_names || matches!(names.as_slice(), [name] if self.with_queries.contains(name));
-        let table = name.filter(|_| !is_hidden).and_then(|name| self.table(&name));
+        let is_hidden = matches!(names.as_slice(), [name] if self.with_queries.contains(name));
+        let table = name.filter(|_| !is_hidden).and_then(|name| self.table(&name, new_names));
         RowSource { alias: alias.or_else(|| names.last().cloned()).unwrap_or_default(), table }
     }
 
@@ -104,9 +148,10 @@ impl<'a> QueryTables<'a> {
         let name = alias.as_ref().and_then(|alias| last_name(&child(alias, TABLE_ALIAS)?));
         match node.kind() {
             RELATION_FROM_ITEM => {
-                let has_new_names = alias.is_some_and(|alias| child(&alias, COLUMN_LIST).is_some());
+                let list = alias.and_then(|alias| child(&alias, COLUMN_LIST));
+                let new_names = list.iter().flat_map(SyntaxNode::children).filter_map(|name| last_name(&name));
                 let reference = child(node, RELATION_NAME_REF);
-                sources.extend(reference.map(|reference| self.relation(&reference, name, has_new_names)));
+                sources.extend(reference.map(|reference| self.relation(&reference, name, new_names.collect())));
             }
             FROM_CLAUSE | USING_CLAUSE | JOIN_EXPR | JOIN | PAREN_EXPR => {
                 for part in node.children() {

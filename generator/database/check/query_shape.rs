@@ -5,7 +5,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::expressions::{AGGREGATES, is_declared};
 use super::query_output::{is_query, is_star, outputs, parts_of};
-use super::query_scope::{QueryTables, RowSource, called_function, child, is_called, last_name};
+use super::query_scope::{QueryTables, RowSource, called_function, child, column_reference, is_called};
 
 /// Common functions of the server that are certainly not aggregates.
 const OF_ONE_ROW: [&str; 8] = ["abs", "concat", "date_trunc", "length", "lower", "round", "to_char", "upper"];
@@ -124,20 +124,10 @@ fn may_be_aggregate(node: &SyntaxNode) -> bool {
 
 /// Returns the column of a source that a node names, if the source is a table of the definition.
 fn own_column(node: &SyntaxNode, sources: &[RowSource]) -> Option<String> {
-    let (alias, column) = match node.kind() {
-        SyntaxKind::NAME_REF if node.parent().is_some_and(|parent| parent.kind() == SyntaxKind::FIELD_EXPR) => {
-            return None;
-        }
-        SyntaxKind::NAME_REF => (None, last_name(node)?),
-        SyntaxKind::FIELD_EXPR => {
-            let first = node.children().next().filter(|first| first.kind() == SyntaxKind::NAME_REF)?;
-            (Some(last_name(&first)?), last_name(node)?)
-        }
-        _ => return None,
-    };
+    let (alias, column) = column_reference(node)?;
     let has_column = |source: &RowSource| {
         let is_named = alias.as_ref().is_none_or(|alias| *alias == source.alias);
-        is_named && source.table.as_ref().is_some_and(|(_, columns)| columns.contains(column.as_str()))
+        is_named && source.table.as_ref().is_some_and(|table| table.has_column(&column))
     };
     sources.iter().any(has_column).then(|| node.text().to_string())
 }

@@ -89,9 +89,8 @@ impl Check<'_> {
         let path = self.object_path("functions", name);
         self.check_dependencies(&function.depends_on, &path);
         let arguments = function.arguments.iter().enumerate();
-        let has_one_type = |kind: &TypeName| !kind.is_polymorphic() && !PSEUDO_TYPES.contains(&kind.base());
-        for (i, argument) in arguments.filter(|(_, argument)| has_one_type(&argument.kind)) {
-            self.check_type(&argument.kind, &path.key("arguments").index(i).key("type"));
+        for (i, argument) in arguments {
+            self.check_type_of_function(&argument.kind, &path.key("arguments").index(i).key("type"));
         }
         let needs_returns = !function.procedure && !function.returns_arguments();
         if (needs_returns && function.returns.is_none()) || (function.procedure && function.returns.is_some()) {
@@ -125,13 +124,18 @@ impl Check<'_> {
     fn check_returns(&mut self, function: &Function, path: &FieldPath) {
         for kind in FunctionResult::of(function).types() {
             let is_of_catalog = kind.object().is_some_and(|object| {
-                TYPES_OF_RESULTS.contains(&object.as_str())
-                    || object.name().starts_with("pg_")
-                    || ["pg_catalog", "information_schema"].contains(&object.schema())
+                object.name().starts_with("pg_") || ["pg_catalog", "information_schema"].contains(&object.schema())
             });
-            if !kind.is_polymorphic() && !is_of_catalog && !PSEUDO_TYPES.contains(&kind.base()) {
-                self.check_type(kind, path);
+            if !is_of_catalog {
+                self.check_type_of_function(kind, path);
             }
+        }
+    }
+
+    /// Reports a missing type of an argument or result. Types that are allowed only there are left to `check_signature`.
+    fn check_type_of_function(&mut self, kind: &TypeName, path: &FieldPath) {
+        if !kind.is_polymorphic() && !PSEUDO_TYPES.contains(&kind.base()) && !self.is_type_of_server(kind) {
+            self.check_type(kind, path);
         }
     }
 
@@ -190,10 +194,7 @@ impl Check<'_> {
     /// statements and blocks are checked.
     fn check_body(&mut self, name: &ObjectName, function: &Function, path: FieldPath) {
         let body = function.body.as_str();
-        let mut report = |code, message: String| {
-            let finding = Diagnostic::error(code, path.clone()).message(message);
-            self.findings.push(finding.expected("SQL that PostgreSQL accepts"));
-        };
+        let mut report = |code, message: String| self.report_body(&path, code, message);
         if let Some(fault) = completeness::nested_too_deep(body) {
             report(fault.code, fault.message(body));
         } else if function.has_standard_body() {
@@ -215,16 +216,17 @@ impl Check<'_> {
                 Code::SqlSyntax,
                 format!("at {}: the {} is not closed", lexer::place_in_words(body, unclosed.at), unclosed.what),
             );
-        } else if let Some((at, message)) = parse::plpgsql_error(body) {
-            report(Code::SqlSyntax, format!("at {}: {message}", lexer::place_in_words(body, at)));
         } else {
             self.check_plpgsql(name, function, &path);
         }
     }
-}
 
-/// Types that only functions return.
-const TYPES_OF_RESULTS: [&str; 3] = ["cstring", "event_trigger", "internal"];
+    /// Adds an error about the text of a body.
+    pub(super) fn report_body(&mut self, path: &FieldPath, code: Code, message: String) {
+        let finding = Diagnostic::error(code, path.clone()).message(message);
+        self.findings.push(finding.expected("SQL that PostgreSQL accepts"));
+    }
+}
 
 /// Returns whether a type is an array or a polymorphic type of arrays.
 fn is_array(kind: &TypeName) -> bool {

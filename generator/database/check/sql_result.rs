@@ -19,6 +19,8 @@ enum Wanted {
     Value(TypeName),
     /// This number of columns, or one value with as many parts.
     Columns(usize),
+    /// The columns of a table, or one row of it.
+    RowOf(ObjectName),
 }
 
 /// What the last statement of a body outputs.
@@ -45,12 +47,15 @@ impl Check<'_> {
         }
         let Some(wanted) = self.wanted(function) else { return };
         let returns = function.returns.as_ref().map_or_else(|| "its arguments".to_owned(), ToString::to_string);
-        let fault = parse::with_enough_stack(body, || {
-            let last = last_of(function)?;
-            self.fault_of_result(&wanted, &last, &returns)
+        let (fault, lists_columns) = parse::with_enough_stack(body, || {
+            let Some(last) = last_of(function) else { return (None, false) };
+            let fault = self.fault_of_result(function, &wanted, &last, &returns);
+            (fault, matches!(&last, Last::Columns(columns) if columns.len() > 1))
         });
-        if let Some((message, hint)) = fault {
-            self.report(path.clone(), message, hint);
+        match (fault, wanted) {
+            (Some((message, hint)), _) => self.report(path.clone(), message, hint),
+            (None, Wanted::RowOf(table)) if lists_columns => self.warn_of_column_order(&table, function, path),
+            (None, _) => {}
         }
     }
 
@@ -70,17 +75,17 @@ impl Check<'_> {
             [] if function.procedure => None,
             [kind] if !function.procedure => Some(self.wanted_value((*kind)?)),
             [] => {
-                let kind = result.kind?;
+                let kind = result.kind.as_ref()?;
                 let is_of_caller = ["void", "trigger", "event_trigger", "cstring", "internal"].contains(&kind.as_str());
                 let members = kind.object().and_then(|object| match schema.types.get(&object) {
                     Some(UserType::Composite(composite)) => Some(composite.attributes.len()),
-                    Some(_) => None,
-                    None => schema.tables.contains_key(&object).then(|| schema.columns_of(&object).len()),
+                    _ => None,
                 });
-                match members {
+                match (self.table_of_result(function, &result), members) {
                     _ if is_of_caller => None,
-                    Some(count) if !kind.is_array() => Some(Wanted::Columns(count)),
-                    _ => Some(self.wanted_value(&kind)),
+                    (Some(table), _) => Some(Wanted::RowOf(table.clone())),
+                    (None, Some(count)) if !kind.is_array() => Some(Wanted::Columns(count)),
+                    _ => Some(self.wanted_value(kind)),
                 }
             }
             _ => Some(Wanted::Columns(columns.len())),
@@ -97,7 +102,13 @@ impl Check<'_> {
         if is_single && !kind.is_polymorphic() { Wanted::Value(kind.clone()) } else { Wanted::Row }
     }
 
-    fn fault_of_result(&self, wanted: &Wanted, last: &Last, returns: &str) -> Option<(String, String)> {
+    fn fault_of_result(
+        &self,
+        function: &Function,
+        wanted: &Wanted,
+        last: &Last,
+        returns: &str,
+    ) -> Option<(String, String)> {
         let columns = match last {
             Last::Nothing => {
                 let message = format!("the function returns {returns}, but its last statement returns nothing");
@@ -108,18 +119,18 @@ impl Check<'_> {
             Last::Columns(columns) => columns,
         };
         let count = columns.len();
-        let differs = |wanted: usize| {
+        // One value may be a row with all columns.
+        let is_single = count == 1 && !columns.iter().all(|column| is_literal(column.expression.as_ref()));
+        let fault_of_count = |wanted: usize| {
             let message = format!("the function returns {wanted} columns, but its last statement returns {count}");
-            (message, "select one expression for each column of the result".to_owned())
+            let hint = "select one expression for each column of the result".to_owned();
+            (count != wanted && !is_single).then_some((message, hint))
         };
         match wanted {
             Wanted::Row => None,
-            // One value may be a row with all columns.
-            Wanted::Columns(wanted) if count == *wanted => None,
-            Wanted::Columns(wanted) => {
-                let is_single = count == 1 && !columns.iter().all(|column| is_literal(column.expression.as_ref()));
-                (!is_single).then(|| differs(*wanted))
-            }
+            Wanted::Columns(wanted) => fault_of_count(*wanted),
+            Wanted::RowOf(table) => fault_of_count(self.schema.columns_of(table).len())
+                .or_else(|| self.fault_of_row(table, function, columns).filter(|_| count > 1)),
             Wanted::Value(kind) => match columns.as_slice() {
                 [column] => self.fault_of_value(kind, column.expression.as_ref()?),
                 _ => {

@@ -48,10 +48,7 @@ pub fn create_table(name: &ObjectName, table: &Table) -> String {
     let mut parts = Vec::new();
     // A partition inherits the columns of its partitioned table.
     if table.partition_of.is_none() {
-        // The columns of the primary key come first, as people expect.
-        let key_columns = table.primary_key.iter().filter_map(|name| table.columns.get_key_value(name));
-        let other_columns = table.columns.iter().filter(|(name, _)| !table.primary_key.contains(name));
-        parts.extend(key_columns.chain(other_columns).map(|(name, column)| self::column(name, column)));
+        parts.extend(table.columns_in_order().map(|(name, column)| self::column(name, column)));
     }
     if let Some(key) = primary_key(name, table) {
         parts.push(key);

@@ -19,6 +19,9 @@ pub struct Affected {
     regenerated: BTreeMap<ObjectName, BTreeSet<SqlName>>,
     /// Enumerations that are recreated.
     pub rebuilt_enumerations: BTreeSet<ObjectName>,
+    /// Composite types with attributes that are dropped or retyped, which the server refuses while a view or a body that is
+    /// SQL, not a string, reads them.
+    changed_composites: BTreeSet<ObjectName>,
     /// Views and functions that are dropped and created again.
     pub recreated_routines: BTreeSet<ObjectName>,
     /// Keys of the objects kept as their SQL that are dropped and created again.
@@ -37,6 +40,7 @@ impl Affected {
         let mut affected = Affected {
             changed_tables: renamed.affected_tables.clone(),
             rebuilt_enumerations: rebuilt_enumerations(old, new),
+            changed_composites: changed_composites(old, new),
             changed_names: functions_with_other_values(old, new),
             ..Affected::default()
         };
@@ -102,6 +106,17 @@ impl Affected {
                 ObjectKind::Sequence => false,
                 ObjectKind::Foundation | ObjectKind::Object => self.drops_object(new, name),
             };
+            let is_changed_composite = |ObjectNode(kind, name): &ObjectNode| {
+                *kind == ObjectKind::Type && self.changed_composites.contains(*name)
+            };
+            // A view or body may read attributes of a value of the type, or of the result of a function.
+            let reads_changed_composite = |node: ObjectNode| {
+                let is_result = || {
+                    node.0 == ObjectKind::Function
+                        && graph.needs(node.0, node.1).any(|node| is_changed_composite(&node))
+                };
+                is_changed_composite(&node) || is_result()
+            };
             let objects = old.objects.iter().filter(|(key, object)| {
                 graph.needs(object_kind(object), key.node()).any(|node| match node {
                     // The object belongs to the table or uses its row type; only changes of certain columns matter.
@@ -113,16 +128,18 @@ impl Affected {
                 })
             });
             let objects: Vec<ObjectName> = objects.map(|(key, _)| key.node().clone()).collect();
-            let views = old.views.keys().filter(|name| graph.needs(ObjectKind::View, name).any(is_changed));
-            // A function depends on the types of its arguments and its result. A table as such a type is a row type,
-            // which survives changes of columns. A function with a body that is SQL, not a string, depends on all
+            let views = old.views.keys().filter(|name| {
+                graph.needs(ObjectKind::View, name).any(|node| is_changed(node) || reads_changed_composite(node))
+            });
+            // A function depends on the types of its arguments and its result. Composite types and the row types of
+            // tables survive changes of their parts. A function with a body that is SQL, not a string, depends on all
             // objects that it uses.
             let functions = old.functions.iter().filter(|(name, function)| {
                 graph.needs(ObjectKind::Function, name).any(|node| match node {
                     ObjectNode(ObjectKind::Table, table) if !function.has_standard_body() => {
                         !new.tables.contains_key(table)
                     }
-                    _ => is_changed(node),
+                    _ => is_changed(node) || (function.has_standard_body() && reads_changed_composite(node)),
                 })
             });
             let dependents: Vec<ObjectName> = views.chain(functions.map(|(name, _)| name)).cloned().collect();
@@ -188,14 +205,15 @@ impl Affected {
         let routines =
             self.recreated_routines.iter().chain(dropped_functions).map(|name| ObjectNode(ObjectKind::Function, name));
         let tables = self.changed_tables.iter().map(|name| ObjectNode(ObjectKind::Table, name));
-        let enumerations = self.rebuilt_enumerations.iter().map(|name| ObjectNode(ObjectKind::Type, name));
+        let changed_types = self.rebuilt_enumerations.iter().chain(&self.changed_composites);
+        let types = changed_types.map(|name| ObjectNode(ObjectKind::Type, name));
         let objects = old
             .objects
             .iter()
             .filter(|(key, _)| self.drops_object(new, key.node()))
             .map(|(key, object)| ObjectNode(object_kind(object), key.node()));
         let mut recreated: BTreeMap<Cow<str>, Vec<ObjectNode>> = BTreeMap::new();
-        for node in routines.chain(tables).chain(enumerations).chain(objects) {
+        for node in routines.chain(tables).chain(types).chain(objects) {
             recreated.entry(mentioned_as(old, &node)).or_default().push(node);
         }
         recreated
@@ -222,6 +240,17 @@ fn rebuilt_enumerations(old: &Schema, new: &Schema) -> BTreeSet<ObjectName> {
         _ => false,
     };
     old.types.iter().filter(|(name, kind)| is_rebuilt(name, kind)).map(|(name, _)| name.clone()).collect()
+}
+
+/// Returns the composite types that lose an attribute, or of which an attribute gets a different type or collation.
+fn changed_composites(old: &Schema, new: &Schema) -> BTreeSet<ObjectName> {
+    let is_changed = |name: &ObjectName, kind: &UserType| match (kind, new.types.get(name)) {
+        (UserType::Composite(old), Some(UserType::Composite(new))) => {
+            old.attributes.iter().any(|attribute| !new.attributes.contains(attribute))
+        }
+        _ => false,
+    };
+    old.types.iter().filter(|(name, kind)| is_changed(name, kind)).map(|(name, _)| name.clone()).collect()
 }
 
 /// Returns the functions and views whose own definitions change in a way that `CREATE OR REPLACE` does not support.

@@ -8,6 +8,7 @@ use super::graph::{Graph, ObjectNode};
 use super::late_drops::{LateDrops, late_drops};
 use super::recreated_parts::RecreatedParts;
 use super::rename::{RenamedSchema, all_names};
+use super::stored_rows::StoredRows;
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 
@@ -32,6 +33,8 @@ pub struct Diff<'a> {
     /// Maps the names of the columns of each new table to its name, or to the first name if several tables have the same
     /// columns. A dropped table with these columns may have been renamed without `renamed_from`.
     pub new_by_columns: BTreeMap<Vec<&'a SqlName>, &'a ObjectName>,
+    /// The tables of the old schema whose rows are values of columns.
+    pub stored_rows: StoredRows,
     /// Names of the new schema's relations and types.
     pub new_names: BTreeSet<ObjectName>,
     /// Maps the new name of a dropped object, whose name a different object takes, to its old name.
@@ -60,6 +63,7 @@ impl<'a> Diff<'a> {
             affected,
             recreated: affected.recreated(&renamed.schema, new),
             new_by_columns: new_by_columns(&renamed.schema, new),
+            stored_rows: StoredRows::of(&renamed.schema),
             new_names: all_names(new),
             freed_names: &renamed.freed_names,
         }

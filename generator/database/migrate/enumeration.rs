@@ -4,6 +4,7 @@ use super::diff::{Diff, TypeChange};
 use super::graph::{ObjectKind, ObjectNode};
 use super::labels::added_labels;
 use super::planner::Planner;
+use super::rewrite::refuse_rewrite;
 use super::step::{MigrationStep, Phase};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
@@ -46,6 +47,13 @@ fn rebuild(planner: &mut Planner, diff: &Diff, change: &TypeChange<Enumeration>)
             format!("labels of {name} are removed or reordered, but {dependent} uses the type"),
             "keep the labels, or rename them with `renamed_values`",
         );
+        return;
+    }
+    let has_column = |table: &Table| table.columns.values().any(|column| column.kind.object().as_ref() == Some(name));
+    let mut tables = diff.old.tables.iter().filter(|(_, table)| has_column(table)).map(|(table, _)| table);
+    let refused_change = format!("labels of {name} cannot be removed or reordered");
+    let otherwise = "keep the labels, or rename them with `renamed_values`";
+    if tables.any(|table| refuse_rewrite(planner, diff, (table, path.key("values")), (&refused_change, otherwise))) {
         return;
     }
     // A name has at most 63 bytes, 7 of which are the suffix.

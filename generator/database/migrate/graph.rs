@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::needed_names::for_each_needed_name;
 pub use super::node::{ObjectKind, ObjectNode};
 use crate::database::model::*;
-use crate::database::parse::declared_types;
+use crate::database::plpgsql_body::declared_types;
 
 /// The distance between the positions of neighbouring objects. It leaves room for steps right before and right after
 /// the main step of an object.

@@ -31,11 +31,13 @@ mod planner;
 mod recreated_parts;
 mod rename;
 mod replica_identity;
+mod rewrite;
 mod routines;
 mod schemas;
 mod security;
 mod sequences;
 mod step;
+mod stored_rows;
 mod table;
 mod triggers;
 mod type_use;
@@ -50,7 +52,9 @@ use diff::Diff;
 use graph::{Graph, ObjectNode};
 use planner::Planner;
 
-pub use rename::{replace_column_names, replace_sequence_name, replace_type_name, with_partitions};
+pub use rename::{
+    replace_column_names, replace_sequence_name, replace_type_name, sequences_of_nextval, with_partitions,
+};
 pub use step::{Down, MigrationStep, Phase, StepMode};
 
 /// The steps of a plan, one group per migration.

@@ -68,7 +68,8 @@ pub fn change_bound(planner: &mut Planner, diff: &Diff, change: &TableChange) ->
                 Code::ChangeRefused,
                 path.key("partition_of"),
                 format!("{name} may have rows: it cannot become a partition, a plain table or part of another table"),
-                "create a table or partition with a different name and move the rows, or write a migration by hand",
+                "declare a table or partition with a different name beside it, move the rows in a migration by hand (`nself db new \
+                 --by-hand`), and remove this one after it",
             );
             return Err(Refused);
         }

@@ -14,50 +14,14 @@ use crate::diagnostic::FieldPath;
 pub fn plan(planner: &mut Planner, diff: &Diff) {
     for (name, new) in &diff.new.sequences {
         let path = planner.path(&["sequences", name.as_str()]);
-        let order_in_phase = diff.new_graph.position(ObjectKind::Sequence, name);
+        plan_numbers(planner, diff, (name, new), &path);
         let no_sequence = Sequence::default();
-        let old = diff.old.sequences.get(name);
-        if let Some(owner) = identity_of_new_sequence(diff, name, new) {
-            let column = &diff.old.tables[&owner.table].columns[&owner.column];
-            let why = format!("{}.{} is numbered by the sequence {name}", owner.table, owner.column);
-            planner.push(
-                MigrationStep::new(Phase::Create, name.as_str(), path.clone(), why)
-                    .order_in_phase(order_in_phase)
-                    .up(ddl::identity_to_sequence(owner, name, new))
-                    .down(ddl::sequence_to_identity(owner, name, column)),
-            );
-        } else if old.is_none() {
-            planner.push(
-                MigrationStep::new(Phase::Create, name.as_str(), path.clone(), format!("the sequence {name} is new"))
-                    .order_in_phase(order_in_phase)
-                    .up(ddl::create_sequence(name, new))
-                    .down(format!("DROP SEQUENCE {};", name.sql())),
-            );
-        } else if let Some(old) = old
-            && ddl::sequence_options(old) != ddl::sequence_options(new)
-        {
-            let (alter, sequence) = (format!("ALTER SEQUENCE {}", name.sql()), literal(&name.sql()));
-            let sequence = format!("{sequence}::pg_catalog.regclass");
-            let statements = ddl::SequenceStatements { alter: &alter, option_prefix: "", sequence: &sequence };
-            let set = |from, to| ddl::change_sequence_options(&statements, from, to, &ddl::sequence_options(to));
-            planner.push(
-                MigrationStep::new(
-                    Phase::Create,
-                    name.as_str(),
-                    path.clone(),
-                    format!("the sequence {name} counts differently"),
-                )
-                .order_in_phase(order_in_phase)
-                .up(set(old, new))
-                .down(set(new, old)),
-            );
-        }
-        let old = old.unwrap_or(&no_sequence);
+        let old = diff.old.sequences.get(name).unwrap_or(&no_sequence);
         change_owner(planner, name, (old.owned_by.as_ref(), new.owned_by.as_ref()), &path);
         let (kind, object) = ("SEQUENCE", name.sql());
         let annotated_object = AnnotatedObject {
             phase: Phase::Create,
-            order_in_phase,
+            order_in_phase: diff.new_graph.position(ObjectKind::Sequence, name),
             kind,
             object: &object,
             name: name.as_str(),
@@ -67,21 +31,57 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
         annotated_object.plan_comment(planner, old.comment.as_ref(), new.comment.as_ref());
     }
     for (name, old) in diff.old.sequences.iter().filter(|(name, _)| !diff.new.sequences.contains_key(*name)) {
-        if old.owned_by.as_ref().is_some_and(|owner| becomes_identity(diff, owner)) {
-            // The step that makes the column an identity column drops the sequence.
-            continue;
+        // The step that makes the column an identity column drops the sequence.
+        if !old.owned_by.as_ref().is_some_and(|owner| becomes_identity(diff, owner)) {
+            drop_sequence(planner, diff, (name, old));
         }
-        let path = planner.path(&["sequences"]);
-        change_owner(planner, name, (old.owned_by.as_ref(), None), &path);
-        let old_name = diff.freed_name(name).unwrap_or(name);
-        planner.push(
-            MigrationStep::new(Phase::DropData, old_name.as_str(), path, format!("the sequence {old_name} is gone"))
-                .order_in_phase(diff.old_graph.reverse_position(ObjectKind::Sequence, name))
-                .up(format!("DROP SEQUENCE {};", name.sql()))
-                .irreversible("the position of the sequence is lost")
-                .hazard(Hazard::DeletesData),
-        );
     }
+}
+
+/// Plans a new sequence, or different options of a sequence that both sides have.
+fn plan_numbers(planner: &mut Planner, diff: &Diff, (name, new): (&ObjectName, &Sequence), path: &FieldPath) {
+    let step = |why: String| {
+        MigrationStep::new(Phase::Create, name.as_str(), path.clone(), why)
+            .order_in_phase(diff.new_graph.position(ObjectKind::Sequence, name))
+    };
+    if let Some(owner) = identity_of_new_sequence(diff, name, new) {
+        let column = &diff.old.tables[&owner.table].columns[&owner.column];
+        planner.push(
+            step(format!("{}.{} is numbered by the sequence {name}", owner.table, owner.column))
+                .up(ddl::identity_to_sequence(owner, name, new))
+                .down(ddl::sequence_to_identity(owner, name, column)),
+        );
+        return;
+    }
+    let Some(old) = diff.old.sequences.get(name) else {
+        planner.push(
+            step(format!("the sequence {name} is new"))
+                .up(ddl::create_sequence(name, new))
+                .down(format!("DROP SEQUENCE {};", name.sql())),
+        );
+        return;
+    };
+    if ddl::sequence_options(old) != ddl::sequence_options(new) {
+        let (alter, sequence) = (format!("ALTER SEQUENCE {}", name.sql()), literal(&name.sql()));
+        let sequence = format!("{sequence}::pg_catalog.regclass");
+        let statements = ddl::SequenceStatements { alter: &alter, option_prefix: "", sequence: &sequence };
+        let set = |from, to| ddl::change_sequence_options(&statements, from, to, &ddl::sequence_options(to));
+        planner.push(step(format!("the sequence {name} counts differently")).up(set(old, new)).down(set(new, old)));
+    }
+}
+
+/// Plans the removal of a sequence.
+fn drop_sequence(planner: &mut Planner, diff: &Diff, (name, old): (&ObjectName, &Sequence)) {
+    let path = planner.path(&["sequences"]);
+    change_owner(planner, name, (old.owned_by.as_ref(), None), &path);
+    let old_name = diff.freed_name(name).unwrap_or(name);
+    planner.push(
+        MigrationStep::new(Phase::DropData, old_name.as_str(), path, format!("the sequence {old_name} is gone"))
+            .order_in_phase(diff.old_graph.reverse_position(ObjectKind::Sequence, name))
+            .up(format!("DROP SEQUENCE {};", name.sql()))
+            .irreversible("the position of the sequence is lost")
+            .hazard(Hazard::DeletesData),
+    );
 }
 
 /// Returns the identity column of the old schema whose numbers a new sequence continues.

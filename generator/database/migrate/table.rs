@@ -7,6 +7,7 @@ use super::diff::{Diff, TableChange, TableChangeKind};
 use super::dropped_table::drop_table;
 use super::graph::ObjectKind;
 use super::planner::Planner;
+use super::rewrite::refuse_rewrite;
 use super::step::{MigrationStep, Phase};
 use super::{column, foreign_keys, indexes, keys, partition, replica_identity, security, triggers};
 use crate::database::ddl;
@@ -80,17 +81,7 @@ fn alter_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
         return;
     }
     if old.unlogged != new.unlogged {
-        let set_logging = |unlogged: bool| {
-            format!("ALTER TABLE {} SET {};", name.sql(), if unlogged { "UNLOGGED" } else { "LOGGED" })
-        };
-        let why = format!("{name}: write-ahead log");
-        planner.push(
-            MigrationStep::new(Phase::Create, name.as_str(), path.key("unlogged"), why)
-                .order_in_phase(logging_position(diff, name, new.unlogged))
-                .up(set_logging(new.unlogged))
-                .down(set_logging(old.unlogged))
-                .hazard(Hazard::Rewrite),
-        );
+        change_logging(planner, diff, change);
     }
     keys::drop_changed(planner, diff, change);
     security::drop_changed(planner, diff, change);
@@ -104,6 +95,26 @@ fn alter_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     triggers::add_to_table(planner, diff, change);
     replica_identity::plan(planner, diff, change);
     change_settings(planner, diff, change);
+}
+
+/// Plans the change of whether a table is in the write-ahead log.
+fn change_logging(planner: &mut Planner, diff: &Diff, change: &TableChange) {
+    let TableChange { name, old, new, path, .. } = *change;
+    let path = path.key("unlogged");
+    let refused_change = format!("`unlogged` of {name} cannot change");
+    let otherwise = "create a table with a different name, and move the rows";
+    if refuse_rewrite(planner, diff, (name, path.clone()), (&refused_change, otherwise)) {
+        return;
+    }
+    let set_logging =
+        |unlogged: bool| format!("ALTER TABLE {} SET {};", name.sql(), if unlogged { "UNLOGGED" } else { "LOGGED" });
+    planner.push(
+        MigrationStep::new(Phase::Create, name.as_str(), path, format!("{name}: write-ahead log"))
+            .order_in_phase(logging_position(diff, name, new.unlogged))
+            .up(set_logging(new.unlogged))
+            .down(set_logging(old.unlogged))
+            .hazard(Hazard::Rewrite),
+    );
 }
 
 /// Returns the position of a step that changes whether a table is logged: a logged table cannot refer to an unlogged one,

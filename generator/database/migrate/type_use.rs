@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::needed_names::{texts_of_exclude, texts_of_index};
+use crate::database::identifiers::mentioned_names;
 use crate::database::model::*;
 
 /// The types whose values are or contain the values of one type.
@@ -73,10 +75,51 @@ pub fn column_with_values(schema: &Schema, name: &ObjectName) -> Option<String> 
     first_column(schema, |kind| types.are_in(kind))
 }
 
+/// Returns the name of a column, check, index or exclusion constraint whose expression mentions a type. `None` if there is
+/// none.
+pub fn part_with_mention(schema: &Schema, name: &ObjectName) -> Option<String> {
+    let mentions = |text: &Expression| mentioned_names(text.as_str()).any(|word| word == name.name());
+    schema.tables.iter().find_map(|(table_name, table)| {
+        let mut columns = table.columns.iter();
+        let column = columns.find(|(_, column)| column.default.iter().chain(&column.generated).any(mentions));
+        let check = || table.checks.iter().find(|(_, check)| mentions(&check.expression)).map(|(check, _)| check);
+        let index = || table.indexes.iter().find(|(_, index)| texts_of_index(index).any(mentions));
+        let exclude = || table.excludes.iter().find(|(_, exclude)| texts_of_exclude(exclude).any(mentions));
+        let part = column.map(|(column, _)| column).or_else(check);
+        let part = part.or_else(|| index().map(|(index, _)| index)).or_else(|| exclude().map(|(exclude, _)| exclude));
+        part.map(|part| format!("{table_name}.{part}"))
+    })
+}
+
 /// Returns the name of the first column whose type has a property.
 fn first_column(schema: &Schema, has_property: impl Fn(&TypeName) -> bool) -> Option<String> {
     schema.tables.iter().find_map(|(name, table)| {
         let column = table.columns.iter().find(|(_, column)| has_property(&column.kind));
         column.map(|(column, _)| format!("{name}.{column}"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::values::Checked;
+
+    #[test]
+    fn a_part_of_a_table_that_mentions_a_type_is_found() {
+        let name = ObjectName::new("pair").unwrap();
+        let expression = "(row(a, 1)::pair).x";
+        let condition = format!("{expression} > 0");
+        for (part, table) in [
+            ("t.a", json!({ "columns": { "a": { "type": "integer", "default": expression } } })),
+            ("t.c", json!({ "checks": { "c": condition } })),
+            ("t.i", json!({ "indexes": { "i": { "columns": [{ "expression": expression }] } } })),
+            ("t.j", json!({ "indexes": { "j": { "columns": [{ "column": "a" }], "where": condition } } })),
+        ] {
+            let schema = serde_json::from_value(json!({ "tables": { "t": table } })).unwrap();
+            assert_eq!(part_with_mention(&schema, &name).as_deref(), Some(part));
+        }
+        assert_eq!(part_with_mention(&Schema::default(), &name), None);
+    }
 }

@@ -6,7 +6,7 @@ use super::enumeration;
 use super::graph::ObjectKind;
 use super::planner::Planner;
 use super::step::{DATA_LOST, MigrationStep, OTHER_OBJECT_HAS_NAME, Phase};
-use super::type_use::{column_with_inner_values, column_with_values};
+use super::type_use::{column_with_inner_values, column_with_values, part_with_mention};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
@@ -187,18 +187,20 @@ fn change_composite(planner: &mut Planner, diff: &Diff, change: &TypeChange<Comp
         let why = format!("{name}.{}{what}", attribute.name);
         MigrationStep::new(Phase::Create, name.as_str(), path.clone(), why).order_in_phase(order_in_phase)
     };
-    let column_with_values = column_with_values(diff.old, name);
+    let user = column_with_values(diff.old, name)
+        .map(|column| format!("{column} has values of the type {name}"))
+        .or_else(|| Some(format!("the expression of {} uses the type", part_with_mention(diff.old, name)?)));
     for (new, old) in new
         .attributes
         .iter()
         .zip(&remaining)
         .filter(|(new, old)| new.kind != old.kind || new.collation != old.collation)
     {
-        if let Some(column) = &column_with_values {
+        if let Some(user) = &user {
             planner.refuse(
                 Code::ChangeRefused,
                 path.clone(),
-                format!("the type of {name}.{} cannot change while {column} has values of the type {name}", new.name),
+                format!("the type of {name}.{} cannot change while {user}", new.name),
                 "add an attribute with a different name",
             );
             continue;

@@ -86,6 +86,13 @@ pub struct Table {
 }
 
 impl Table {
+    /// Returns the columns in the order in which CREATE TABLE lists them: those of the primary key come first, as people
+    /// expect. On a server where columns were added later, the order differs.
+    pub fn columns_in_order(&self) -> impl Iterator<Item = (&SqlName, &Column)> {
+        let key_columns = self.primary_key.iter().filter_map(|name| self.columns.get_key_value(name));
+        key_columns.chain(self.columns.iter().filter(|(name, _)| !self.primary_key.contains(name)))
+    }
+
     /// Returns the constraint triggers. They share their names with the constraints of the table.
     pub fn constraint_triggers(&self) -> impl Iterator<Item = &SqlName> {
         self.triggers.iter().filter(|(_, trigger)| trigger.constraint).map(|(name, _)| name)

@@ -36,7 +36,7 @@ impl Owner<'_> {
     }
 }
 
-/// Returns the findings about a definition: those of its own check, and NS767 for each schema, object and foreign key in
+/// Returns the findings about a definition: those of its check, and NS767 for each schema, object and foreign key in
 /// a schema of a service. A schema that the check reports as missing has only NS767.
 pub fn check(database: &SqlIdent, schema: &Schema, server: &Server, findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let owners = owners(database, server);

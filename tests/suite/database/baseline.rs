@@ -349,3 +349,59 @@ fn neither_a_standby_nor_a_pooler_is_taken_over() {
     let output = baseline(&project, &format!("{url}&options=-c%20statement_timeout%3D60000"), &server, &[]);
     assert_eq!(output.code, 0, "{}", output.stderr);
 }
+
+/// The main database also has the schemas of `auth` and Hasura, extensions for them, and the rights of all services.
+#[test]
+fn the_setup_job_and_the_services_do_not_count_as_differences() {
+    let Some(server) = Server::start(Version::V15) else { return };
+    let project = Project { folder: stack("{}") };
+    let text = "let nself = import \"nself/main.ncl\" in
+        { project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\",
+          services.reports = { image = \"a/reports:1\", databases.main.access = 'read },
+          databases.shop = {
+            tables.members = { columns = { id.type = \"bigint\", user_id.type = \"uuid\" }, primary_key = [\"id\"], grants.reports = ['insert] },
+          } } | nself.Stack";
+    fs::write(project.folder.path().join("stack.ncl"), text).unwrap();
+    project.nself(&["db", "new"]);
+    project.nself(&["gen", "--env", "local"]);
+    let environment = project.folder.path().join("deploy/local");
+    let migrate = || {
+        let mut runner = std::process::Command::new("/bin/sh");
+        runner.arg(environment.join("migrations/shop/run.sh")).env("PGHOST", server.folder());
+        runner.env("PGUSER", "shop_migrations").env("PGDATABASE", "shop").env("NSELF_SUPERUSER", "postgres");
+        let output = crate::support::run(&mut runner);
+        assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{}", output.stdout);
+    };
+    server.first_start(&environment);
+    migrate();
+    server.session("auth", "shop").run_or_panic("CREATE TABLE auth.users (id uuid PRIMARY KEY, email citext);");
+    server.session("hasura", "shop").run_or_panic("CREATE TABLE hdb_catalog.hdb_version (version text);");
+    server.first_start(&environment);
+    migrate();
+
+    let (url, scratch) = (superuser_url(&server, "shop"), superuser_url(&server, "postgres"));
+    for (from, to) in [(url.as_str(), "stack.ncl"), ("db/shop", &url)] {
+        let diff = ["db", "diff", "--from", from, "--to", to, "--scratch", &scratch];
+        let output = nself_in(project.folder.path(), diff);
+        assert_eq!((output.code, output.stdout.as_str()), (0, ""), "{from} {to}: {}{}", output.stdout, output.stderr);
+    }
+    let imported = project.nself(&["db", "import", "--url", &url]);
+    assert!(imported.stdout.contains("members") && !imported.stdout.contains("users"), "{}", imported.stdout);
+    assert!(imported.stdout.contains("'insert") && !imported.stdout.contains("'select"), "{}", imported.stdout);
+    assert!(
+        imported.stderr.contains("schemas that belong to the roles of services are left out"),
+        "{}",
+        imported.stderr
+    );
+    server.session("postgres", "shop").run_or_panic("DROP SCHEMA nself CASCADE;");
+    let output = baseline(&project, &url.replace("postgres@", "shop_migrations@"), &server, &[]);
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{}", output.stdout);
+
+    // Known-bad controls: an object in the schema of the definition, and a right that the definition does not grant.
+    for change in ["CREATE VIEW stray AS SELECT 1 AS one;", "GRANT DELETE ON members TO reports;"] {
+        server.session("shop_migrations", "shop").run_or_panic(change);
+        let diff = ["db", "diff", "--from", &url, "--to", "stack.ncl", "--scratch", &scratch];
+        assert_eq!(nself_in(project.folder.path(), diff).code, 1, "{change}");
+        server.session("shop_migrations", "shop").run_or_panic("DROP VIEW IF EXISTS stray;");
+    }
+}

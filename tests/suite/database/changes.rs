@@ -16,7 +16,7 @@ use crate::support::nself_in;
 
 fn no_hint(_: &mut Schema) {}
 
-const CHANGES: [Change; 42] = [
+const CHANGES: [Change; 43] = [
     Change {
         name: "intervals with fields",
         before: "CREATE TABLE t (a interval day to second(3), b interval year to month DEFAULT '1 year'); CREATE FUNCTION f(interval day) RETURNS interval LANGUAGE sql AS 'SELECT $1';",
@@ -53,6 +53,16 @@ const CHANGES: [Change; 42] = [
         after: "CREATE TABLE t (id integer PRIMARY KEY, n integer, exclude integer DEFAULT 0 NOT NULL); ALTER TABLE t ADD CONSTRAINT t_again UNIQUE (id), ADD CONSTRAINT t_n UNIQUE (n), ADD CONSTRAINT t_n2 UNIQUE (n);
             CREATE TABLE u (exclude varchar(20) PRIMARY KEY, exclude_too integer); ALTER TABLE u ADD CONSTRAINT u_again UNIQUE (exclude); ALTER TABLE t ADD EXCLUDE USING btree (n WITH =);
             CREATE TABLE \"_1\" (_1a integer, _ integer, \"__\" integer);",
+        hint: no_hint,
+    },
+    Change {
+        name: "attributes that views and bodies read",
+        before: "CREATE TYPE c AS (a integer, b text, gone date); CREATE FUNCTION make() RETURNS c LANGUAGE sql AS 'SELECT row(1, ''x'', NULL)::c';
+            CREATE FUNCTION part(x c) RETURNS bigint LANGUAGE sql RETURN (x).a; CREATE FUNCTION text_part(x c) RETURNS text LANGUAGE sql AS 'SELECT (x).b';
+            CREATE VIEW v AS SELECT (make()).a AS a, part(make()) AS p; CREATE MATERIALIZED VIEW m AS SELECT make() AS whole; GRANT SELECT ON v TO reader;",
+        after: "CREATE TYPE c AS (a bigint, b text, d integer); CREATE FUNCTION make() RETURNS c LANGUAGE sql AS 'SELECT row(1, ''x'', NULL)::c';
+            CREATE FUNCTION part(x c) RETURNS bigint LANGUAGE sql RETURN (x).a; CREATE FUNCTION text_part(x c) RETURNS text LANGUAGE sql AS 'SELECT (x).b';
+            CREATE VIEW v AS SELECT (make()).a AS a, part(make()) AS p; CREATE MATERIALIZED VIEW m AS SELECT make() AS whole; GRANT SELECT ON v TO reader;",
         hint: no_hint,
     },
     Change {

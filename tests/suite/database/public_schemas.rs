@@ -235,7 +235,7 @@ fn what_public_schemas_contain_is_imported_from_a_dump() {
 }
 
 /// Statements that concern the server, which are left out with a note that names them.
-const LEFT_OUT: [(&str, &str); 14] = [
+const LEFT_OUT: [(&str, &str); 18] = [
     ("CREATE ROLE web NOLOGIN;", "`CREATE ROLE` is left out"),
     ("ALTER USER web WITH PASSWORD 's3cret';", "`ALTER USER` is left out"),
     (
@@ -252,6 +252,16 @@ const LEFT_OUT: [(&str, &str); 14] = [
     ("CREATE EXTENSION btree_gist WITH SCHEMA pg_catalog;", "`btree_gist` is created in the schema public"),
     ("CREATE TABLE t (id int, PRIMARY KEY (id) USING INDEX TABLESPACE fast);", "the tablespace `fast` is left out"),
     ("CREATE SCHEMA app AUTHORIZATION web;", "the owner `web` is left out"),
+    ("CREATE TEMP TABLE t (id int); CREATE INDEX ON t (id);", "the temporary `t` is left out"),
+    (
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE EXTENSION citext; ALTER FUNCTION f() DEPENDS ON EXTENSION citext;",
+        "`DEPENDS ON EXTENSION` is left out",
+    ),
+    (
+        "CREATE DOMAIN d AS text CONSTRAINT c CHECK (VALUE <> ''); COMMENT ON CONSTRAINT c ON DOMAIN d IS 'x';",
+        "the comment on constraint c",
+    ),
+    ("CREATE TYPE c AS (a int); COMMENT ON COLUMN c.a IS 'x';", "the comment on column c.a"),
     (
         "CREATE TABLE t (id int, v text);\nCOPY t (id, v) FROM stdin;\n1\tit's $$\n\\.\nCREATE TABLE u (id int);",
         "`COPY t` is left out",

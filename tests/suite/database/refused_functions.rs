@@ -24,6 +24,21 @@ const REFUSED: &[&str] = &[
     r#""language":"sql","returns":"integer","body":"SELECT 1","arguments":[{"type":"void"}]"#,
     r#""language":"plpgsql","body":"BEGIN END","arguments":[{"name":"x","type":"void","mode":"out"}]"#,
     r#""language":"sql","returns":"integer","body":"SELECT 1","arguments":[{"type":"record"}]"#,
+    r#""language":"sql","body":"SELECT NULL","arguments":[{"name":"x","type":"trigger","mode":"out"}]"#,
+    r#""language":"sql","body":"SELECT NULL","arguments":[{"name":"x","type":"event_trigger","mode":"out"}]"#,
+    r#""language":"plpgsql","body":"BEGIN END","arguments":[{"name":"x","type":"event_trigger","mode":"out"}]"#,
+    r#""language":"plpgsql","body":"BEGIN END","arguments":[{"name":"x","type":"cstring","mode":"inout"}]"#,
+    r#""language":"sql","returns":"integer","body":"SELECT 1","arguments":[{"type":"internal"}]"#,
+    r#""language":"plpgsql","returns":"integer","body":"BEGIN RETURN 1; END","arguments":[{"type":"record[]"}]"#,
+    r#""language":"plpgsql","returns":"TABLE (x void)","body":"BEGIN END""#,
+    r#""language":"plpgsql","returns":"TABLE (x trigger, y integer)","body":"BEGIN END""#,
+    r#""language":"plpgsql","returns":"language_handler","body":"BEGIN END""#,
+    r#""language":"sql","returns":"record[]","body":"SELECT NULL""#,
+    // In PL/pgSQL, inputs and outputs are variables of one block.
+    r#""language":"plpgsql","body":"BEGIN END","arguments":[{"name":"x","type":"integer"},{"name":"x","type":"integer","mode":"out"}]"#,
+    r#""language":"plpgsql","body":"BEGIN END","arguments":[{"name":"x","type":"integer","mode":"out"},{"name":"x","type":"integer[]","mode":"variadic"}]"#,
+    r#""procedure":true,"language":"plpgsql","body":"BEGIN END","arguments":[{"name":"x","type":"integer"},{"name":"x","type":"integer","mode":"out"}]"#,
+    r#""language":"plpgsql","returns":"TABLE (x integer)","body":"BEGIN END","arguments":[{"name":"x","type":"integer"}]"#,
     // Results that stand for several types.
     r#""language":"sql","returns":"anyelement","body":"SELECT 1""#,
     r#""language":"plpgsql","returns":"anyrange","body":"BEGIN RETURN NULL; END","arguments":[{"type":"anyelement"}]"#,
@@ -65,6 +80,10 @@ const REFUSED: &[&str] = &[
 const ACCEPTED: &[&str] = &[
     r#""language":"sql","body":"SELECT 1","arguments":[{"name":"x","type":"integer"},{"name":"x","type":"integer","mode":"out"}]"#,
     r#""language":"sql","returns":"TABLE (x integer)","body":"SELECT 1","arguments":[{"name":"x","type":"integer"}]"#,
+    r#""procedure":true,"language":"sql","body":"SELECT 1","arguments":[{"name":"x","type":"integer"},{"name":"x","type":"integer","mode":"out"}]"#,
+    r#""language":"plpgsql","returns":"TABLE (\"X\" integer, found integer)","body":"BEGIN END","arguments":[{"name":"x","type":"integer"}]"#,
+    r#""language":"sql","body":"SELECT row(1)","arguments":[{"name":"x","type":"record","mode":"out"}]"#,
+    r#""language":"plpgsql","returns":"TABLE (x record)","body":"BEGIN END""#,
     r#""language":"sql","body":"SELECT 1","arguments":[{"type":"integer","default":"1"},{"name":"y","type":"integer","mode":"out"},{"type":"integer","default":"2"}]"#,
     r#""language":"sql","returns":"integer","body":"SELECT 1","arguments":[{"type":"integer"},{"type":"integer[]","mode":"variadic","default":"'{}'"}]"#,
     r#""language":"sql","returns":"integer","body":"SELECT 1","arguments":[{"type":"anyarray","mode":"variadic"}]"#,
@@ -144,6 +163,9 @@ const REFUSED_BODIES: &[(&str, &str)] = &[
     ("integer", "<<o>> BEGIN CONTINUE o; RETURN 1; END"),
     ("integer", "BEGIN RAISE EXCEPTION 'a % b'; RETURN 1; END"),
     ("integer", "BEGIN RAISE NOTICE 'a', 1; RETURN 1; END"),
+    ("integer", "BEGIN RAISE NOTICE E'a \\x25 b'; RETURN 1; END"),
+    ("integer", "BEGIN RAISE NOTICE E'a \\u0025% b', 1; RETURN 1; END"),
+    ("integer", "BEGIN RAISE NOTICE 'a \\x25 b', 1; RETURN 1; END"),
 ];
 
 const ACCEPTED_BODIES: &[(&str, &str)] = &[
@@ -197,6 +219,10 @@ const ACCEPTED_BODIES: &[(&str, &str)] = &[
     ("integer", "DECLARE b order_state := 'new'; c customers; d refcursor; e pg_class; BEGIN RETURN 1; END"),
     ("integer", "#variable_conflict use_column\nBEGIN RETURN 1; END"),
     ("integer", "BEGIN PERFORM 1; NULL; COMMIT; RAISE 'x'; ASSERT a > 1, 'y'; RETURN 1; END"),
+    (
+        "integer",
+        "BEGIN RAISE NOTICE E'a \\x25 b \\045\\u0025', 1; RAISE NOTICE 'a %'\n'% b'; RAISE NOTICE $m$% b$m$, 1; RETURN 1; END",
+    ),
     ("integer", "BEGIN NULL; END"),
     ("void", "BEGIN RETURN; END"),
     ("SETOF void", "BEGIN RETURN NEXT 1; END"),

@@ -5,7 +5,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::reader::{AttachedTable, Reader};
 use super::tree::{Parsed, Parts, ident, leading_keywords, object_name, path, start_offset, unsupported};
-use super::{column, constraint, partition, retype, storage};
+use super::{column, constraint, partition, retype, storage, table};
 use crate::database::model::*;
 
 impl Reader {
@@ -21,7 +21,9 @@ impl Reader {
         self.object_in_messages = format!("the table {name}");
         // pg_dump writes the owner of a view as `ALTER TABLE`, too.
         self.take_owner(&mut parts)?;
-        for action in parts.take_rest() {
+        let mut actions = parts.take_rest();
+        actions.sort_by_key(pass);
+        for action in actions {
             let result = self.alter_table_action(&name, &action);
             self.record_error(result);
         }
@@ -54,10 +56,17 @@ impl Reader {
                 self.forget_comments_of_dropped_constraints();
                 result
             }
+            TABLE_RENAME_TO if self.schema.views.contains_key(name) => self.rename_view(name, node),
+            TABLE_RENAME_TO if self.schema.sequences.contains_key(name) => self.rename_sequence(name, node),
+            TABLE_RENAME_TO if self.is_relation_name_taken(name) && !self.schema.tables.contains_key(name) => {
+                self.rename_index(name, node)
+            }
             TABLE_RENAME_TO => self.rename_table(name, node),
             RENAME_COLUMN => self.rename_column(name, node),
             RENAME_CONSTRAINT => self.rename_constraint(name, node),
             ALTER_CONSTRAINT => self.alter_constraint(name, node),
+            SET_SCHEMA if self.schema.views.contains_key(name) => self.move_view(name, node),
+            SET_SCHEMA if self.schema.sequences.contains_key(name) => self.move_sequence(name, node),
             SET_SCHEMA => self.move_table(name, node),
             DETACH_PARTITION => self.detach_partition(name, node),
             ENABLE_TRIGGER | DISABLE_TRIGGER | ENABLE_ALWAYS_TRIGGER | ENABLE_REPLICA_TRIGGER => {
@@ -67,6 +76,7 @@ impl Reader {
                 let partition = object_name(&parts.require(TABLE_NAME_REF)?)?;
                 let bound = partition::take_bound(&mut parts)?;
                 parts.refuse_rest_except("ATTACH PARTITION")?;
+                self.attach_equal_indexes(name, &partition, node);
                 self.attached_tables.push(AttachedTable {
                     at: start_offset(node),
                     partitioned: name.clone(),
@@ -142,6 +152,7 @@ impl Reader {
                 };
                 Ok(())
             }
+            INHERIT_TABLE | NO_INHERIT_TABLE => unsupported(node, table::INHERITS_REFUSAL),
             _ => unsupported(node, format!("nself cannot represent `{}`", leading_keywords(node))),
         }
     }
@@ -250,11 +261,13 @@ impl Reader {
         let attached_names = path(&parts.require(SyntaxKind::INDEX_REF)?);
         parts.refuse_rest_except("ATTACH PARTITION")?;
         let name_without_schema = |names: &[String]| names.last().cloned().unwrap_or_default();
-        self.attached_indexes.push((
-            start_offset(node),
-            name_without_schema(names),
-            name_without_schema(&attached_names),
-        ));
+        let (parent, child) = (name_without_schema(names), name_without_schema(&attached_names));
+        // ATTACH PARTITION may have attached the index.
+        let is_attached =
+            |(_, other_parent, other): &(usize, String, String)| *other_parent == parent && *other == child;
+        if !self.attached_indexes.iter().any(is_attached) {
+            self.attached_indexes.push((start_offset(node), parent, child));
+        }
         Ok(())
     }
 
@@ -262,5 +275,18 @@ impl Reader {
     fn has_column(&mut self, table: &ObjectName, node: &SyntaxNode) -> Parsed<bool> {
         let name = ident(&Parts::of(node).require(SyntaxKind::COLUMN_NAME)?)?;
         Ok(self.schema.columns_of(table).contains_key(&name))
+    }
+}
+
+/// Returns the number of the pass in which the server runs an action of ALTER TABLE: it drops parts first, then changes
+/// types, then adds columns. Actions of a pass run in their order.
+fn pass(action: &SyntaxNode) -> u8 {
+    use SyntaxKind::*;
+    let changed = action.children().last().filter(|_| action.kind() == ALTER_COLUMN);
+    match changed.map_or(action.kind(), |changed| changed.kind()) {
+        DROP_COLUMN | DROP_CONSTRAINT | DROP_DEFAULT | DROP_NOT_NULL | DROP_IDENTITY | DROP_EXPRESSION => 0,
+        SET_TYPE => 1,
+        ADD_COLUMN => 2,
+        _ => 3,
     }
 }

@@ -36,6 +36,7 @@ impl Reader {
         }
         match action.kind() {
             TYPE_RENAME_TO | DOMAIN_RENAME_TO => self.rename_type(&name, &action)?,
+            SET_SCHEMA => self.move_type(&name, &action)?,
             RENAME_VALUE => self.rename_label(&name, &action)?,
             RENAME_ATTRIBUTE => self.rename_attribute(&name, &action)?,
             _ => match self.schema.types.get_mut(&name) {

@@ -18,15 +18,14 @@ impl Reader {
         if if_exists && !self.is_relation_name_taken(&name) {
             return Ok(());
         }
-        let Some(action) = [SET_OPTIONS, VIEW_RENAME_TO, RENAME_COLUMN, ALTER_VIEW_COLUMN]
-            .into_iter()
-            .find_map(|kind| parts.take_node(kind))
-        else {
+        let actions = [SET_OPTIONS, RESET_OPTIONS, VIEW_RENAME_TO, RENAME_COLUMN, ALTER_VIEW_COLUMN, SET_SCHEMA];
+        let Some(action) = actions.into_iter().find_map(|kind| parts.take_node(kind)) else {
             // OWNER TO is the only other supported action.
             return self.alter_owner(node);
         };
         match action.kind() {
             VIEW_RENAME_TO => self.rename_view(&name, &action)?,
+            SET_SCHEMA => self.move_view(&name, &action)?,
             RENAME_COLUMN => self.rename_column_of_view(&name, &action)?,
             kind => {
                 let Some(view) = self.schema.views.get_mut(&name) else {
@@ -34,6 +33,7 @@ impl Reader {
                 };
                 match kind {
                     SET_OPTIONS => view::read_options(view, &action)?,
+                    RESET_OPTIONS => view::reset_options(view, &action)?,
                     _ => {
                         let mut parts = Parts::of(&action);
                         let column = ident(&parts.require(COLUMN_NAME_REF)?)?;

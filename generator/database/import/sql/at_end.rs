@@ -22,6 +22,7 @@ impl Reader {
         }
         self.require_collations();
         self.require_owners_of_unlogged_sequences();
+        self.require_enabled_triggers();
         self.resolve_grants();
         self.attach_partitions();
         self.allow_open_definers();

@@ -5,8 +5,8 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 use super::reader::Reader;
 use super::tree;
 use super::tree::{
-    AtNode, Parsed, Parts, Unsupported, ident, leading_keywords, object_from_path, object_name, path, start_offset,
-    string_content, summary, unsupported,
+    AtNode, Parsed, Parts, ident, leading_keywords, object_from_path, object_name, path, string_content, summary,
+    unsupported,
 };
 use crate::database::ddl;
 use crate::database::model::*;
@@ -48,29 +48,12 @@ impl Reader {
             }
             return Ok(());
         };
-        if matches!(target.kind(), SyntaxKind::OBJECT_DATABASE | SyntaxKind::OBJECT_ROLE) {
-            self.note_once(node, format!("{} is left out: it is no part of a definition", self.object_in_messages));
-            return Ok(());
-        }
-        if target.kind() == SyntaxKind::OBJECT_EXTENSION {
-            let name = path(&name).concat();
-            let what = format!("the comment on the extension `{name}` is left out: the extension brings its own");
-            self.notes.push(Unsupported { at: start_offset(node), what });
+        if self.leaves_out_comment(&target, &name, node)? {
             return Ok(());
         }
         if let Some(class) = ObjectClass::of_node(target.kind()) {
             self.object_of_reference(class, &target)?.comment = Some(text);
             return Ok(());
-        }
-        if target.kind() == SyntaxKind::OBJECT_INDEX {
-            let index = object_name(&name)?;
-            if self.index(&index, &name).is_err() && self.is_relation_name_taken(&index) {
-                let what = format!(
-                    "the comment on {index} is left out: the index belongs to a constraint; comment the constraint"
-                );
-                self.note_once(node, what);
-                return Ok(());
-            }
         }
         if let Some((table, constraint)) = self.constraint_of_table(&target, &name)? {
             table.constraint_comments.insert(constraint, text);
@@ -82,18 +65,53 @@ impl Reader {
         Ok(())
     }
 
+    /// Leaves out the comment on an object that has none in a definition, with a note; returns false for other objects.
+    fn leaves_out_comment(&mut self, target: &SyntaxNode, name: &SyntaxNode, node: &SyntaxNode) -> Parsed<bool> {
+        use SyntaxKind::*;
+        let object = &self.object_in_messages;
+        let what = match target.kind() {
+            OBJECT_DATABASE | OBJECT_ROLE => format!("{object} is left out: it is no part of a definition"),
+            OBJECT_EXTENSION => {
+                let name = path(name).concat();
+                format!("the comment on the extension `{name}` is left out: the extension brings its own")
+            }
+            OBJECT_INDEX => {
+                let index = object_name(name)?;
+                if self.index(&index, name).is_ok() || !self.is_relation_name_taken(&index) {
+                    return Ok(false);
+                }
+                format!("the comment on {index} is left out: the index belongs to a constraint; comment the constraint")
+            }
+            _ if self.is_part_without_comment(target, name) => {
+                format!("{object} is left out: a definition has comments on the type only")
+            }
+            _ => return Ok(false),
+        };
+        self.note_once(node, what);
+        Ok(true)
+    }
+
+    /// Returns whether a comment is about a constraint of a domain or an attribute of a composite type, which have no
+    /// comments in a definition.
+    fn is_part_without_comment(&self, target: &SyntaxNode, name: &SyntaxNode) -> bool {
+        let names = path(name);
+        match target.kind() {
+            SyntaxKind::OBJECT_CONSTRAINT => Parts::of(target).take_node(SyntaxKind::TABLE_NAME_REF).is_none(),
+            SyntaxKind::OBJECT_COLUMN => names
+                .split_last()
+                .and_then(|(_, kind)| object_from_path(kind, name).ok())
+                .is_some_and(|kind| self.schema.types.contains_key(&kind)),
+            _ => false,
+        }
+    }
+
     /// Returns the table and the name of the constraint that a comment is about; `None` for a comment on a different
     /// kind of object.
     fn constraint_of_table(&mut self, target: &SyntaxNode, name: &SyntaxNode) -> Parsed<Option<(&mut Table, SqlName)>> {
         if target.kind() != SyntaxKind::OBJECT_CONSTRAINT {
             return Ok(None);
         }
-        let Some(reference) = Parts::of(target).take_node(SyntaxKind::TABLE_NAME_REF) else {
-            return unsupported(
-                target,
-                "nself cannot represent comments on constraints of domains; comment the domain",
-            );
-        };
+        let Some(reference) = Parts::of(target).take_node(SyntaxKind::TABLE_NAME_REF) else { return Ok(None) };
         let constraint = ident(name)?;
         let table_name = object_name(&reference)?;
         let table = self.table(&table_name, &reference)?;

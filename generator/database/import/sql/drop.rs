@@ -37,10 +37,13 @@ impl Reader {
         let mut parts = Parts::of(node);
         let options = DropOptions::take(&mut parts);
         parts.take_token("CONCURRENTLY");
-        let references = match node.kind() {
+        let mut references = match node.kind() {
             DROP_FUNCTION | DROP_PROCEDURE | DROP_ROUTINE => Parts::of(&parts.take_any()?).take_rest(),
             _ => parts.take_rest(),
         };
+        if matches!(node.kind(), DROP_TABLE | DROP_VIEW | DROP_SEQUENCE) {
+            references.retain(|reference| !self.drop_temporary(reference));
+        }
         if node.kind() == DROP_TABLE {
             // Tables that are dropped together may refer to each other.
             for name in references.iter().filter_map(|reference| object_name(reference).ok()) {
@@ -128,6 +131,7 @@ impl Reader {
         self.forget_relation("tables", name);
         table.indexes.keys().for_each(|index| self.forget_index(name, index));
         self.foreign_keys_to_primary_key.retain(|(_, table, _)| table != name);
+        self.remove_from_publications(name);
         self.remove_owned_sequences(|owner| owner.table == *name);
     }
 

@@ -22,6 +22,18 @@ impl Reader {
         self.note_once(node, what);
     }
 
+    /// Leaves out DEPENDS ON EXTENSION with a note; returns false for other statements.
+    pub(super) fn leaves_out_dependency_on_extension(&mut self, node: &SyntaxNode) -> bool {
+        use SyntaxKind::{DEPENDS_ON_EXTENSION, NO_DEPENDS_ON_EXTENSION};
+        let is_dependency = |part: &SyntaxNode| matches!(part.kind(), DEPENDS_ON_EXTENSION | NO_DEPENDS_ON_EXTENSION);
+        let clause = node.children().find(is_dependency);
+        if let Some(clause) = &clause {
+            let what = "`DEPENDS ON EXTENSION` is left out: DROP EXTENSION needs CASCADE to drop the object".to_owned();
+            self.note_once(clause, what);
+        }
+        clause.is_some()
+    }
+
     /// Takes TABLESPACE from the parts of a statement. The place of files is left out with a note.
     pub(super) fn leave_out_tablespace(&mut self, parts: &mut Parts) {
         use SyntaxKind::*;

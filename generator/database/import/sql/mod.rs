@@ -23,14 +23,20 @@ mod grant_resolution;
 mod index;
 mod left_out;
 mod like;
+mod move_object;
 mod object;
 mod overload;
 mod partition;
 mod policy;
+mod publication;
+mod query;
 mod reader;
 mod relation;
 mod rename;
+mod rename_function;
 mod rename_label;
+mod rename_object;
+mod rename_schema;
 mod rename_table;
 mod retype;
 mod routine;
@@ -43,6 +49,10 @@ mod star;
 mod storage;
 mod stored_text;
 mod table;
+mod table_of_query;
+mod temporary;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod trigger;
 mod types;
@@ -142,16 +152,21 @@ impl Reader {
     fn read_statement_without_object(&mut self, node: &SyntaxNode) -> Option<Parsed<()>> {
         use SyntaxKind::*;
         match node.kind() {
-            SELECT if rows::sets_sequence(node) => self.note_rows(node),
+            SELECT if rows::sets_sequence(node) || rows::changes_rows(node) => self.note_rows(node),
             SELECT | SET | RESET | BEGIN | COMMIT_TRANSACTION | EMPTY_STMT => {
                 self.creation_schema.follow(node);
                 return Some(session::check_statement(node));
             }
             DISCARD => self.creation_schema.follow(node),
-            INSERT | UPDATE | DELETE | TRUNCATE | COPY => self.note_rows(node),
+            INSERT | UPDATE | DELETE | MERGE | TRUNCATE | COPY => self.note_rows(node),
             // Without an effect on the schema.
             LOCK | ANALYZE | VACUUM | REINDEX | CLUSTER | CHECKPOINT | NOTIFY | LISTEN | UNLISTEN | REFRESH
-            | SAVEPOINT_CREATE | RELEASE_SAVEPOINT | SHOW | SET_CONSTRAINTS => {}
+            | SAVEPOINT_CREATE | RELEASE_SAVEPOINT | SHOW | SET_CONSTRAINTS | SET_TRANSACTION | VALUES | TABLE
+            | PREPARE | DEALLOCATE => {}
+            ROLLBACK_TRANSACTION | ROLLBACK_TO_SAVEPOINT => {
+                let what = "nself cannot represent `ROLLBACK`, which undoes statements before it; remove it together with them";
+                return Some(unsupported(node, what));
+            }
             SET_ROLE | RESET_ROLE | SET_SESSION_AUTH | RESET_SESSION_AUTH | CREATE_ROLE | CREATE_USER
             | CREATE_GROUP | ALTER_ROLE | ALTER_USER | ALTER_GROUP | DROP_ROLE | DROP_USER | DROP_GROUP
             | CREATE_DATABASE | ALTER_DATABASE | DROP_DATABASE | ALTER_SYSTEM | REASSIGN => {
@@ -167,6 +182,9 @@ impl Reader {
         use SyntaxKind::*;
         if let Some(result) = self.read_statement_without_object(node) {
             return result;
+        }
+        if self.read_temporary(node)? || self.leaves_out_dependency_on_extension(node) {
+            return Ok(());
         }
         self.require_creation_in_public(node)?;
         match node.kind() {
@@ -199,7 +217,7 @@ impl Reader {
             ALTER_TYPE | ALTER_DOMAIN => self.alter_type(node),
             ALTER_VIEW | ALTER_MATERIALIZED_VIEW => self.alter_view(node),
             ALTER_FUNCTION | ALTER_PROCEDURE | ALTER_ROUTINE => self.alter_function(node),
-            ALTER_SCHEMA => self.alter_owner(node),
+            ALTER_SCHEMA => self.alter_schema(node),
             ALTER_TRIGGER | ALTER_POLICY => self.rename_part_of_table(node),
             DROP_TABLE
             | DROP_TYPE
@@ -214,18 +232,7 @@ impl Reader {
             | DROP_PROCEDURE
             | DROP_ROUTINE => self.drop_objects(node),
             DROP_TRIGGER | DROP_POLICY => self.drop_part_of_table(node),
-            CREATE_TABLE_AS | SELECT_INTO => unsupported(
-                node,
-                format!(
-                    "nself cannot represent `{}`, whose columns follow from a query; write CREATE TABLE with the columns and \
-                     their types, and INSERT INTO with the query",
-                    if node.kind() == SELECT_INTO {
-                        "SELECT INTO".to_owned()
-                    } else {
-                        "CREATE TABLE … AS".to_owned()
-                    }
-                ),
-            ),
+            CREATE_TABLE_AS | SELECT_INTO => self.create_table_of_query(node),
             kind => match ObjectClass::of_node(kind) {
                 Some(class) => self.change_object(class, node),
                 None if left_out::is_language_of_every_database(node) || left_out::changes_nothing(node) => Ok(()),
@@ -261,6 +268,7 @@ impl Reader {
             node.kind(),
             CREATE_TABLE
                 | CREATE_TABLE_AS
+                | SELECT_INTO
                 | CREATE_VIEW
                 | CREATE_MATERIALIZED_VIEW
                 | CREATE_TYPE
@@ -274,7 +282,8 @@ impl Reader {
                 | CREATE_TEXT_SEARCH_CONFIGURATION
                 | CREATE_TEXT_SEARCH_DICTIONARY
         );
-        let name = node.descendants().find(|part| matches!(part.kind(), PATH | PATH_REF)).filter(|_| is_of_schema);
+        let target = node.children().find(|part| part.kind() == INTO_CLAUSE).unwrap_or_else(|| node.clone());
+        let name = target.descendants().find(|part| matches!(part.kind(), PATH | PATH_REF)).filter(|_| is_of_schema);
         if name.is_none_or(|name| tree::path(&name).len() > 1) || schema == Some(PUBLIC_SCHEMA) {
             return Ok(());
         }

@@ -4,6 +4,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::reader::Reader;
 use super::tree::{AtNode, Parsed, Parts, ident, object_name, start_offset, summary, unsupported, without_comments};
+use super::{publication, storage};
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent};
 
@@ -109,21 +110,50 @@ impl Reader {
             return self.take_owner(&mut parts);
         }
         let name = parts.take_any()?;
-        let action = parts.take_any()?;
+        let mut action = parts.take_any()?;
+        let mut reference = name.text().to_string();
+        if action.kind() == SyntaxKind::ON_RELATION {
+            // A rule has its table after its name.
+            reference = format!("{reference} {}", action.text());
+            action = parts.take_any()?;
+        }
         match action.kind() {
             SyntaxKind::ADD_MAPPING | SyntaxKind::ALTER_MAPPING => {
-                let object = self.object_of_text(class, &name.text().to_string(), &name)?;
-                read_mapping(object, &action)
+                read_mapping(self.object_of_text(class, &reference, &name)?, &action)
             }
-            SyntaxKind::ADD_PUBLICATION_OBJECTS => {
-                let object = self.object_of_text(class, &name.text().to_string(), &name)?;
-                object.create = with_tables(object.create.as_str(), &action)?;
+            SyntaxKind::ADD_PUBLICATION_OBJECTS
+            | SyntaxKind::SET_PUBLICATION_OBJECTS
+            | SyntaxKind::DROP_PUBLICATION_OBJECTS
+            | SyntaxKind::SET_OPTIONS
+                if class.create == SyntaxKind::CREATE_PUBLICATION =>
+            {
+                let object = self.object_of_text(class, &reference, &name)?;
+                object.create = publication::with_change(object.create.as_str(), &action)?;
                 Ok(())
             }
+            SyntaxKind::SET_STATISTICS if storage::read_statistics(&action)?.is_none() => Ok(()),
+            SyntaxKind::SET_STATISTICS => {
+                let what = "a definition has no field for the precision of extended statistics; leave the statement out, or set that \
+                     of the columns with ALTER TABLE";
+                unsupported(&action, what)
+            }
+            kind if RENAMES.contains(&kind) => self.rename_object(class, &reference, &action),
             _ => unsupported(node, format!("nself cannot represent `{}`", summary(node))),
         }
     }
 }
+
+/// Kinds of the clauses that give an object a new name or schema.
+const RENAMES: [SyntaxKind; 8] = [
+    SyntaxKind::SET_SCHEMA,
+    SyntaxKind::STATISTICS_RENAME_TO,
+    SyntaxKind::PUBLICATION_RENAME_TO,
+    SyntaxKind::AGGREGATE_RENAME_TO,
+    SyntaxKind::RULE_RENAME_TO,
+    SyntaxKind::COLLATION_RENAME_TO,
+    SyntaxKind::TEXT_SEARCH_DICTIONARY_RENAME_TO,
+    SyntaxKind::TEXT_SEARCH_CONFIGURATION_RENAME_TO,
+];
 
 /// Rewrites a CREATE AGGREGATE in the old syntax, which has the type of its argument in the option BASETYPE, to the
 /// syntax with a list of arguments: `total (BASETYPE = integer, SFUNC = add)` becomes `total(integer) (SFUNC = add)`.
@@ -145,7 +175,7 @@ fn aggregate_with_argument_list(node: &SyntaxNode) -> Option<String> {
 }
 
 /// Returns the key of the object to which a text refers, such as `collation german` for `german`.
-fn key_of_text(class: &'static ObjectClass, text: &str, node: &SyntaxNode) -> Parsed<ObjectKey> {
+pub(super) fn key_of_text(class: &'static ObjectClass, text: &str, node: &SyntaxNode) -> Parsed<ObjectKey> {
     match ObjectIdentity::of_reference(class, text) {
         Some(identity) => ObjectKey::new(&identity.key).at(node),
         None => unsupported(node, format!("nself cannot read the name of the {}", class.title())),
@@ -180,22 +210,4 @@ fn read_mapping(object: &mut SqlObject, action: &SyntaxNode) -> Parsed<()> {
         object.mappings.insert(token, dictionaries.clone());
     }
     Ok(())
-}
-
-/// Returns the statement that creates a publication (`create`) with the further tables of `ALTER PUBLICATION … ADD`.
-fn with_tables(create: &str, action: &SyntaxNode) -> Parsed<ObjectStatement> {
-    let action_text = without_comments(&action.text().to_string());
-    let new_tables = action_text.get("ADD".len()..).unwrap_or_default().trim();
-    let parsed = squawk_syntax::SourceFile::parse(&format!("{create};")).syntax_node();
-    let clause = parsed.descendants().find(|node| node.kind() == SyntaxKind::FOR_PUBLICATION_OBJECTS);
-    let name = parsed.descendants().find(|node| node.kind() == SyntaxKind::PUBLICATION);
-    let Some(end) = clause.as_ref().or(name.as_ref()).map(|node| usize::from(node.text_range().end())) else {
-        return unsupported(action, "nself cannot read the publication");
-    };
-    let (before, after) = create.split_at(end.min(create.len()));
-    let text = match clause {
-        Some(_) => format!("{before}, {new_tables}{after}"),
-        None => format!("{} FOR {new_tables} {}", before.trim_end(), after.trim_start()),
-    };
-    ObjectStatement::new(text.trim_end()).at(action)
 }

@@ -82,6 +82,36 @@ impl Reader {
         }
     }
 
+    /// Records that ATTACH PARTITION attaches the keys and indexes of a partition that equal those of the partitioned
+    /// table, as the server does.
+    pub(super) fn attach_equal_indexes(&mut self, partitioned: &ObjectName, partition: &ObjectName, node: &SyntaxNode) {
+        let tables = &self.schema.tables;
+        let (Some(parent), Some(child)) = (tables.get(partitioned), tables.get(partition)) else { return };
+        let mut pairs: Vec<(SqlName, SqlName)> = Vec::new();
+        if !parent.primary_key.is_empty() && child.has_primary_key_of(parent) {
+            pairs.push((primary_key_name(partitioned, parent), primary_key_name(partition, child)));
+        }
+        let uniques = parent.uniques.iter().flat_map(|(name, unique)| {
+            let equal_uniques = child.uniques.iter().filter(move |(_, other)| *other == unique);
+            equal_uniques.map(move |(other, _)| (name, other))
+        });
+        let indexes = parent.indexes.iter().flat_map(|(name, index)| {
+            let is_equal =
+                move |other: &Index| other.comment.is_none() && other.structure(true) == index.structure(true);
+            let equal_indexes = child.indexes.iter().filter(move |(_, other)| is_equal(other));
+            equal_indexes.map(move |(other, _)| (name, other))
+        });
+        for (parent_index, index) in uniques.chain(indexes) {
+            // Each index is attached to one, and each index of the partitioned table has one in the partition.
+            if pairs.iter().all(|(parent, child)| parent != parent_index && child != index) {
+                pairs.push((parent_index.clone(), index.clone()));
+            }
+        }
+        let at = tree::start_offset(node);
+        let attached = pairs.into_iter().map(|(parent, child)| (at, parent.to_string(), child.to_string()));
+        self.attached_indexes.extend(attached);
+    }
+
     /// Turns attached tables into partitions, and lists plain partitions in their table.
     pub(super) fn attach_partitions(&mut self) {
         let parents: BTreeMap<ObjectName, ObjectName> = self

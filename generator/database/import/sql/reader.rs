@@ -50,6 +50,10 @@ pub struct Reader {
     /// Statements that attach an index to the index of a partitioned table: place, name of the partitioned table's
     /// index, name of the attached index.
     pub attached_indexes: Vec<(usize, String, String)>,
+    /// Tables of which ALL triggers are disabled, each with the place of the statement.
+    pub disabled_tables: BTreeMap<ObjectName, usize>,
+    /// Names of temporary tables, views and sequences, which are left out.
+    pub temporary_relations: BTreeSet<String>,
     /// Indexes of partitions that the server attached to a later index of the partitioned table.
     pub adopted_indexes: Vec<AdoptedIndex>,
 }

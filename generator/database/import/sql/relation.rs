@@ -11,6 +11,7 @@ impl Reader {
     pub(super) fn forget_relation(&mut self, kind: &str, name: &ObjectName) {
         self.declared_at.remove(&format!("{kind}.{name}"));
         self.column_order.remove(name);
+        self.disabled_tables.remove(name);
         self.remove_objects(|object| {
             let is_part_of_relation = has_class(object, &["STATISTICS", "RULE"]);
             is_part_of_relation && object_statement::relations(object.create.as_str()).contains(name)
@@ -40,6 +41,9 @@ impl Reader {
         self.rename_place(kind, from, to);
         if let Some(order) = self.column_order.remove(from) {
             self.column_order.insert(to.clone(), order);
+        }
+        if let Some(at) = self.disabled_tables.remove(from) {
+            self.disabled_tables.insert(to.clone(), at);
         }
         let sequences = self.unlogged_sequences.iter_mut().map(|(_, sequence)| sequence);
         let adopted_indexes = self.adopted_indexes.iter_mut();

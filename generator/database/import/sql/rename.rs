@@ -2,10 +2,10 @@
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
+use super::move_object::replace_object_name;
 use super::reader::{GrantObject, Reader};
 use super::tree::{AtNode, Parsed, Parts, ident, leading_keywords, object_name, unsupported};
 use crate::database::ddl::{default_key_name, has_constraint, primary_key_name};
-use crate::database::identifiers::replace_names;
 use crate::database::migrate::{replace_column_names, replace_sequence_name, replace_type_name, with_partitions};
 use crate::database::model::*;
 use crate::values::Checked;
@@ -123,45 +123,59 @@ impl Reader {
 
     /// Reads RENAME TO of a view.
     pub(super) fn rename_view(&mut self, from: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
-        let to = from.in_same_schema(&new_name(node)?);
-        self.require_free_name(&to, node)?;
+        self.rename_view_to(from, &from.in_same_schema(&new_name(node)?), node)
+    }
+
+    /// Changes the name or the schema of a view. Its indexes move with it.
+    pub(super) fn rename_view_to(&mut self, from: &ObjectName, to: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        self.require_free_name(to, node)?;
         self.require_no_mention_of_relation(from, node)?;
-        match self.schema.views.remove(from) {
-            Some(view) => self.schema.views.insert(to.clone(), view),
-            None => return unsupported(node, format!("there is no view `{from}`")),
+        let Some(view) = self.schema.views.remove(from) else {
+            return unsupported(node, format!("there is no view `{from}`"));
         };
-        self.rename_relation("views", from, &to);
+        for index in view.indexes.keys() {
+            self.rename_place("indexes", &from.in_same_schema(index), &to.in_same_schema(index));
+        }
+        self.schema.views.insert(to.clone(), view);
+        self.rename_relation("views", from, to);
         Ok(())
     }
 
-    /// Reads RENAME TO of a type or domain. Also changes the name in defaults.
+    /// Reads RENAME TO of a type or domain.
     pub(super) fn rename_type(&mut self, from: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
-        let to = from.in_same_schema(&new_name(node)?);
+        self.rename_type_to(from, &from.in_same_schema(&new_name(node)?), node)
+    }
+
+    /// Changes the name or the schema of a type, also in defaults.
+    pub(super) fn rename_type_to(&mut self, from: &ObjectName, to: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
         // Each table and view has a type with its name.
         let Schema { tables, views, types, .. } = &self.schema;
-        if types.contains_key(&to) || tables.contains_key(&to) || views.contains_key(&to) {
+        if types.contains_key(to) || tables.contains_key(to) || views.contains_key(to) {
             return unsupported(node, format!("the name `{to}` is taken"));
         }
-        let Some(kind) = self.schema.types.remove(from) else {
-            return unsupported(node, format!("there is no type `{from}`"));
-        };
-        if matches!(kind, UserType::Range(_)) {
-            let what = "nself cannot represent the new name of a range, since the functions that make ranges keep the old one; \
-                 create the type under its new name";
-            return unsupported(node, what);
+        match self.schema.types.get(from) {
+            None => return unsupported(node, format!("there is no type `{from}`")),
+            Some(UserType::Range(_)) => {
+                let what = "nself cannot represent the new name of a range, since the functions that make ranges keep the old one; \
+                     create the type under its new name";
+                return unsupported(node, what);
+            }
+            Some(_) => self.require_no_mention_of_type(from, node)?,
         }
-        self.schema.types.insert(to.clone(), kind);
-        replace_type_name(&mut self.schema, from, &to);
-        self.replace_in_defaults(from.name(), &quoted_if_needed(to.name()));
-        self.rename_place("types", from, &to);
+        if let Some(kind) = self.schema.types.remove(from) {
+            self.schema.types.insert(to.clone(), kind);
+        }
+        replace_type_name(&mut self.schema, from, to);
+        self.replace_in_defaults(from, to);
+        self.rename_place("types", from, to);
         for grant in &mut self.grants {
             if let GrantObject::Type(name) = &mut grant.object
                 && name == from
             {
-                *name = to.clone();
+                name.clone_from(to);
             }
         }
-        self.require_no_mention_of_type(from, node)
+        Ok(())
     }
 
     /// Reads RENAME TO of a sequence. Also changes the name in defaults that use the sequence.
@@ -169,17 +183,39 @@ impl Reader {
         self.rename_sequence_to(from, &from.in_same_schema(&new_name(node)?), node)
     }
 
-    /// Changes the name or the schema of a sequence.
+    /// Changes the name or the schema of a sequence, also in defaults that are only `nextval` of the sequence.
     pub(super) fn rename_sequence_to(&mut self, from: &ObjectName, to: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
         self.require_free_name(to, node)?;
-        let Some(sequence) = self.schema.sequences.remove(from) else {
+        if self.rename_identity_sequence(from, to, node) {
+            return Ok(());
+        }
+        if !self.schema.sequences.contains_key(from) {
             return unsupported(node, format!("there is no sequence `{from}`"));
-        };
-        self.schema.sequences.insert(to.clone(), sequence);
+        }
+        self.require_no_mention_of_sequence(from, node)?;
         replace_sequence_name(&mut self.schema, from, to);
+        if let Some(sequence) = self.schema.sequences.remove(from) {
+            self.schema.sequences.insert(to.clone(), sequence);
+        }
         self.rename_relation("sequences", from, to);
-        // Texts mention a sequence by its name, which a change of the schema keeps.
-        if from.name() == to.name() { Ok(()) } else { self.require_no_mention(from, node) }
+        Ok(())
+    }
+
+    /// Changes the recorded name of the sequence of an identity column; returns false for a different sequence. The
+    /// definition does not have the name.
+    fn rename_identity_sequence(&mut self, from: &ObjectName, to: &ObjectName, node: &SyntaxNode) -> bool {
+        let Some(owner) = self.identity_of_sequence(from).filter(|_| !self.schema.sequences.contains_key(from)) else {
+            return false;
+        };
+        let what = format!(
+            "the name `{to}` of the sequence of {}.{} is left out: the server chooses one",
+            owner.table, owner.column
+        );
+        self.note_once(node, what);
+        self.identity_sequences.remove(from);
+        self.identity_sequences.insert(to.clone(), owner);
+        self.rename_relation("sequences", from, to);
+        true
     }
 
     /// Reads `ALTER TRIGGER … RENAME TO` and `ALTER POLICY … RENAME TO`.
@@ -217,16 +253,15 @@ impl Reader {
         }
     }
 
-    /// Replaces a name by a text in the defaults of columns and domains.
-    fn replace_in_defaults(&mut self, from: &str, to: &str) {
+    /// Replaces the name of an object in the defaults of columns and domains.
+    pub(super) fn replace_in_defaults(&mut self, from: &ObjectName, to: &ObjectName) {
         let columns = self.schema.tables.values_mut().flat_map(|table| table.columns.values_mut());
         let domains = self.schema.types.values_mut().filter_map(|kind| match kind {
             UserType::Domain(domain) => domain.default.as_mut(),
             UserType::Enum(_) | UserType::Composite(_) | UserType::Range(_) => None,
         });
         for default in columns.filter_map(|column| column.default.as_mut()).chain(domains) {
-            let text = replace_names(default.as_str(), |word| (word == from).then(|| to.to_owned()));
-            *default = Expression::wrap(text);
+            *default = Expression::wrap(replace_object_name(default.as_str(), from, to));
         }
     }
 }

@@ -1,10 +1,10 @@
 //! `RENAME TO` and `SET SCHEMA` of tables.
 
-use squawk_syntax::{SyntaxKind, SyntaxNode};
+use squawk_syntax::SyntaxNode;
 
 use super::reader::Reader;
 use super::rename::new_name;
-use super::tree::{AtNode, Parsed, Parts, ident, unsupported};
+use super::tree::{AtNode, Parsed, unsupported};
 use crate::database::ddl::{default_key_name, primary_key_name};
 use crate::database::identifiers::{mentioned_names, replace_names};
 use crate::database::migrate::replace_type_name;
@@ -17,21 +17,18 @@ impl Reader {
         self.rename_table_to(from, &from.in_same_schema(&new_name(node)?), node)
     }
 
-    /// Reads SET SCHEMA of a table. Its indexes and sequences move with it.
+    /// Reads SET SCHEMA of a table.
     pub(super) fn move_table(&mut self, from: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
-        let mut parts = Parts::of(node);
-        let schema = ident(&parts.require(SyntaxKind::SCHEMA_REF)?)?;
-        parts.refuse_rest_except("SET SCHEMA")?;
-        let in_new_schema = |name: &ObjectName| ObjectName::new_in(schema.as_str(), name.name());
-        if schema.as_str() == from.schema() {
-            return Ok(());
-        }
-        if schema.as_str() != PUBLIC_SCHEMA && !self.schema.schemas.contains_key(&schema) {
-            return unsupported(node, format!("there is no schema `{schema}`"));
-        }
+        let Some(new_name) = self.name_in_new_schema(from, node)? else { return Ok(()) };
         if self.table(from, node)?.partition_of.is_some() || self.table(from, node)?.partition_by.is_some() {
             return unsupported(node, "nself cannot follow a partition or a partitioned table to a different schema");
         }
+        self.move_table_to(from, &SqlName::new(new_name.schema()).at(node)?, node)
+    }
+
+    /// Moves a table to a different schema. Its indexes and sequences move with it.
+    pub(super) fn move_table_to(&mut self, from: &ObjectName, schema: &SqlName, node: &SyntaxNode) -> Parsed<()> {
+        let in_new_schema = |name: &ObjectName| ObjectName::new_in(schema.as_str(), name.name());
         let indexes: Vec<ObjectName> =
             self.table(from, node)?.indexes.keys().map(|index| from.in_same_schema(index)).collect();
         self.rename_table_to(from, &in_new_schema(from), node)?;

@@ -3,8 +3,8 @@
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::reader::Reader;
-use super::tree::{AtNode, Parsed, Parts, type_name, unsupported};
-use super::{collation, column};
+use super::tree::{AtNode, Parsed, Parts, column_type, unsupported};
+use super::{collation, column, sequence};
 use crate::database::lexer::{self, TokenKind};
 use crate::database::migrate::with_partitions;
 use crate::database::model::*;
@@ -17,7 +17,7 @@ impl Reader {
         let Some(type_node) = parts.take_type() else {
             return unsupported(node, format!("{table}.{name}: the syntax of its type is unknown"));
         };
-        let kind = type_name(&type_node)?;
+        let kind = column_type(&type_node)?;
         let collation = match parts.take_node(SyntaxKind::COLLATE) {
             Some(clause) => collation::read_collation(&Parts::of(&clause).require(SyntaxKind::COLLATION_REF)?)?,
             None => None,
@@ -73,6 +73,9 @@ pub fn change_identity(column: &mut Column, node: &SyntaxNode) -> Parsed<bool> {
         }
         // The next value of the sequence is no part of a schema.
         RESTART => {}
+        SET_GENERATED_OPTIONS if column.identity.is_none() => {
+            return unsupported(node, "the column is no identity column");
+        }
         SET_GENERATED_OPTIONS => {
             for option in parts.take_rest() {
                 match option.kind() {
@@ -82,6 +85,13 @@ pub fn change_identity(column: &mut Column, node: &SyntaxNode) -> Parsed<bool> {
                         column::read_identity(column, &mut parts)?;
                         column.identity_options = options;
                         parts.refuse_rest_except("SET GENERATED")?;
+                    }
+                    SET_SEQUENCE_OPTION => {
+                        let mut parts = Parts::of(&option);
+                        // The next value of the sequence is no part of a schema.
+                        parts.take_node(OPTION_RESTART);
+                        sequence::change_identity_options(column, &mut parts)?;
+                        parts.refuse_rest_except("SET")?;
                     }
                     RESTART => {}
                     _ => return Ok(false),

@@ -100,9 +100,21 @@ impl Reader {
 
     /// Reads ALTER FUNCTION, ALTER PROCEDURE or ALTER ROUTINE.
     pub(super) fn alter_function(&mut self, node: &SyntaxNode) -> Parsed<()> {
+        use SyntaxKind::*;
         let mut parts = Parts::of(node);
         let signature = parts.take_any()?;
-        let Some(list) = parts.take_node(SyntaxKind::FUNC_OPTION_LIST) else { return self.alter_owner(node) };
+        let renames = [FUNCTION_RENAME_TO, PROCEDURE_RENAME_TO, ROUTINE_RENAME_TO];
+        if let Some(action) = renames.into_iter().find_map(|kind| parts.take_node(kind)) {
+            self.object_in_messages = summary(node);
+            self.rename_function(&signature, &action)?;
+            return parts.refuse_rest_except("ALTER FUNCTION PROCEDURE ROUTINE ;");
+        }
+        if let Some(action) = parts.take_node(SET_SCHEMA) {
+            self.object_in_messages = summary(node);
+            self.move_function(&signature, &action)?;
+            return parts.refuse_rest_except("ALTER FUNCTION PROCEDURE ROUTINE ;");
+        }
+        let Some(list) = parts.take_node(FUNC_OPTION_LIST) else { return self.alter_owner(node) };
         self.object_in_messages = summary(node);
         let mut options = Parts::of(&list);
         take_options(self.function_of_signature(&signature)?, &mut options)?;

@@ -1,9 +1,10 @@
 //! Statements that change rows. A schema has none, so they are left out with a note.
 
-use squawk_syntax::SyntaxNode;
+use squawk_syntax::{SyntaxKind, SyntaxNode};
 
+use super::query;
 use super::reader::Reader;
-use super::tree::{summary, tokens};
+use super::tree::summary;
 
 impl Reader {
     /// Adds a note about a statement that changes rows; one note for all equal statements, such as `INSERT INTO t`.
@@ -12,14 +13,16 @@ impl Reader {
     }
 }
 
-/// Returns whether a query only sets the next value of a sequence, such as `SELECT pg_catalog.setval('ids', 7, true);`
-/// of pg_dump.
+/// Returns whether a query only sets the next values of sequences, such as `SELECT pg_catalog.setval('ids', 7, true);` of
+/// pg_dump.
 pub fn sets_sequence(node: &SyntaxNode) -> bool {
-    let words: Vec<String> = tokens(node).map(|token| token.text().to_ascii_lowercase()).collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).filter(|word| *word != ";").collect();
-    let name_and_arguments = match words.as_slice() {
-        ["select", "pg_catalog", ".", rest @ ..] | ["select", rest @ ..] => rest,
-        _ => return false,
-    };
-    matches!(name_and_arguments, ["setval", "(", .., ")"])
+    let functions: Vec<String> = query::called_functions(node).collect();
+    let is_setval = |name: &String| name == "setval";
+    functions.iter().any(is_setval) && functions.iter().all(|name| is_setval(name) || query::is_harmless_function(name))
+}
+
+/// Returns whether a query changes rows in its WITH clause.
+pub fn changes_rows(node: &SyntaxNode) -> bool {
+    use SyntaxKind::*;
+    node.descendants().any(|part| matches!(part.kind(), INSERT | UPDATE | DELETE | MERGE))
 }

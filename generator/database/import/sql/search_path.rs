@@ -62,7 +62,8 @@ fn creation_schema(node: &SyntaxNode) -> Option<SchemaOfNewObjects> {
     let path: Vec<&str> = match words.as_slice() {
         ["set", "local" | "session", "search_path", "to" | "=", path @ ..]
         | ["set", "search_path", "to" | "=", path @ ..] => path.to_vec(),
-        ["select", "pg_catalog", ".", "set_config", "(", "'search_path'", ",", path, ..] => {
+        ["select", "pg_catalog", ".", "set_config", "(", "'search_path'", ",", path, ..]
+        | ["select", "set_config", "(", "'search_path'", ",", path, ..] => {
             path.trim_matches('\'').split(", ").collect()
         }
         ["reset", "search_path" | "all"] => vec![PUBLIC_SCHEMA],

@@ -51,12 +51,18 @@ impl Reader {
             self.rename_sequence(&name, &action)?;
             return parts.refuse_rest_except("ALTER SEQUENCE ;");
         }
+        if let Some(action) = parts.take_node(SyntaxKind::SET_SCHEMA) {
+            self.move_sequence(&name, &action)?;
+            return parts.refuse_rest_except("ALTER SEQUENCE ;");
+        }
         // The next value of a sequence is no part of a schema.
         if let Some(option) = parts.take_node(SyntaxKind::OPTION_RESTART) {
             self.note_restart(&option, &name.to_string());
         }
-        // A definition does not have the sequence of an identity column, so its other options cannot change.
-        if !self.schema.sequences.contains_key(&name) && self.identity_of_sequence(&name).is_some() {
+        if !self.schema.sequences.contains_key(&name)
+            && let Some(owner) = self.identity_of_sequence(&name)
+        {
+            change_identity_options(self.column_mut(&owner.table, &owner.column, &reference)?, &mut parts)?;
             return parts.refuse_rest_except("ALTER SEQUENCE ;");
         }
         let Some(sequence) = self.schema.sequences.get_mut(&name) else {
@@ -134,6 +140,20 @@ impl Reader {
         };
         identities.map(sequence_name).collect()
     }
+}
+
+/// Changes the options of the sequence of an identity column. The column itself has the type of the sequence.
+pub fn change_identity_options(column: &mut Column, parts: &mut Parts) -> Parsed<()> {
+    use SyntaxKind::{OPTION_AS_TYPE, OPTION_OWNED_BY};
+    let options = parts.syntax_node().children();
+    if let Some(option) = options.into_iter().find(|option| matches!(option.kind(), OPTION_AS_TYPE | OPTION_OWNED_BY)) {
+        let what = "nself cannot represent this change of an identity column's sequence; change the column";
+        return unsupported(&option, what);
+    }
+    let mut sequence = Sequence::from(column.identity_options);
+    change_sequence(&mut sequence, parts)?;
+    column.identity_options = IdentityOptions::from(&sequence);
+    Ok(())
 }
 
 /// Changes the options of a sequence that ALTER SEQUENCE names. Other options stay as they are.

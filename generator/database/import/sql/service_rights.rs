@@ -6,8 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use crate::database::model::{Grants, Privilege, Schema};
-use crate::values::SqlIdent;
+use crate::database::model::{
+    Grants, Namespace, ObjectName, PUBLIC_SCHEMA, Privilege, Schema, SchemaPrivilege, SequencePrivilege, TablePrivilege,
+};
+use crate::values::{Checked, SqlIdent};
 
 /// A kind of object on which the setup job grants rights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,9 +49,109 @@ impl ServiceRightTarget {
     }
 }
 
-/// The roles of services to which the setup job grants its rights, by kind of object.
+/// The rights that the setup job grants to roles of services.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ServiceRights(BTreeMap<ServiceRightTarget, BTreeSet<SqlIdent>>);
+pub struct ServiceRights {
+    /// The roles with rights in all schemas, by kind of object.
+    in_all_schemas: BTreeMap<ServiceRightTarget, BTreeSet<SqlIdent>>,
+    in_one_schema: BTreeSet<SchemaRight>,
+}
+
+/// What a role may do in a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Level {
+    /// Create objects.
+    Own,
+    Use,
+    Read,
+    Write,
+}
+
+/// The right of a role in one schema.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct SchemaRight {
+    role: SqlIdent,
+    schema: String,
+    level: Level,
+}
+
+impl SchemaRight {
+    /// Reads a line of a server's record: role, level, schema and owner. `None` for rights that are not in one schema, and
+    /// for those in schemas of services.
+    fn read(line: &str) -> Option<SchemaRight> {
+        let mut words = line.split(' ');
+        let role = SqlIdent::new(words.next()?).ok()?;
+        let level = match words.next()? {
+            "owner" => Level::Own,
+            "use" => Level::Use,
+            "read" => Level::Read,
+            "write" => Level::Write,
+            _ => return None,
+        };
+        Some(SchemaRight { role, schema: words.next()?.to_owned(), level })
+    }
+
+    fn on_schema(&self) -> &'static [SchemaPrivilege] {
+        match self.level {
+            Level::Own => &[SchemaPrivilege::Usage, SchemaPrivilege::Create],
+            Level::Use | Level::Read | Level::Write => &[SchemaPrivilege::Usage],
+        }
+    }
+
+    fn on_tables(&self) -> &'static [TablePrivilege] {
+        use TablePrivilege::{Delete, Insert, Select, Update};
+        match self.level {
+            Level::Own | Level::Use => &[],
+            Level::Read => &[Select],
+            Level::Write => &[Select, Insert, Update, Delete],
+        }
+    }
+
+    fn on_sequences(&self) -> &'static [SequencePrivilege] {
+        match self.level {
+            Level::Own | Level::Use | Level::Read => &[],
+            Level::Write => &[SequencePrivilege::Usage, SequencePrivilege::Select],
+        }
+    }
+
+    /// Removes privileges from grants, unless the role may grant some of them to others.
+    fn remove<P: Privilege>(&self, privileges: &[P], grants: &mut Grants<P>, options: &Grants<P>) {
+        if options.contains_key(&self.role) {
+            return;
+        }
+        if let Some(held) = grants.get_mut(&self.role) {
+            held.retain(|privilege| !privileges.contains(privilege));
+            if held.is_empty() {
+                grants.remove(&self.role);
+            }
+        }
+    }
+
+    /// Removes the right from the grants and default privileges of a schema of the database.
+    fn remove_from(&self, definition: &mut Schema) {
+        let is_in_schema = |name: &ObjectName| name.schema() == self.schema;
+        if let Some(namespace) = definition.schemas.get_mut(self.schema.as_str()) {
+            self.remove(self.on_schema(), &mut namespace.grants, &namespace.grant_options);
+            self.remove(self.on_tables(), &mut namespace.default_privileges.tables, &Grants::new());
+            self.remove(self.on_sequences(), &mut namespace.default_privileges.sequences, &Grants::new());
+        }
+        if definition.schemas.get(PUBLIC_SCHEMA) == Some(&Namespace::default()) {
+            definition.schemas.remove(PUBLIC_SCHEMA);
+        }
+        for (_, table) in definition.tables.iter_mut().filter(|(name, _)| is_in_schema(name)) {
+            self.remove(self.on_tables(), &mut table.grants, &table.grant_options);
+            for column in table.columns.values_mut() {
+                self.remove(self.on_sequences(), &mut column.identity_grants, &column.identity_grant_options);
+            }
+        }
+        for (_, view) in definition.views.iter_mut().filter(|(name, _)| is_in_schema(name)) {
+            self.remove(self.on_tables(), &mut view.grants, &view.grant_options);
+        }
+        for (_, sequence) in definition.sequences.iter_mut().filter(|(name, _)| is_in_schema(name)) {
+            self.remove(self.on_sequences(), &mut sequence.grants, &sequence.grant_options);
+        }
+    }
+}
 
 impl ServiceRights {
     /// Returns the kind of object in a clause `GRANT … ON …` if the privileges are exactly those that the setup job
@@ -62,17 +164,28 @@ impl ServiceRights {
 
     /// Adds the rights of a role on a kind of object.
     pub fn insert(&mut self, target: ServiceRightTarget, role: SqlIdent) {
-        self.0.entry(target).or_default().insert(role);
+        self.in_all_schemas.entry(target).or_default().insert(role);
+    }
+
+    /// Adds the rights in the record of a server's setup job, one line for each.
+    pub fn add_record(&mut self, lines: &str) {
+        self.in_one_schema.extend(lines.lines().filter_map(SchemaRight::read));
+    }
+
+    /// Returns whether a setup job recorded rights on the server.
+    pub fn has_record(&self) -> bool {
+        !self.in_one_schema.is_empty()
     }
 
     /// Returns whether the setup job grants a privilege to a role.
     pub fn contains(&self, target: ServiceRightTarget, role: &SqlIdent, privilege: &str) -> bool {
-        let has_rights = self.0.get(&target).is_some_and(|roles| roles.contains(role));
+        let has_rights = self.in_all_schemas.get(&target).is_some_and(|roles| roles.contains(role));
         has_rights && target.privileges().iter().any(|name| name.eq_ignore_ascii_case(privilege))
     }
 
     /// Removes the rights from the grants of a schema.
     pub fn remove_from(&self, schema: &mut Schema) {
+        self.in_one_schema.iter().for_each(|right| right.remove_from(schema));
         for namespace in schema.schemas.values_mut() {
             self.remove_from_grants(ServiceRightTarget::Schemas, &mut namespace.grants, &namespace.grant_options);
         }
@@ -103,5 +216,32 @@ impl ServiceRights {
             privileges.retain(|privilege| may_grant(privilege) || !self.contains(target, role, privilege.sql()));
         }
         grants.retain(|_, privileges| !privileges.is_empty());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recorded_rights_are_not_part_of_a_definition() {
+        let definition = |grants: &str, default_privileges: &str| -> Schema {
+            let text = format!(
+                r#"{{ "schemas": {{ "public": {{ "default_privileges": {{ "tables": {default_privileges} }} }} }},
+                      "tables": {{ "orders": {{ "columns": {{ "id": {{ "type": "bigint" }} }}, "grants": {grants} }} }} }}"#
+            );
+            serde_json::from_str(&text).unwrap()
+        };
+        let mut rights = ServiceRights::default();
+        rights.add_record("reports connect - -\nreports read public shop_migrations\nshop_migrations owner public -\n");
+        let mut schema = definition(r#"{ "reports": ["select", "insert"] }"#, r#"{ "reports": ["select"] }"#);
+        rights.remove_from(&mut schema);
+        let mut expected = definition(r#"{ "reports": ["insert"] }"#, "{}");
+        expected.schemas.clear();
+        assert_eq!(schema, expected);
+        let others = definition(r#"{ "other": ["select"] }"#, r#"{ "other": ["select"] }"#);
+        let mut schema = others.clone();
+        rights.remove_from(&mut schema);
+        assert_eq!(schema, others);
     }
 }

@@ -1,7 +1,8 @@
 //! Statements and psql commands that concern the session, not the schema.
 
-use squawk_syntax::{SyntaxKind, SyntaxNode};
+use squawk_syntax::SyntaxNode;
 
+use super::query;
 use super::tree::{Parsed, Unsupported, leading_keywords, tokens, unsupported};
 use crate::database::lexer::{self, TokenKind};
 
@@ -25,8 +26,18 @@ const HARMLESS_SETTINGS: [&str; 16] = [
     "jit",
 ];
 
-/// Settings in dumps that do not change the schema, whatever their value.
-const SETTINGS_WITH_ANY_VALUE: [&str; 8] = [
+/// Settings that do not change the schema, whatever their value.
+const SETTINGS_WITH_ANY_VALUE: [&str; 18] = [
+    "application_name",
+    "bytea_output",
+    "constraint_exclusion",
+    "deadlock_timeout",
+    "default_statistics_target",
+    "default_transaction_deferrable",
+    "default_transaction_isolation",
+    "extra_float_digits",
+    "max_parallel_workers",
+    "max_parallel_workers_per_gather",
     "client_min_messages",
     "log_min_messages",
     "log_statement",
@@ -147,12 +158,17 @@ pub fn without_psql_commands(text: &str) -> WithoutCommands {
             if is_first_connect {
                 connected_at = Some(at);
             }
-            if HARMLESS_COMMANDS.contains(&command) || is_first_connect {
-                let end = at + line.trim_end().len();
-                sql.replace_range(at..end, &" ".repeat(end - at));
-            } else {
-                unsupported_commands
-                    .push(Unsupported { at, what: format!("`\\{command}` is a command of psql, not SQL") });
+            let end = at + line.trim_end().len();
+            sql.replace_range(at..end, &" ".repeat(end - at));
+            // `\d` and the commands that begin with it print descriptions of objects.
+            if !(HARMLESS_COMMANDS.contains(&command) || is_first_connect || command.starts_with('d')) {
+                let way = if ["i", "ir", "include", "include_relative"].contains(&command) {
+                    "; write the content of that file in its place"
+                } else {
+                    ""
+                };
+                let what = format!("`\\{command}` is a command of psql, not SQL{way}");
+                unsupported_commands.push(Unsupported { at, what });
             }
         }
         at += line.len();
@@ -196,13 +212,8 @@ pub fn check_statement(node: &SyntaxNode) -> Parsed<()> {
     let words = if is_scoped { [&words[..1], &words[2..]].concat() } else { words };
     match words.as_slice() {
         [] | ["begin" | "commit" | "end"] | ["begin" | "commit" | "start", "transaction" | "work"] => Ok(()),
-        ["select", "pg_catalog", ".", "set_config", "(", "'search_path'", ",", path, ",", "false" | "true", ")"]
-            if ["''", "'public'", "'public, pg_catalog'"].contains(path) =>
-        {
-            Ok(())
-        }
-        // Without a call of a function, a query changes nothing.
-        ["select", ..] if !node.descendants().any(|part| part.kind() == SyntaxKind::CALL_EXPR) => Ok(()),
+        ["select" | "with", ..] => query::check_query(node, &words),
+        ["set", "time", "zone", ..] => check_time_zone(node),
         ["set", "search_path", "to" | "=", path @ ..] if path.iter().all(|word| HARMLESS_PATHS.contains(word)) => {
             Ok(())
         }
@@ -213,6 +224,10 @@ pub fn check_statement(node: &SyntaxNode) -> Parsed<()> {
             "`SET search_path`: write the schema before each name instead, so that names are unambiguous",
         ),
         ["set", name, "to" | "=", _] if SETTINGS_WITH_ANY_VALUE.contains(name) => Ok(()),
+        ["set", name, "to" | "=", ..] if name.starts_with("enable_") => Ok(()),
+        ["set", "datestyle", "to" | "=", "'iso, mdy'" | "iso" | "'iso'"] => Ok(()),
+        ["set", "datestyle", "to" | "=", "iso", ",", "mdy"] => Ok(()),
+        ["set", "intervalstyle", "to" | "=", "'postgres'" | "postgres"] => Ok(()),
         ["set", name, "to" | "=", value] if HARMLESS_SETTINGS.contains(name) => {
             let accepts_any_value = name.ends_with("_timeout");
             let enables_escapes = *name == "standard_conforming_strings" && !["on", "true"].contains(value);
@@ -230,11 +245,15 @@ pub fn check_statement(node: &SyntaxNode) -> Parsed<()> {
         }
         ["reset", ..] => Ok(()),
         ["set", name, ..] => unsupported(node, format!("nself cannot represent `SET {name}`")),
-        ["select", ..] => unsupported(
-            node,
-            "`SELECT`: a query is not part of a schema; remove it, and if its functions change the schema, run it in a \
-             hand-written migration: `nself db new --by-hand`",
-        ),
         _ => unsupported(node, format!("nself cannot represent `{}`", leading_keywords(node))),
+    }
+}
+
+/// Refuses a time zone that is not UTC, since it changes the meaning of times in defaults and partitions.
+fn check_time_zone(node: &SyntaxNode) -> Parsed<()> {
+    let zone = tokens(node).filter(|token| token.text() != ";").last().map(|token| token.text().to_ascii_lowercase());
+    match zone.as_deref() {
+        Some("'utc'" | "utc" | "default" | "local" | "zone" | "'etc/utc'" | "'gmt'") => Ok(()),
+        _ => unsupported(node, "`SET TIME ZONE`: this value changes the meaning of later statements"),
     }
 }

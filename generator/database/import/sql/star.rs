@@ -278,7 +278,7 @@ fn require_lists_of_columns(node: &SyntaxNode) -> Parsed<()> {
 }
 
 /// Returns whether a part of a query's list is `*` or `t.*`.
-fn is_star(target: &SyntaxNode) -> bool {
+pub(super) fn is_star(target: &SyntaxNode) -> bool {
     tokens(target).last().is_some_and(|token| token.kind() == SyntaxKind::STAR)
 }
 
@@ -354,7 +354,7 @@ fn columns_under_alias(item: &SyntaxNode, name: &str, mut columns: Vec<SqlName>)
 }
 
 /// Returns the name of a column that a query returns: its alias, else the name that the server derives from it.
-fn output_name(target: &SyntaxNode) -> Parsed<SqlName> {
+pub(super) fn output_name(target: &SyntaxNode) -> Parsed<SqlName> {
     use SyntaxKind::*;
     let alias = target.children().find(|part| part.kind() == AS_NAME);
     let name = match alias {

@@ -8,6 +8,7 @@ use super::rename_label::contains_label;
 use super::tree::{Parsed, unsupported};
 use crate::database::identifiers::{mentioned_names, mentions_column};
 use crate::database::lexer;
+use crate::database::migrate::sequences_of_nextval;
 use crate::database::model::*;
 
 /// A text that the server stores in its parsed form.
@@ -19,12 +20,20 @@ struct StoredText<'a> {
     table: Option<&'a ObjectName>,
     /// Whether the text is the result type of a function.
     is_result: bool,
+    /// Whether the text is the default of a column or domain.
+    is_default: bool,
 }
 
 impl StoredText<'_> {
-    /// Returns whether the text is a query or contains one.
+    /// Returns whether the text is a query or a statement, or contains one. In other expressions, FROM has a different
+    /// meaning: `old.state IS DISTINCT FROM new.state`.
     fn has_query(&self) -> bool {
-        mentioned_names(self.text).any(|word| matches!(word.as_ref(), "select" | "from" | "into" | "update"))
+        let words: Vec<_> = mentioned_names(self.text).collect();
+        let is_statement = words.first().is_some_and(|word| word == "create");
+        words.iter().any(|word| {
+            matches!(word.as_ref(), "select" | "into" | "update" | "insert" | "delete")
+                || (is_statement && word == "from")
+        })
     }
 
     /// Returns whether the text mentions a type: after `::`, AS or a dot, or anywhere in the result of a function.
@@ -51,11 +60,20 @@ impl StoredText<'_> {
 /// Returns all texts of a schema that the server stores in their parsed form.
 fn stored_texts(schema: &Schema) -> Vec<StoredText<'_>> {
     let mut texts = Vec::new();
-    let mut add = |owner: String, text, table| texts.push(StoredText { owner, text, table, is_result: false });
+    let mut defaults = Vec::new();
+    let mut add = |owner: String, text, table| {
+        texts.push(StoredText { owner, text, table, is_result: false, is_default: false });
+    };
+    let mut add_default = |owner: String, text, table| {
+        defaults.push(StoredText { owner, text, table, is_result: false, is_default: true });
+    };
     for (name, table) in &schema.tables {
         let mut add = |part: String, text| add(format!("{part} of {name}"), text, Some(name));
         for (column, definition) in &table.columns {
-            for text in definition.default.iter().chain(&definition.generated) {
+            if let Some(text) = &definition.default {
+                add_default(format!("the expression of the column {column} of {name}"), text.as_str(), Some(name));
+            }
+            if let Some(text) = &definition.generated {
                 add(format!("the expression of the column {column}"), text.as_str());
             }
         }
@@ -104,8 +122,11 @@ fn stored_texts(schema: &Schema) -> Vec<StoredText<'_>> {
     }
     for (name, kind) in &schema.types {
         if let UserType::Domain(domain) = kind {
-            for text in domain.checks.values().chain(&domain.default) {
+            for text in domain.checks.values() {
                 add(format!("the domain {name}"), text.as_str(), None);
+            }
+            if let Some(text) = &domain.default {
+                add_default(format!("the domain {name}"), text.as_str(), None);
             }
         }
     }
@@ -114,9 +135,11 @@ fn stored_texts(schema: &Schema) -> Vec<StoredText<'_>> {
     }
     let results = schema.functions.iter().filter_map(|(name, function)| {
         let text = function.returns.as_ref()?.as_str();
-        Some(StoredText { owner: format!("the result of the function {name}"), text, table: None, is_result: true })
+        let owner = format!("the result of the function {name}");
+        Some(StoredText { owner, text, table: None, is_result: true, is_default: false })
     });
     texts.extend(results);
+    texts.extend(defaults);
     texts
 }
 
@@ -133,10 +156,25 @@ impl Reader {
         refuse_mention(texts.iter().find(|text| text.mentions_relation(name.name())), name.as_str(), node)
     }
 
-    /// Refuses the rename of a type that a stored text mentions: after `::` or AS, or in the result of a function.
+    /// Refuses the rename of a type that a stored text other than a default mentions: after `::` or AS, or in the result
+    /// of a function.
     pub(super) fn require_no_mention_of_type(&self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
         let texts = stored_texts(&self.schema);
-        refuse_mention(texts.iter().find(|text| text.mentions_type(name.name())), name.as_str(), node)
+        let mentions_type = |text: &&StoredText| !text.is_default && text.mentions_type(name.name());
+        refuse_mention(texts.iter().find(mentions_type), name.as_str(), node)
+    }
+
+    /// Refuses the rename of a sequence that a stored text mentions elsewhere than in `nextval('…')` of a default.
+    pub(super) fn require_no_mention_of_sequence(&self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        let texts = stored_texts(&self.schema);
+        let mentions = |text: &str| mentioned_names(text).any(|word| word == name.name());
+        let mentions_sequence = |text: &&StoredText| {
+            let mut rest = text.text.to_owned();
+            let followed_sequences = if text.is_default { sequences_of_nextval(text.text) } else { Vec::new() };
+            followed_sequences.into_iter().rev().for_each(|(range, _)| rest.replace_range(range, "''"));
+            mentions(&rest)
+        };
+        refuse_mention(texts.iter().find(mentions_sequence), name.as_str(), node)
     }
 
     /// Returns the name, for a message, of an object that uses a type: a table, a function, a different type or the
@@ -166,7 +204,21 @@ impl Reader {
             .or_else(text)
     }
 
-    /// Refuses the rename of a sequence, or the removal of a function, that a stored text mentions.
+    /// Refuses the rename of a function that a stored text mentions. `follows_defaults` permits mentions in defaults.
+    pub(super) fn require_no_mention_of_function(
+        &self,
+        name: &ObjectName,
+        follows_defaults: bool,
+        node: &SyntaxNode,
+    ) -> Parsed<()> {
+        let texts = stored_texts(&self.schema);
+        let mentions_function = |text: &&StoredText| {
+            !(follows_defaults && text.is_default) && mentioned_names(text.text).any(|word| word == name.name())
+        };
+        refuse_mention(texts.iter().find(mentions_function), name.as_str(), node)
+    }
+
+    /// Refuses a change of an object that a stored text mentions.
     pub(super) fn require_no_mention(&self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
         let texts = stored_texts(&self.schema);
         refuse_mention(

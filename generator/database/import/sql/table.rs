@@ -8,6 +8,10 @@ use super::storage::take_with_parameters;
 use super::tree::{Parsed, Parts, object_name, unsupported};
 use crate::database::model::*;
 
+/// The reason why inherited tables are refused, with the way out.
+pub const INHERITS_REFUSAL: &str = "nself cannot represent `INHERITS`, since a definition has no inherited tables; write the columns and \
+     constraints in each table, or make the tables partitions";
+
 impl Reader {
     /// Reads CREATE TABLE. The columns and constraints are read separately, so that all problems are reported.
     pub(super) fn create_table(&mut self, node: &SyntaxNode) -> Parsed<()> {
@@ -27,9 +31,7 @@ impl Reader {
         self.leave_out_tablespace(&mut parts);
         parts.take_node(SyntaxKind::WITHOUT_OIDS);
         if let Some(clause) = parts.take_node(SyntaxKind::INHERITS) {
-            let what = "nself cannot represent `INHERITS`, since a definition has no inherited tables; write the columns and \
-                 constraints in each table, or make the tables partitions";
-            return unsupported(&clause, what);
+            return unsupported(&clause, INHERITS_REFUSAL);
         }
         let list = parts.require(SyntaxKind::TABLE_ARG_LIST)?;
         if let Some(clause) = parts.take_node(SyntaxKind::PARTITION_BY) {

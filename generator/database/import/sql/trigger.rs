@@ -8,7 +8,8 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 use super::constraint::take_deferrable;
 use super::reader::Reader;
 use super::tree::{
-    AtNode, Parsed, Parts, expression, folded_name, ident, object_name, string_content, tokens, unsupported,
+    AtNode, Parsed, Parts, Unsupported, expression, folded_name, ident, object_name, start_offset, string_content,
+    tokens, unsupported,
 };
 use crate::database::model::*;
 use crate::values::{Checked, Text};
@@ -109,7 +110,7 @@ impl Reader {
             _ => TriggerState::Origin,
         };
         let Some(reference) = Parts::of(node).take_node(TRIGGER_REF) else {
-            return unsupported(node, "nself cannot represent ALL triggers or USER triggers; name each trigger");
+            return self.change_all_triggers(table, state, node);
         };
         let name = ident(&reference)?;
         match self.table(table, node)?.triggers.get_mut(&name) {
@@ -117,6 +118,33 @@ impl Reader {
             None => return unsupported(&reference, format!("there is no trigger `{name}`")),
         }
         Ok(())
+    }
+}
+
+impl Reader {
+    /// Reads ENABLE or DISABLE of ALL or USER triggers. ALL includes those of foreign keys, which a definition cannot
+    /// disable, so a later statement must enable them.
+    fn change_all_triggers(&mut self, table: &ObjectName, state: TriggerState, node: &SyntaxNode) -> Parsed<()> {
+        self.table(table, node)?.triggers.values_mut().for_each(|trigger| trigger.enabled = state);
+        if tokens(node).any(|token| token.text().eq_ignore_ascii_case("all")) {
+            if state == TriggerState::Origin {
+                self.disabled_tables.remove(table);
+            } else {
+                self.disabled_tables.insert(table.clone(), start_offset(node));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reports tables whose triggers of foreign keys are disabled at the end of the file.
+    pub(super) fn require_enabled_triggers(&mut self) {
+        for (table, at) in std::mem::take(&mut self.disabled_tables) {
+            let what = format!(
+                "the table {table}: nself cannot represent ALL triggers that are disabled, since some belong to foreign keys; \
+                 name each trigger, or enable them after the change of the rows"
+            );
+            self.problems.push(Unsupported { at, what });
+        }
     }
 }
 

@@ -134,3 +134,19 @@ pub fn read_options(view: &mut View, node: &SyntaxNode) -> Parsed<()> {
     }
     Ok(())
 }
+
+/// Reads RESET of options of a view, which then have the values of a view that is created without them.
+pub fn reset_options(view: &mut View, node: &SyntaxNode) -> Parsed<()> {
+    let mut parts = Parts::of(node);
+    let mut list = Parts::of(&parts.require(SyntaxKind::ATTRIBUTE_LIST)?);
+    for option in list.take_all(SyntaxKind::ATTRIBUTE_OPTION) {
+        let name: String = tokens(&option).map(|token| token.text().to_lowercase()).collect();
+        match name.as_str() {
+            "security_invoker" if !view.materialized => view.security_invoker = false,
+            "security_barrier" if !view.materialized => view.security_barrier = false,
+            "check_option" => view.check_option = CheckOption::default(),
+            _ => return unsupported(&option, format!("nself cannot represent the option `{name}`")),
+        }
+    }
+    Ok(())
+}

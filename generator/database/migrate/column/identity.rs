@@ -5,7 +5,7 @@ use crate::database::ddl;
 use crate::database::migrate::diff::Diff;
 use crate::database::migrate::planner::Planner;
 use crate::database::migrate::sequences::{sequence_before_identity, sequence_follows_identity};
-use crate::database::migrate::step::Phase;
+use crate::database::migrate::step::{MigrationStep, Phase};
 use crate::database::model::*;
 use crate::diagnostic::Code;
 
@@ -50,25 +50,7 @@ pub(super) fn change_identity(
         // The step of the new sequence also drops the identity.
         (Some(_), None) if sequence_follows_identity(diff, &owner) => {}
         (None, Some(identity)) => {
-            let table = literal(&change.table.name.sql());
-            let column = literal(change.column.as_str());
-            // New rows must get numbers after those of the stored rows.
-            let set_position = format!(
-                "SELECT pg_catalog.setval(pg_catalog.pg_get_serial_sequence({table}, {column}), \
-                 (SELECT {} FROM {}), false);",
-                next_number(&quoted(change.column), new.identity_options),
-                change.table.name.sql()
-            );
-            planner.push(
-                step("is numbered by the server")
-                    .up(format!(
-                        "{} ADD {};\n{}",
-                        change.alter_column_prefix(),
-                        ddl::identity(identity, new.identity_options),
-                        change.without_forced_row_security(&set_position)
-                    ))
-                    .down(format!("{} DROP IDENTITY;", change.alter_column_prefix())),
-            );
+            planner.push(add_identity(step("is numbered by the server"), change, identity, new.identity_options));
         }
         (Some(_), None) => planner.push(
             step("is no longer numbered by the server")
@@ -83,16 +65,42 @@ pub(super) fn change_identity(
         _ => {}
     }
     if old.identity.is_some() && new.identity.is_some() && old.identity_options != new.identity_options {
-        let alter = change.alter_column_prefix();
-        let (table, column) = (literal(&change.table.name.sql()), literal(change.column.as_str()));
-        let sequence = format!("pg_catalog.pg_get_serial_sequence({table}, {column})::pg_catalog.regclass");
-        let statements = ddl::SequenceStatements { alter: &alter, option_prefix: "SET ", sequence: &sequence };
-        let set = |from: &Column, to: &Column| {
-            let options = ddl::numbering(&to.identity_options.into()).map(|option| format!("SET {option}"));
-            ddl::change_sequence_options(&statements, &sequence_of(from), &sequence_of(to), &options.join(" "))
-        };
-        planner.push(step("is numbered with other options").up(set(old, new)).down(set(new, old)));
+        let step = step("is numbered with other options");
+        planner.push(step.up(set_options(change, old, new)).down(set_options(change, new, old)));
     }
+}
+
+/// Returns a step that makes a column an identity column. New rows get numbers after those of the stored rows.
+fn add_identity(
+    step: MigrationStep,
+    change: &ColumnChange,
+    identity: Identity,
+    options: IdentityOptions,
+) -> MigrationStep {
+    let (table, column) = (literal(&change.table.name.sql()), literal(change.column.as_str()));
+    let set_position = format!(
+        "SELECT pg_catalog.setval(pg_catalog.pg_get_serial_sequence({table}, {column}), \
+         (SELECT {} FROM {}), false);",
+        next_number(&quoted(change.column), options),
+        change.table.name.sql()
+    );
+    step.up(format!(
+        "{} ADD {};\n{}",
+        change.alter_column_prefix(),
+        ddl::identity(identity, options),
+        change.without_forced_row_security(&set_position)
+    ))
+    .down(format!("{} DROP IDENTITY;", change.alter_column_prefix()))
+}
+
+/// Returns the statements that change the options of an identity column.
+fn set_options(change: &ColumnChange, from: &Column, to: &Column) -> String {
+    let alter = change.alter_column_prefix();
+    let (table, column) = (literal(&change.table.name.sql()), literal(change.column.as_str()));
+    let sequence = format!("pg_catalog.pg_get_serial_sequence({table}, {column})::pg_catalog.regclass");
+    let statements = ddl::SequenceStatements { alter: &alter, option_prefix: "SET ", sequence: &sequence };
+    let options = ddl::numbering(&to.identity_options.into()).map(|option| format!("SET {option}"));
+    ddl::change_sequence_options(&statements, &sequence_of(from), &sequence_of(to), &options.join(" "))
 }
 
 /// Returns the sequence of an identity column: its type is that of the column, and its options are those of the

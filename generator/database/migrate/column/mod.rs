@@ -16,6 +16,7 @@ use crate::database::migrate::graph::ObjectKind;
 use crate::database::migrate::keys::AFTER_KEYS;
 use crate::database::migrate::planner::Planner;
 use crate::database::migrate::rename::misspelled_name;
+use crate::database::migrate::rewrite::{refuse_new_values, refuse_rewrite};
 use crate::database::migrate::step::{DATA_LOST, Phase};
 use crate::database::model::*;
 use crate::diagnostic::{Code, Diagnostic};
@@ -33,7 +34,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff, table: &TableChange) {
         match (table.old.columns.get(column), table.new.columns.get(column)) {
             (Some(old), None) => drop_column(planner, &change, old),
             (Some(old), Some(new)) if diff.affected.regenerated_columns(table.name).contains(column) => {
-                regenerate(planner, &change, old, new);
+                regenerate(planner, diff, &change, (old, new));
             }
             (Some(old), Some(new)) => {
                 // The conversion to a recreated enumeration and the steps around a recreated function set the default.
@@ -41,7 +42,11 @@ pub fn plan(planner: &mut Planner, diff: &Diff, table: &TableChange) {
                     || diff.recreated_parts.has_default(table.name, column);
                 alter_column(planner, diff, &change, (old, new), default_is_set);
             }
-            (None, Some(new)) => add_column(planner, &change, new),
+            (None, Some(new)) => {
+                if !refuse_new_values(planner, diff, (table.name, table.new, change.path()), new) {
+                    add_column(planner, &change, new);
+                }
+            }
             (None, None) => {}
         }
     }
@@ -152,7 +157,10 @@ fn restore_column_sql(change: &ColumnChange, column: &Column) -> String {
 }
 
 /// Plans the change of a generated column. It is dropped and added again, since the server computes its values.
-fn regenerate(planner: &mut Planner, change: &ColumnChange, old: &Column, new: &Column) {
+fn regenerate(planner: &mut Planner, diff: &Diff, change: &ColumnChange, (old, new): (&Column, &Column)) {
+    if refuse_new_values(planner, diff, (change.table.name, change.table.new, change.path().key("generated")), new) {
+        return;
+    }
     let table = change.table.name.sql();
     let drop = format!("ALTER TABLE {table} DROP COLUMN {};", quoted(change.column));
     // The column is dropped before the columns and types in its expression change, and added again afterwards.
@@ -227,7 +235,12 @@ fn alter_column(
         return;
     }
     if !new.has_type_of(old) {
-        change_type(planner, diff, change, (old, new));
+        let refused_change = format!("the type or collation of {} cannot change", change.object());
+        let otherwise = "add a column with a different name and `backfill`";
+        let target = (change.table.name, change.path().key("type"));
+        if !refuse_rewrite(planner, diff, target, (&refused_change, otherwise)) {
+            change_type(planner, diff, change, (old, new));
+        }
     } else if old.default != new.default && !default_is_set {
         planner.push(
             change
@@ -238,6 +251,11 @@ fn alter_column(
         );
     }
     change_identity(planner, diff, change, (old, new));
+    change_nullability(planner, change, (old, new));
+}
+
+/// Plans whether a column that keeps its values may be NULL.
+fn change_nullability(planner: &mut Planner, change: &ColumnChange, (old, new): (&Column, &Column)) {
     match (old.nullable, new.nullable) {
         (true, false) => {
             require_values(planner, change, new);

@@ -21,7 +21,7 @@ use new_names::rename_sql;
 use taken_names::free_taken_names;
 
 pub use columns::{replace_column_names, with_partitions};
-pub use new_names::{replace_sequence_name, replace_type_name};
+pub use new_names::{replace_sequence_name, replace_type_name, sequences_of_nextval};
 pub use renamed_schema::RenamedSchema;
 pub use taken_names::{all_names, is_name_of_table_taken};
 

@@ -1,5 +1,8 @@
 //! The statement that renames an object, and the new name in everything that names the object.
 
+use std::ops::Range;
+
+use crate::database::lexer::{self, Token, TokenKind};
 use crate::database::model::*;
 use crate::values::Checked;
 
@@ -35,14 +38,49 @@ pub fn replace_type_name(schema: &mut Schema, from: &ObjectName, to: &ObjectName
     }
 }
 
-/// Replaces the name of a sequence in the defaults of columns that it numbers, such as `nextval('orders_id_seq')`. The
-/// server does the same when it renames a sequence.
+/// Replaces the name of a sequence in defaults, such as `nextval('orders_id_seq')`. The server does the same when it
+/// renames a sequence.
 pub fn replace_sequence_name(schema: &mut Schema, from: &ObjectName, to: &ObjectName) {
-    let (old, new) = (literal(&from.spelled()), literal(&to.spelled()));
+    let new_literal = literal(&to.spelled());
     let columns = schema.tables.values_mut().flat_map(|table| table.columns.values_mut());
-    for default in columns.filter_map(|column| column.default.as_mut()) {
-        if default.as_str().starts_with("nextval(") {
-            *default = Expression::wrap(default.as_str().replace(&old, &new));
+    let domains = schema.types.values_mut().filter_map(|kind| match kind {
+        UserType::Domain(domain) => domain.default.as_mut(),
+        UserType::Enum(_) | UserType::Composite(_) | UserType::Range(_) => None,
+    });
+    for default in columns.filter_map(|column| column.default.as_mut()).chain(domains) {
+        let mut text = default.as_str().to_owned();
+        let sequences = sequences_of_nextval(default.as_str());
+        for (range, _) in sequences.into_iter().rev().filter(|(_, sequence)| sequence == from) {
+            text.replace_range(range, &new_literal);
         }
+        *default = Expression::wrap(text);
+    }
+}
+
+/// Returns the sequences that an expression passes to `nextval`, each with the place of its string:
+/// `nextval('public.orders_id_seq'::regclass)` has the sequence `orders_id_seq`.
+pub fn sequences_of_nextval(text: &str) -> Vec<(Range<usize>, ObjectName)> {
+    let tokens = lexer::tokens(text).unwrap_or_default();
+    let calls = tokens.windows(3).filter(|call| call[0].text.eq_ignore_ascii_case("nextval") && call[1].text == "(");
+    let strings = calls.map(|call| &call[2]).filter(|string| string.kind == TokenKind::Literal);
+    let sequence = |string: &Token| {
+        let content = string.text.strip_prefix('\'')?.strip_suffix('\'')?.replace("''", "'");
+        Some((string.at..string.at + string.text.len(), leading_name(&content)?))
+    };
+    strings.filter_map(sequence).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequences_of_nextval_are_found_with_and_without_their_schema() {
+        let names = |text: &str| -> Vec<String> {
+            sequences_of_nextval(text).into_iter().map(|(_, sequence)| sequence.to_string()).collect()
+        };
+        assert_eq!(names("nextval('public.a_seq'::regclass)"), ["a_seq"]);
+        assert_eq!(names("'x' || pg_catalog.nextval('s.\"A seq\"') || NEXTVAL ( 'b' )"), ["s.A seq", "b"]);
+        assert!(names("nextval(lower('a')) + currval('b')").is_empty());
     }
 }
