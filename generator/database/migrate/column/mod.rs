@@ -2,6 +2,7 @@
 
 mod add;
 mod change;
+mod conversion;
 mod identity;
 mod not_null;
 mod retype;
