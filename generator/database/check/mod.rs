@@ -1,5 +1,6 @@
 //! Checks a definition without a server: references to missing objects, columns that do not match, invalid SQL.
 
+mod bound_value;
 mod column_order;
 mod columns_in_text;
 mod comparable;

@@ -3,6 +3,7 @@
 mod add;
 mod change;
 mod conversion;
+mod example;
 mod identity;
 mod not_null;
 mod retype;

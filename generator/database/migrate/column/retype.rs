@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::change::ColumnChange;
-use super::conversion::{Conversion, conversion, deciding_setting, example_conversion};
+use super::conversion::{Conversion, conversion, deciding_setting};
+use super::example::example_conversion;
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::identifiers::mentions_column;
