@@ -395,6 +395,18 @@ const HINTS: [(&str, &str, &str, &str); 68] = [
         "NS207",
     ),
     (
+        "databases.shop.tables.t = { columns.n = { type = \"integer\", default = 0 } },",
+        "such as `\"0\"`",
+        "databases.shop.tables.t = { columns.n = { type = \"integer\", default = \"0\" } },",
+        "NS101",
+    ),
+    (
+        "databases.shop.tables.t = { columns.n.type = \"integer\", partition_by = { strategy = 'list, columns = [\"n\"] }, partitions.t1.in = [\"1\"] },",
+        "`\"in\" = …`",
+        "databases.shop.tables.t = { columns.n.type = \"integer\", partition_by = { strategy = 'list, columns = [\"n\"] }, partitions.t1.\"in\" = [\"1\"] },",
+        "NS002",
+    ),
+    (
         "services.aa = { image = \"a/b:1\", environment.LOG_LEVEL = \"info\" },",
         "`env.LOG_LEVEL = \"info\"`",
         "services.aa = { image = \"a/b:1\", env.LOG_LEVEL = \"info\" },",

@@ -145,3 +145,16 @@ fn objects_with_other_grants(left: &Schema, right: &Schema) -> BTreeSet<String> 
     ];
     names.into_iter().flatten().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::database::import::sql;
+
+    #[test]
+    fn a_note_names_the_sequence_of_an_identity_column() {
+        let text = "CREATE TABLE teams (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY);
+            ALTER DEFAULT PRIVILEGES GRANT USAGE ON SEQUENCES TO reader; CREATE SEQUENCE later;";
+        let notes: Vec<String> = sql::read(text).unwrap().notes.into_iter().map(|note| note.what).collect();
+        assert!(notes.iter().any(|note| note.contains("since the sequence teams_id_seq lacks them")), "{notes:#?}");
+    }
+}
