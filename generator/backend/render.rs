@@ -11,8 +11,8 @@ use crate::database::model::{HexDigest, MigrationName, literal};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::Peers;
 use crate::values::{
-    Checked, Cidr, ContainerPath, ExtensionName, HeaderName, HeaderValue, Host, Origin, SecretName, ServiceName,
-    SqlIdent, UrlPath, WebAddress,
+    Checked, Cidr, ContainerPath, ExtensionName, ExtensionVersion, HeaderName, HeaderValue, Host, Origin, SecretName,
+    ServiceName, SqlIdent, UrlPath, WebAddress,
 };
 
 /// The language of a template.
@@ -198,6 +198,7 @@ pub fn nginx_host(name: &str) -> Result<Value, Diagnostic> {
 pub trait SqlName: fmt::Display {}
 impl SqlName for SqlIdent {}
 impl SqlName for ExtensionName {}
+impl SqlName for ExtensionVersion {}
 
 /// Returns an SQL identifier in double quotes.
 pub fn sql_name(value: &impl SqlName) -> Value {
@@ -218,6 +219,16 @@ pub fn sql_json(value: &impl Serialize) -> Result<Value, Diagnostic> {
     Ok(token(Language::Sql, literal(&json)))
 }
 
+/// Returns NULL.
+pub fn sql_null() -> Value {
+    token(Language::Sql, "NULL".to_owned())
+}
+
+/// Returns an empty value of a variable of psql.
+pub fn empty_psql_argument() -> Value {
+    token(Language::Sql, String::new())
+}
+
 /// Returns a name for psql's own syntax, such as a variable or a file name.
 pub fn psql_argument(value: &impl PsqlArgument) -> Value {
     token(Language::Sql, value.to_string())
@@ -227,6 +238,7 @@ pub fn psql_argument(value: &impl PsqlArgument) -> Value {
 pub trait PsqlArgument: fmt::Display {}
 impl PsqlArgument for SqlIdent {}
 impl PsqlArgument for ExtensionName {}
+impl PsqlArgument for ExtensionVersion {}
 impl PsqlArgument for SecretName {}
 impl PsqlArgument for ContainerPath {}
 impl PsqlArgument for MigrationName {}

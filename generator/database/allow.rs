@@ -14,7 +14,7 @@ fn object_names(schema: &Schema) -> BTreeSet<String> {
         names.extend(parts.into_iter().map(|part| format!("{owner}.{part}")));
     }
     let mut names: BTreeSet<String> = schema.schemas.keys().map(ToString::to_string).collect();
-    names.extend(schema.extensions.iter().map(ToString::to_string));
+    names.extend(schema.extensions.keys().map(ToString::to_string));
     let objects = schema.types.keys().chain(schema.sequences.keys()).chain(schema.tables.keys());
     names.extend(objects.chain(schema.views.keys()).chain(schema.functions.keys()).map(ToString::to_string));
     names.extend(schema.objects.keys().map(ToString::to_string));

@@ -8,6 +8,7 @@ mod convention;
 pub mod ddl;
 mod declared_privileges;
 pub mod default_names;
+pub mod extension_catalogue;
 mod grammar;
 pub mod graphql;
 pub mod hazard;

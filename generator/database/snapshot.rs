@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::model::Schema;
+use super::model::{Extensions, Schema};
 use crate::artifact::{Digest, json};
 use crate::values::{Checked, ExtensionName};
 
@@ -14,7 +14,7 @@ pub type Objects = BTreeMap<String, Value>;
 
 /// Fields of a schema that map names to objects.
 const KINDS: [&str; 7] = ["schemas", "types", "sequences", "tables", "views", "functions", "objects"];
-/// The field of a schema with the names of extensions. Their objects are empty.
+/// The field of a schema with the extensions. The object of an extension is empty unless it has a schema or a version.
 const EXTENSIONS: &str = "extensions";
 /// The path of the default privileges for the whole database. Those for one schema are part of the schema's object.
 const DEFAULT_PRIVILEGES: &str = "default_privileges/database";
@@ -31,16 +31,28 @@ pub fn objects(schema: &Schema) -> Objects {
     if let Some(privileges) = value.get_mut("default_privileges").map(Value::take) {
         objects.insert(DEFAULT_PRIVILEGES.to_owned(), privileges);
     }
-    for name in &schema.extensions {
-        objects.insert(format!("{EXTENSIONS}/{name}"), Value::Object(Map::new()));
+    for (name, extension) in &schema.extensions {
+        objects.insert(extension_path(name), json::tree(extension));
     }
     objects
 }
 
-/// Returns the extensions among the paths of objects: `citext` for `extensions/citext`.
-pub fn extensions<'a>(paths: impl IntoIterator<Item = &'a String>) -> impl Iterator<Item = ExtensionName> {
-    let names = paths.into_iter().filter_map(|path| path.strip_prefix(EXTENSIONS)?.strip_prefix('/'));
-    names.filter_map(|name| ExtensionName::new(name).ok())
+fn extension_path(name: &ExtensionName) -> String {
+    format!("{EXTENSIONS}/{name}")
+}
+
+/// Returns the extension at the path of an object: `citext` for `extensions/citext`; `None` for other objects.
+pub fn extension_name(path: &str) -> Option<ExtensionName> {
+    let name = path.strip_prefix(EXTENSIONS)?.strip_prefix('/')?;
+    ExtensionName::new(name).ok()
+}
+
+/// Returns the extensions among objects. A malformed object, which [`schema`] reports, counts as one without fields.
+pub fn extensions(objects: &Objects) -> Extensions {
+    let extensions = objects.iter().filter_map(|(path, object)| {
+        Some((extension_name(path)?, serde_json::from_value(object.clone()).unwrap_or_default()))
+    });
+    extensions.collect()
 }
 
 /// Decodes an object of a snapshot strictly: an unknown field is an error that names its path. The decoder of stacks
@@ -67,9 +79,7 @@ pub fn schema(objects: &Objects, decoder: &impl ObjectDecoder) -> Result<Schema,
         let Some((kind, name)) = path.split_once('/') else { return Err(not_an_object(path)) };
         let insert_result = match kind {
             "schemas" => insert_object(&mut schema.schemas, name, object, decoder),
-            EXTENSIONS => ExtensionName::new(name).map(|name| {
-                schema.extensions.insert(name);
-            }),
+            EXTENSIONS => insert_object(&mut schema.extensions, name, object, decoder),
             "types" => insert_object(&mut schema.types, name, object, decoder),
             "sequences" => insert_object(&mut schema.sequences, name, object, decoder),
             "tables" => insert_object(&mut schema.tables, name, object, decoder),

@@ -203,7 +203,7 @@ fn apply_migrations(history: &History, settings: &InputSettings, scratch: &Scrat
         let removed_extensions = migration.removed_extensions();
         if !required_extensions.is_empty() || !removed_extensions.is_empty() {
             run_pending(&mut pending_migrations)?;
-            let create_statements = required_extensions.iter().map(ddl::create_extension);
+            let create_statements = required_extensions.iter().map(ddl::require_extension);
             let drop_statements = removed_extensions.iter().map(|name| format!("DROP EXTENSION \"{name}\";"));
             scratch.admin.query(&create_statements.chain(drop_statements).collect::<Vec<_>>().join("\n"))?;
         }

@@ -114,7 +114,7 @@ fn reprint(
     server.default_rights.remove_from(written);
     // The setup job creates extensions for services, too, which their databases need besides those of the definition.
     if server.default_rights.has_record() {
-        server_schema.extensions.retain(|extension| written.extensions.contains(extension));
+        server_schema.extensions.retain(|extension, _| written.extensions.contains_key(extension));
     }
     written.copy_hints_to(server_schema);
     Ok(())

@@ -7,6 +7,7 @@ use super::definition::Selection;
 use crate::database::history::{History, Migration, RunMode, SumLine};
 use crate::database::ledger;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::values::ExtensionName;
 use crate::words;
 
 /// The first statements of a script. They check the role of the session, and take the same lock as the runner.
@@ -116,11 +117,12 @@ END $$;\n",
         let _ = writeln!(text, "SET search_path = public;\n{}", migration.down.as_deref().unwrap_or_default());
     }
     for extension in extensions {
+        let statement = creation_of_extension(migration, &extension);
         let _ = write!(
             text,
             "DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = '{extension}') THEN
-    RAISE EXCEPTION 'nself: a superuser must first create the extension {extension}: CREATE EXTENSION \"{extension}\" SCHEMA public';
+    RAISE EXCEPTION 'nself: a superuser must first create the extension {extension}: {statement}';
   END IF;
 END $$;\n"
         );
@@ -132,6 +134,14 @@ END $$;\n"
         "RESET ROLE;\nSET search_path = pg_catalog, pg_temp;\nDELETE FROM nself.ledger WHERE number = {number};\nDELETE FROM nself.catalog;"
     );
     text.push_str(if in_transaction { "COMMIT;\n" } else { "" });
+}
+
+/// Returns the statement that creates an extension that the migration removed, for use in a string of SQL.
+fn creation_of_extension(migration: &Migration, extension: &ExtensionName) -> String {
+    let start = format!("CREATE EXTENSION IF NOT EXISTS \"{extension}\"");
+    let mut lines = migration.down.as_deref().unwrap_or_default().lines();
+    let options = lines.find_map(|line| line.strip_prefix(&start)).unwrap_or_default();
+    format!("CREATE EXTENSION \"{extension}\"{}", options.trim_end_matches(';').replace('\'', "''"))
 }
 
 #[cfg(test)]

@@ -4,10 +4,11 @@ use super::inputs::{Inputs, SourceFile};
 use super::roster::PlannedService;
 use super::wiring::Planned;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::stack::EnvValue;
 use crate::values::{Checked, Text, VariableName};
 
 /// Returns the variables of a service's files, in the order of the files and their lines, each with the field of its file.
-pub fn variables(inputs: Inputs, member: &PlannedService) -> Planned<Vec<(VariableName, Text, FieldPath)>> {
+pub fn variables(inputs: Inputs, member: &PlannedService) -> Planned<Vec<(VariableName, EnvValue, FieldPath)>> {
     let mut planned = Planned::<Vec<_>>::default();
     for (i, file) in member.service.env_files.iter().enumerate() {
         let path = member.path.key("env_files").index(i);
@@ -27,7 +28,7 @@ pub fn variables(inputs: Inputs, member: &PlannedService) -> Planned<Vec<(Variab
         for (number, line) in text.lines().enumerate() {
             match env_line(line) {
                 Ok(variable) => {
-                    planned.value.extend(variable.map(|(name, value)| (name, value, path.clone())));
+                    planned.value.extend(variable.map(|(name, value)| (name, EnvValue::Text(value), path.clone())));
                 }
                 Err(why) => planned.findings.push(
                     refusal(format!("line {} of `{file}`: {why}", number + 1)).expected("`NAME=value`, or a comment"),

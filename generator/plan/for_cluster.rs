@@ -59,7 +59,13 @@ pub fn cluster(plan: &Plan) -> Plan {
         }
     }
     plan.access.iter_mut().for_each(accept_all_peers);
-    let Some(cluster) = &plan.kubernetes else { return plan };
+    adapt_ingress(&mut plan);
+    plan
+}
+
+/// Sets the resolver, the ports and the end of TLS of the ingress, and removes the routes to the host machine.
+fn adapt_ingress(plan: &mut Plan) {
+    let Some(cluster) = &plan.kubernetes else { return };
     plan.ingress.resolver = Resolver::Cluster(name_server(cluster));
     plan.ingress.https_port = None;
     let is_behind_controller = cluster.settings.edge != ClusterEdge::NodePort;
@@ -68,13 +74,12 @@ pub fn cluster(plan: &Plan) -> Plan {
     plan.ingress.this_machine_is_internal = false;
     plan.ingress.redirects_http = cluster.settings.edge == ClusterEdge::Ingress && cluster.tls != TlsMode::Proxy;
     if is_behind_controller {
-        terminate_tls_in_front(&mut plan);
+        terminate_tls_in_front(plan);
     }
     for site in plan.ingress.sites.values_mut() {
         site.locations.retain(|location| matches!(location.upstream, Upstream::Service { .. }));
     }
     plan.ingress.sites.retain(|_, site| !site.locations.is_empty());
-    plan
 }
 
 /// Returns the volumes with a separate claim: those that services other than the owner mount, and volumes of jobs. The

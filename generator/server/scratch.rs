@@ -68,7 +68,8 @@ impl Server {
         let step_groups = plan_with_all_hazards(&Schema::default(), schema, &FieldPath::root())?;
         let statements: Vec<&str> = step_groups.iter().flatten().map(|step| step.up.as_str()).collect();
         let statements = statements.join("\n");
-        let extensions: String = schema.extensions.iter().map(|name| ddl::create_extension(name) + "\n").collect();
+        let extensions: String =
+            schema.required_extensions().iter().map(|required| ddl::require_extension(required) + "\n").collect();
         let imported = self.with_scratch_database(|scratch| {
             scratch.admin.query(&extensions)?;
             scratch

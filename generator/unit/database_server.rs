@@ -228,15 +228,15 @@ fn commands_about_removed_databases_open_an_existing_database_of_the_server() {
     };
     let start = "to remove it after a backup: ";
     let end = " -c 'DROP DATABASE \"archive\"'`";
+    let mut stack = with_databases(&json!({ "main": {} }));
     assert_eq!(
-        hint(&with_databases(&json!({ "main": {} }))),
-        format!("{start}`docker compose -f deploy/prod/compose.yaml exec -T postgres psql -U postgres{end}")
-    );
-    let mut on_cluster = with_databases(&json!({ "main": {} }));
-    on_cluster["kubernetes"] = json!({ "enabled": true });
-    assert_eq!(
-        hint(&on_cluster),
+        hint(&stack),
         format!("{start}`kubectl exec --namespace shop-prod statefulset/postgres -- psql -U postgres{end}")
+    );
+    stack["kubernetes"] = json!({});
+    assert_eq!(
+        hint(&stack),
+        format!("{start}`docker compose -f deploy/prod/compose.yaml exec -T postgres psql -U postgres{end}")
     );
     let tls = "PGSSLMODE=verify-full PGSSLROOTCERT=deploy/prod/secrets/database_authority";
     assert_eq!(
@@ -285,7 +285,7 @@ fn the_setup_job_knows_what_the_stack_grants() {
     let setup = text(&generate(&plan).unwrap(), "postgres/setup/setup.sql");
     assert!(setup.contains(r#""orders":["connect - -","read public shop_migrations"]"#), "{setup}");
     assert!(setup.contains(r#"[["orders","TABLE","INSERT",false,"\"public\".\"members\""]]"#), "{setup}");
-    let in_order = ["BEGIN;", "TO \"orders\";", "REVOKE %s ON SCHEMA", "COMMIT;"];
+    let in_order = ["BEGIN;", "TO \"orders\";", "\\ir revoke.sql", "COMMIT;"];
     let database = &setup[setup.find("\\connect shop").unwrap()..];
     let offsets = in_order.map(|part| database.find(part).unwrap_or_else(|| panic!("{part}: {setup}")));
     assert!(offsets.is_sorted(), "{offsets:?}: {setup}");

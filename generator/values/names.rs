@@ -70,6 +70,13 @@ checked! {
     ExtensionName, expected: "the name of a PostgreSQL extension", example: "pgcrypto",
     refusal: |t| alphabet_refusal(t, 63, "a-z, 0-9, `_` and `-`, and begin with a letter", is_lower, |c| is_lower_or_digit(c) || c == '_' || c == '-')
 }
+checked! {
+    /// The version of a PostgreSQL extension, as the names of its scripts contain it.
+    ExtensionVersion, expected: "the version of a PostgreSQL extension", example: "1.3",
+    refusal: |t| alphabet_refusal(t, 63, "A-Z, a-z, 0-9, `_`, `.` and `-`, and begin with a letter or a digit",
+        |c| c.is_ascii_alphanumeric(), |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
+        .or_else(|| (t.contains("--") || t.ends_with('-')).then(|| "it ends with `-` or has two consecutive hyphens".into()))
+}
 /// Settings of PostgreSQL that a stack cannot set, because other generated files depend on their values: the server's
 /// files, and the address and encryption that clients use.
 const RESERVED_SETTINGS: [&str; 9] = [

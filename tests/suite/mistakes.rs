@@ -76,7 +76,7 @@ fn no_mistake_causes_a_second_finding() {
 }
 
 /// A mistake, a part of its hint, the corrected fields, and the code that no longer appears.
-const HINTS: [(&str, &str, &str, &str); 68] = [
+const HINTS: [(&str, &str, &str, &str); 72] = [
     (
         "services.aa = { image = \"a/b:1\", env.A = $DOMAIN },",
         "put text in double quotes",
@@ -436,6 +436,18 @@ const HINTS: [(&str, &str, &str, &str); 68] = [
         "databases.shop.tables.t = { columns = { id.type = \"bigint\", a.type = \"text\" }, primary_key = [\"id\"], indexes.i = { columns = [{ column = \"a\" }], using = 'gin } },",
         "the extension pg_trgm and `opclass = \"gin_trgm_ops\"`",
         "databases.shop = { extensions = [\"pg_trgm\"], tables.t = { columns = { id.type = \"bigint\", a.type = \"text\" }, primary_key = [\"id\"], indexes.i = { columns = [{ column = \"a\", opclass = \"gin_trgm_ops\" }], using = 'gin } } },",
+        "NS710",
+    ),
+    (
+        "databases.shop = { schemas.extensions = {}, extensions = [{ name = \"pg_trgm\", schema = \"extensions\" }], tables.t = { columns = { id.type = \"bigint\", a.type = \"text\" }, primary_key = [\"id\"], indexes.i = { columns = [{ column = \"a\", opclass = \"gin_trgm_ops\" }], using = 'gin } } },",
+        "write `extensions.gin_trgm_ops`",
+        "databases.shop = { schemas.extensions = {}, extensions = [{ name = \"pg_trgm\", schema = \"extensions\" }], tables.t = { columns = { id.type = \"bigint\", a.type = \"text\" }, primary_key = [\"id\"], indexes.i = { columns = [{ column = \"a\", opclass = \"extensions.gin_trgm_ops\" }], using = 'gin } } },",
+        "NS710",
+    ),
+    (
+        "databases.shop = { extensions = [{ name = \"citext\", schema = \"extensions\" }], tables.t = { columns = { id.type = \"bigint\", a.type = \"extensions.citext\" }, primary_key = [\"id\"] } },",
+        "declare it: `schemas.extensions = {}`",
+        "databases.shop = { schemas.extensions = {}, extensions = [{ name = \"citext\", schema = \"extensions\" }], tables.t = { columns = { id.type = \"bigint\", a.type = \"extensions.citext\" }, primary_key = [\"id\"] } },",
         "NS710",
     ),
     (

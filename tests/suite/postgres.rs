@@ -114,7 +114,9 @@ fn sql_of(server: &Server, text: &str) -> (tempfile::TempDir, PathBuf) {
     let case = stack(text);
     let output = nself_in(case.path(), ["gen", "--env", "local"]);
     assert_eq!(output.code, 0, "{}", output.stderr);
-    let text = fs::read_to_string(case.path().join("deploy/local/postgres/setup/setup.sql")).unwrap();
+    let setup = case.path().join("deploy/local/postgres/setup");
+    fs::copy(setup.join("revoke.sql"), case.path().join("revoke.sql")).unwrap();
+    let text = fs::read_to_string(setup.join("setup.sql")).unwrap();
     assert!(!text.contains("password 'x") && text.contains("/run/secrets/orders_db_password"));
     let secrets = server.folder.path().join("secrets");
     fs::create_dir_all(&secrets).unwrap();

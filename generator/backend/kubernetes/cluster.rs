@@ -61,7 +61,8 @@ impl<'a> Cluster<'a> {
         ports.map(|(name, port)| (*port, edge.protocol(name))).collect()
     }
 
-    /// Returns nginx's port `http`. It is the first of the client ports, which are in the order of their names.
+    /// Returns nginx's port `http`, without which the planner refuses a stack for a gateway or an Ingress. It is the first of
+    /// the client ports, which are in the order of their names.
     pub fn http_port(&self) -> u16 {
         self.client_ports()[0].0
     }

@@ -9,6 +9,7 @@ mod fidelity;
 mod gitops;
 mod lifecycle;
 mod model;
+mod mounts;
 mod namespace;
 mod operator;
 mod pod;

@@ -5,17 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use super::cluster::{Cluster, group_selector, quantity, selector};
-use super::container::{EPHEMERAL_LIMIT, EPHEMERAL_REQUEST, image, secrets_mount, security};
+use super::container::{EPHEMERAL_LIMIT, EPHEMERAL_REQUEST, image, security};
 use super::lifecycle::{Probes, grace_period, pre_stop_pause};
 use super::model::{
-    ClaimName, Container, ContainerPort, EmptyDir, Expanded, HostAlias, Mount, Pod, PodSecurity, ProjectedKey,
-    ProjectedKeys, Projection, ProjectionSource, Resources, Seccomp, SecretKey, Selector, Spread, Variable,
-    VariableSource, Volume,
+    Container, ContainerPort, Expanded, HostAlias, Mount, Pod, PodSecurity, Resources, Seccomp, SecretKey, Selector,
+    Spread, Variable, VariableSource,
 };
+use super::mounts::mounts_and_volumes;
 use super::services::protocol;
-use super::volumes::claim_of_first_pod;
 use super::wait;
-use crate::artifact::mode;
 use crate::backend::findings::Findings;
 use crate::diagnostic::Diagnostic;
 use crate::plan::secret_list::{SECRET_KEY, secret_name};
@@ -32,7 +30,7 @@ pub fn pod(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result<P
     let image = findings.value(image(cluster, name, service).map_err(Some));
     let init_containers = findings.value(wait::containers(cluster, name, service));
     let raw = findings.value(super::raw_keys::checked_keys(cluster.settings, name, service));
-    let (mounts, volumes) = volumes(cluster, service);
+    let (mounts, volumes) = mounts_and_volumes(cluster, service);
     let runs_to_completion = service.runs_to_completion();
     let is_replicated = service.replicas > 1 || service.autoscale.is_some();
     let spread = |match_labels| Spread {
@@ -157,69 +155,4 @@ fn resources(service: &Service) -> Resources {
         requests: amounts(service.memory_reservation, service.cpu_reservation, EPHEMERAL_REQUEST),
         limits: amounts(service.memory_limit, service.cpu_limit, EPHEMERAL_LIMIT),
     }
-}
-
-/// Returns the mounts of the container, and the pod's volumes to which they refer.
-fn volumes(cluster: &Cluster, service: &Service) -> (Vec<Mount>, Vec<Volume>) {
-    let mut mounts = Vec::new();
-    let mut volumes = Vec::new();
-    for mount in &service.volumes {
-        let name = mount.volume.to_string();
-        let path = mount.path.to_string();
-        mounts.push(Mount { name: name.clone(), mount_path: path, sub_path: None, read_only: mount.read_only });
-        // A job that uses the data of a StatefulSet mounts the claim of its first pod. A StatefulSet itself needs no entry
-        // for its volumes, since its claim templates have their names.
-        let owner = mount.stopped_owner.as_ref().or(mount.running_owner.as_ref());
-        let claim_of_owner = owner.map(|owner| claim_of_first_pod(name.as_str(), owner.as_str()));
-        if let Some(claim_name) = cluster.is_shared(&mount.volume).then(|| name.clone()).or(claim_of_owner) {
-            volumes.push(Volume::Claim { name, persistent_volume_claim: ClaimName { claim_name } });
-        }
-    }
-    for (i, config) in service.config.iter().enumerate() {
-        let name = format!("config-{i}");
-        let configs = &cluster.configs[&config.source];
-        let mode = Some(mode::of_source(&config.source)).filter(|mode| *mode != mode::DEFAULT);
-        let sub_path = configs.iter().find_map(|config| config.file.clone());
-        mounts.push(Mount { name: name.clone(), mount_path: config.target.to_string(), sub_path, read_only: true });
-        let sources = configs.iter().map(|config| {
-            let items =
-                config.items.iter().map(|(key, file)| ProjectedKey { key: key.clone(), path: file.path.clone(), mode });
-            ProjectionSource::Config { config_map: ProjectedKeys { name: config.name.clone(), items: items.collect() } }
-        });
-        volumes.push(projected_volume(name, sources.collect()));
-    }
-    if !service.secret_files.is_empty() {
-        mounts.push(secrets_mount());
-        let sources = service.secret_files.iter().map(|secret| {
-            let items = vec![ProjectedKey { key: SECRET_KEY.into(), path: secret.to_string(), mode: None }];
-            ProjectionSource::Secret { secret: ProjectedKeys { name: secret_name(secret), items } }
-        });
-        volumes.push(projected_volume("secrets".into(), sources.collect()));
-    }
-    let memory_volume = |name: &str, size: Memory| Volume::EmptyDir {
-        name: name.to_owned(),
-        empty_dir: EmptyDir { medium: "Memory", size_limit: quantity(size) },
-    };
-    for (i, tmpfs) in service.tmpfs.iter().enumerate() {
-        let name = format!("tmpfs-{i}");
-        volumes.push(memory_volume(&name, tmpfs.limit()));
-        mounts.push(Mount { name, mount_path: tmpfs.path.to_string(), sub_path: None, read_only: false });
-    }
-    if let Some(programs) = &service.programs {
-        let name = programs.service.to_string();
-        // Without a medium, the folder is on the disk of the node.
-        let empty_dir = EmptyDir { medium: "", size_limit: wait::PROGRAMS_SIZE.to_owned() };
-        volumes.push(Volume::EmptyDir { name: name.clone(), empty_dir });
-        mounts.push(Mount { name, mount_path: programs.folder.to_string(), sub_path: None, read_only: true });
-    }
-    if let Some(size) = service.shm_size {
-        volumes.push(memory_volume("shm", size));
-        mounts.push(Mount { name: "shm".into(), mount_path: "/dev/shm".into(), sub_path: None, read_only: false });
-    }
-    (mounts, volumes)
-}
-
-/// Returns a volume of ConfigMaps or secrets, which only the pod's group can read.
-fn projected_volume(name: String, sources: Vec<ProjectionSource>) -> Volume {
-    Volume::Projected { name, projected: Projection { default_mode: 0o440, sources } }
 }

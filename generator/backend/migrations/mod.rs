@@ -4,18 +4,21 @@
 //! a superuser: nself generates their statements from their names, and runs them from separate files in separate
 //! sessions.
 
+use std::collections::BTreeSet;
+
 use minijinja::{Value, context};
 use serde::Serialize;
 
-use super::render::{Language, psql_argument, render, sql_literal, sql_name};
+use super::render::{Language, empty_psql_argument, psql_argument, render, sql_literal, sql_name, sql_null};
 use crate::artifact::Artifacts;
 use crate::backend::{Description, Emit, PlanField};
 use crate::database::history::RunMode;
+use crate::database::model::{Extension, RequiredExtension};
 use crate::database::{ledger, superuser};
 use crate::diagnostic::Diagnostic;
 use crate::path;
 use crate::plan::{Migrations, Plan, Step};
-use crate::values::{Checked, SqlIdent};
+use crate::values::{Checked, ExtensionName, SqlIdent};
 
 pub const DESCRIPTION: Description = Description {
     paths: &["migrations/"],
@@ -62,11 +65,58 @@ fn needs_superuser(step: &Step) -> bool {
 /// Returns the statements of a migration that need a superuser.
 fn superuser_statements(step: &Step) -> Result<String, Diagnostic> {
     let view = context! {
-        // For the new extensions, psql gets a variable with the name; `DROP EXTENSION` contains the name as SQL.
-        requires => step.requires.iter().map(psql_argument).collect::<Vec<_>>(),
+        // For the required extensions, psql gets variables; `DROP EXTENSION` contains the name as SQL.
+        requires => step.requires.iter().map(required_extension_view).collect::<Vec<_>>(),
         removes => step.removes.iter().map(sql_name).collect::<Vec<_>>(),
     };
     Ok(superuser::replace_placeholders(&render(Language::Sql, EXTENSIONS_SQL_TEMPLATE, view)?))
+}
+
+/// An extension in the template, as values of variables of psql. An empty value leaves the choice to the server.
+#[derive(Serialize)]
+struct RequiredExtensionView {
+    name: Value,
+    /// Whether the definition names the schema or the version.
+    is_placed: bool,
+    schema: Value,
+    version: Value,
+}
+
+fn required_extension_view(required: &RequiredExtension) -> RequiredExtensionView {
+    let Extension { schema, version } = &required.extension;
+    RequiredExtensionView {
+        name: psql_argument(&required.name),
+        is_placed: is_placed(required),
+        schema: schema.as_ref().map_or_else(empty_psql_argument, psql_argument),
+        version: version.as_ref().map_or_else(empty_psql_argument, psql_argument),
+    }
+}
+
+/// Returns whether the definition names the schema or the version of an extension, or whether the extension moves.
+fn is_placed(required: &RequiredExtension) -> bool {
+    required.extension != Extension::default()
+}
+
+/// The schema and the version that an extension must have before a migration, as literals of SQL or NULL.
+#[derive(Serialize)]
+struct PlacedExtensionView {
+    /// The number of the migration.
+    number: usize,
+    name: Value,
+    schema: Value,
+    version: Value,
+}
+
+/// Returns the extensions of a migration whose schema or version the definition names.
+fn placed_extensions(number: usize, step: &Step) -> Vec<PlacedExtensionView> {
+    let placed = step.requires.iter().filter(|required| is_placed(required));
+    let views = placed.map(|RequiredExtension { name, extension }| PlacedExtensionView {
+        number,
+        name: sql_literal(name),
+        schema: extension.schema.as_ref().map_or_else(sql_null, sql_literal),
+        version: extension.version.as_ref().map_or_else(sql_null, sql_literal),
+    });
+    views.collect()
 }
 
 /// A migration in the template.
@@ -86,6 +136,8 @@ struct MigrationView {
     names: Vec<Value>,
     /// Whether it removes extensions.
     removes: bool,
+    /// Extensions that must have a certain schema or version.
+    placed: Vec<PlacedExtensionView>,
 }
 
 /// Returns `run.sql`. `ledger::replace_placeholders` adds the statements that it shares with `db baseline`.
@@ -94,6 +146,7 @@ fn run_sql(migrations: &Migrations) -> Result<String, Diagnostic> {
         (1..).zip(&migrations.steps).map(|(number, step)| migration_view(number, step)).collect();
     let view = context! {
         // The migrations at which the runner stops, because a superuser has to create or remove extensions first.
+        placed => views.iter().flat_map(|view| &view.placed).collect::<Vec<_>>(),
         points => views.iter().filter(|view| !view.names.is_empty()).collect::<Vec<_>>(),
         migrations => views,
         seeded => !migrations.seeds.is_empty(),
@@ -106,6 +159,9 @@ fn migration_view(number: usize, step: &Step) -> MigrationView {
         RunMode::Index(index) => Some(index),
         RunMode::Transaction => None,
     };
+    // A migration that removes extensions requires none.
+    let names: BTreeSet<&ExtensionName> =
+        step.requires.iter().map(|required| &required.name).chain(&step.removes).collect();
     // The names come from a parsed statement, whose identifiers are checked.
     let name_token =
         |name: Option<&str>| name.map_or(Value::UNDEFINED, |name| psql_argument(&SqlIdent::wrap(name.to_owned())));
@@ -117,7 +173,8 @@ fn migration_view(number: usize, step: &Step) -> MigrationView {
         index: index.is_some(),
         schema: name_token(index.map(|index| index.schema())),
         relation: name_token(index.map(|index| index.name())),
-        names: step.requires.union(&step.removes).map(sql_literal).collect(),
+        names: names.into_iter().map(sql_literal).collect(),
+        placed: placed_extensions(number, step),
         removes: !step.removes.is_empty(),
     }
 }

@@ -18,6 +18,7 @@ use super::render::{
 };
 use crate::artifact::Artifacts;
 use crate::backend::{Description, Emit, PlanField};
+use crate::database::extension_catalogue::in_order_of_creation;
 use crate::database::superuser;
 use crate::diagnostic::Diagnostic;
 use crate::path;
@@ -43,7 +44,7 @@ pub const DESCRIPTION: Description = Description {
 /// The path of the file with the statements of the setup job.
 pub const SETUP: &str = "postgres/setup/setup.sql";
 const SETUP_TEMPLATE: &str = include_str!("setup.sql.j2");
-/// The statements that take back rights which the stack no longer grants.
+/// The statements that take back rights which the stack no longer grants. [`SETUP`] includes the file in each database.
 const REVOKE: &str = include_str!("revoke.sql");
 const SETUP_SCRIPT: &str = include_str!("setup.sh");
 /// The generated SQL lists all roles and databases in comment lines with these prefixes. The next run of `nself gen` reads
@@ -65,6 +66,7 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     if let Some(setup) = &plan.setup {
         files.add("postgres/setup/run.sh", SETUP_SCRIPT)?;
         files.add(SETUP, statements(plan, setup)?)?;
+        files.add("postgres/setup/revoke.sql", REVOKE)?;
     }
     let Some(access) = &plan.access else { return Ok(files) };
     files.add("postgres/server/start.sh", START_SCRIPT)?;
@@ -102,8 +104,7 @@ fn statements(plan: &Plan, setup: &DatabaseSetup) -> Result<String, Diagnostic> 
     let databases = databases.collect::<Result<Vec<DatabaseView>, Diagnostic>>()?;
     let monitors = sql_json(&rights::monitors(&plan.databases))?;
     let view = context! { roles, databases, monitors, is_own_server => setup.is_own_server };
-    let text = superuser::replace_placeholders(&render(Language::Sql, SETUP_TEMPLATE, view)?);
-    Ok(text.replace("@REVOKE@", REVOKE.trim_end()))
+    Ok(superuser::replace_placeholders(&render(Language::Sql, SETUP_TEMPLATE, view)?))
 }
 
 /// Returns the `pg_hba.conf` of the primary and of the standby, which have the same rules.
@@ -200,7 +201,7 @@ fn database_view(plan: &Plan, name: &SqlIdent, database: &Database) -> Result<Da
         owner: database.owner.as_ref().map_or(Value::UNDEFINED, sql_name),
         owner_literal: database.owner.as_ref().map_or(Value::UNDEFINED, sql_literal),
         connecting_roles: connecting_roles(database).into_iter().map(sql_name).collect(),
-        extensions: database.extensions.iter().map(psql_argument).collect(),
+        extensions: in_order_of_creation(&database.extensions).iter().map(psql_argument).collect(),
         grants: database
             .grants
             .iter()

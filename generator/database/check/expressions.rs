@@ -114,6 +114,8 @@ struct Contents {
     changing: Option<String>,
     /// A parameter such as `$1`, which only bodies of functions have.
     parameter: Option<usize>,
+    /// The functions that are called without a schema.
+    called: BTreeSet<String>,
 }
 
 impl Contents {
@@ -132,6 +134,9 @@ impl Contents {
             }
             let is_called = text_at(Some(i + 1)) == "(";
             contents.has_query |= word == "select";
+            if is_called {
+                contents.called.insert(word.clone());
+            }
             if is_called && AGGREGATES.contains(&word.as_str()) && !is_declared(schema, &word) {
                 contents.aggregate.get_or_insert_with(|| word.clone());
             }
@@ -266,6 +271,9 @@ impl Check<'_> {
     fn check_contents(&mut self, expression: &str, place: Place, path: &FieldPath) {
         let contents = Contents::of(expression, self.schema, &self.changing_functions);
         let words = place.in_words();
+        for function in &contents.called {
+            self.check_function_of_extension(function, path);
+        }
         if let Some(parameter) = contents.parameter {
             let message = format!("{words} has no arguments, so there is no `${parameter}`");
             self.report(path.clone(), message, "write a value, or the name of a column");

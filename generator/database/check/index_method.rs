@@ -58,7 +58,7 @@ impl Check<'_> {
         let declares_classes = schema.objects.keys().any(|key| key.as_str().starts_with("operator class"));
         let is_harmless = |name: &crate::values::ExtensionName| WITHOUT_DEFAULT_CLASSES.contains(&name.as_str());
         let is_ordering = matches!(method, Method::Btree | Method::Hash);
-        let may_have_class = declares_classes || (!is_ordering && !schema.extensions.iter().all(is_harmless));
+        let may_have_class = declares_classes || (!is_ordering && !schema.extensions.keys().all(is_harmless));
         let is_enumeration =
             kind.object().is_some_and(|object| matches!(schema.types.get(&object), Some(UserType::Enum(_))));
         let is_known = kind.is_built_in() || is_enumeration;

@@ -41,6 +41,9 @@ impl Check<'_> {
                     "add `opclass`, or remove `opclass_options`",
                 );
             }
+            if let Some(opclass) = &column.opclass {
+                self.check_operator_class(opclass, &path.key("columns"));
+            }
             self.check_statistics_target(column.statistics, path);
             self.check_collation(column.collation.as_ref(), path);
             if column.expression.is_none() && column.statistics.is_some() {

@@ -7,6 +7,7 @@ mod comparable;
 mod default_value;
 mod expression_type;
 mod expressions;
+mod extension;
 mod function_result;
 mod grants;
 mod index_method;
@@ -43,6 +44,7 @@ pub use routine::{mend_of_search_path, unsafe_search_path};
 pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
     let mut check = Check { schema, root, changing_functions: schema.changing_functions(), findings: Vec::new() };
     check.check_schema_names();
+    check.check_extensions();
     check.check_shared_names();
     check.check_types();
     check.check_type_cycles();
@@ -124,7 +126,7 @@ impl Check<'_> {
     /// Returns whether a type does not exist: neither PostgreSQL nor the definition has it, and no extension can have
     /// it.
     fn is_unknown_type(&self, kind: &TypeName) -> bool {
-        kind.object().is_some_and(|object| !self.declares_type(&object) && self.schema.extensions.is_empty())
+        kind.object().is_some_and(|object| !self.declares_type(&object) && !self.schema.extension_may_have(&object))
     }
 
     /// Returns whether the definition has a type of this name, such as the row type of a table.
@@ -166,10 +168,11 @@ impl Check<'_> {
             let of_other_server = TYPES_OF_OTHER_SERVERS.iter().find(|(name, _)| *name == near);
             of_other_server.map_or(near, |(_, name)| *name)
         });
-        let hint = suggestion.map_or_else(
-            || "declare it in `types`, or its extension in `extensions`".to_owned(),
-            |name| format!("did you mean `{name}`?"),
-        );
+        let hint = match (self.type_of_extension(&object), suggestion) {
+            (Some(name), _) => format!("write `{name}`, with the schema of its extension"),
+            (None, Some(name)) => format!("did you mean `{name}`?"),
+            (None, None) => "declare it in `types`, or its extension in `extensions`".to_owned(),
+        };
         self.report(path.clone(), format!("there is no type `{object}`"), &hint);
     }
 }

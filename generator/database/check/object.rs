@@ -85,7 +85,7 @@ impl Check<'_> {
         let has_function = |name: &ObjectName| schema.functions_named(name).next().is_some();
         for name in object_statement::functions_with_schemas(object.create.as_str()) {
             // An extension may have the function.
-            if schema.extensions.is_empty() && self.has_schema(&name) && !has_function(&name) {
+            if !schema.extension_may_have(&name) && self.has_schema(&name) && !has_function(&name) {
                 let message = format!("there is no function `{name}`");
                 self.report(path.clone(), message, "declare it in `functions`");
             }

@@ -13,15 +13,21 @@ impl Check<'_> {
         let function = functions.find(|function| function.input_types().next().is_none());
         let returns = function.and_then(|function| function.returns.as_ref());
         let is_of_server = is_trigger_function_of_server(&trigger.function);
-        let is_of_extension = extension_of_trigger_function(&trigger.function)
-            .is_some_and(|extension| self.schema.extensions.contains(extension));
+        let extension = extension_of_trigger_function(trigger.function.name())
+            .and_then(|extension| schema.extensions.get_key_value(extension));
+        let schema_of_extension = extension.map(|(name, extension)| extension.schema_of(name));
+        let is_of_extension = schema_of_extension == Some(trigger.function.schema());
         let is_declared = returns.is_some_and(|returns| returns.as_str() == "trigger");
         if !is_declared && !is_of_server && !is_of_extension {
             let message = format!("there is no function `{}` that returns trigger", trigger.function);
             let name = schema.functions.get(&trigger.function).and_then(|function| function.name.as_ref());
-            let hint = match name {
-                Some(name) => format!("write the name of the function instead of its key: `{name}`"),
-                None => "declare the function with `returns = \"trigger\"`".to_owned(),
+            let hint = match (name, schema_of_extension) {
+                (Some(name), _) => format!("write the name of the function instead of its key: `{name}`"),
+                (None, Some(schema)) => {
+                    let function = ObjectName::new_in(schema, trigger.function.name());
+                    format!("write the schema of the extension before the name: `{function}`")
+                }
+                (None, None) => "declare the function with `returns = \"trigger\"`".to_owned(),
             };
             self.report(path.key("function"), message, hint);
         }

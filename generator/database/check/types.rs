@@ -71,7 +71,7 @@ impl Check<'_> {
         }
         if let Some(function) = range.subtype_diff.as_ref().filter(|function| function.schema() != "pg_catalog") {
             let is_declared = self.schema.functions_named(function).next().is_some();
-            if !is_declared && self.schema.extensions.is_empty() {
+            if !is_declared && !self.schema.extension_may_have(function) {
                 let hint =
                     "declare it in `functions`, or write `pg_catalog.` before the name of a function of the server";
                 self.report(path.key("subtype_diff"), format!("there is no function `{function}`"), hint);

@@ -172,7 +172,7 @@ pub fn index_column(column: &IndexColumn) -> String {
         sql += &format!(" COLLATE {}", collation.sql());
     }
     if let Some(opclass) = &column.opclass {
-        sql += &format!(" {opclass}");
+        sql += &format!(" {}", opclass.spelled());
     }
     if !column.opclass_options.is_empty() {
         sql += &format!(" {}", parameters(&column.opclass_options));

@@ -1,6 +1,7 @@
 //! Functions that return the SQL to create and change single objects. Names are in quotes and include their schema;
 //! expressions of the user are in brackets.
 
+mod extension;
 mod grants;
 mod identity;
 mod keys;
@@ -14,8 +15,9 @@ mod trigger;
 mod types;
 
 use crate::database::model::*;
-use crate::values::{ExtensionName, Text};
+use crate::values::Text;
 
+pub use extension::*;
 pub use grants::*;
 pub use identity::*;
 pub use keys::*;
@@ -33,13 +35,9 @@ pub fn create_schema(name: &SqlName) -> String {
     format!("CREATE SCHEMA {};", quoted(name))
 }
 
-/// Extensions whose control file names their schema; the server refuses any other schema.
-const EXTENSIONS_WITH_FIXED_SCHEMA: [&str; 3] = ["pg_cron", "postgis_tiger_geocoder", "postgis_topology"];
-
-/// Returns `CREATE EXTENSION`.
-pub fn create_extension(name: &ExtensionName) -> String {
-    let schema = if EXTENSIONS_WITH_FIXED_SCHEMA.contains(&name.as_str()) { "" } else { " SCHEMA public" };
-    format!("CREATE EXTENSION IF NOT EXISTS {}{schema};", quoted(name))
+/// Returns `CREATE SCHEMA` for a schema that may exist, because it was created together with an extension.
+pub fn create_schema_of_extension(name: &SqlName) -> String {
+    format!("CREATE SCHEMA IF NOT EXISTS {};", quoted(name))
 }
 
 /// Returns `COMMENT ON`; `None` as the text removes the comment. `kind` is the keyword, such as TABLE; `object` is the

@@ -46,11 +46,16 @@ pub fn create_type(name: &ObjectName, kind: &UserType) -> String {
 /// Returns `CREATE TYPE … AS RANGE`, without grants and comment.
 fn create_range(name: &ObjectName, range: &RangeType) -> String {
     let mut options = vec![format!("SUBTYPE = {}", range.subtype.sql())];
-    options.extend(range.opclass.iter().map(|class| format!("SUBTYPE_OPCLASS = {}", quoted(class))));
+    options.extend(range.opclass.iter().map(|class| format!("SUBTYPE_OPCLASS = {}", operator_class(class))));
     options.extend(range.collation.iter().map(|collation| format!("COLLATION = {}", collation.sql())));
     options.extend(range.subtype_diff.iter().map(|function| format!("SUBTYPE_DIFF = {}", function.sql())));
     options.push(format!("MULTIRANGE_TYPE_NAME = {}", range.multirange_name(name).sql()));
     format!("CREATE TYPE {} AS RANGE ({});", name.sql(), options.join(", "))
+}
+
+/// Returns the name of an operator class. Those of the server and of extensions in `public` are written without a schema.
+fn operator_class(class: &ObjectName) -> String {
+    if class.schema() == PUBLIC_SCHEMA { quoted(class.name()) } else { class.sql() }
 }
 
 /// Returns the statements that change the privileges on a type. For a new type, `from` is `None`. All roles may use a new type.

@@ -5,9 +5,11 @@ use super::diff::Diff;
 use super::planner::Planner;
 use super::step::{MigrationStep, Phase};
 use crate::database::ddl;
+use crate::database::extension_catalogue::{in_order_of_creation, in_order_of_removal};
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
-use crate::diagnostic::FieldPath;
+use crate::diagnostic::{Code, FieldPath};
+use crate::values::ExtensionName;
 
 /// Position of schemas in their phase: they are created before all other objects.
 const SCHEMA_POSITION: usize = 0;
@@ -22,7 +24,9 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
         if old.is_none() && name.as_str() != PUBLIC_SCHEMA {
             let step =
                 MigrationStep::new(Phase::Create, name.as_str(), path.clone(), format!("the schema {name} is new"));
-            planner.push(step.up(ddl::create_schema(name)).down(format!("DROP SCHEMA {};", quoted(name))));
+            let has_extension = diff.new.extensions_in(name.as_str()).next().is_some();
+            let create = if has_extension { ddl::create_schema_of_extension(name) } else { ddl::create_schema(name) };
+            planner.push(step.up(create).down(format!("DROP SCHEMA {};", quoted(name))));
         }
         let object = quoted(name);
         plan_schema(planner, &annotated_schema(Phase::Create, name, &object, &path), old.unwrap_or(&no_schema), new);
@@ -32,6 +36,17 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
         let object = quoted(name);
         if name.as_str() == PUBLIC_SCHEMA {
             plan_schema(planner, &annotated_schema(Phase::DropData, name, &object, &path), old, &no_schema);
+            continue;
+        }
+        // Extensions are removed last, in a separate migration.
+        let is_removed = |extension: &&ExtensionName| !diff.new.extensions.contains_key(*extension);
+        if let Some(extension) = diff.old.extensions_in(name.as_str()).find(is_removed) {
+            planner.refuse(
+                Code::ChangeRefused,
+                path,
+                format!("the schema {name} cannot be dropped together with its extension {extension}"),
+                &format!("keep `schemas.{name}`, run `nself db new`, and remove the schema in a second migration"),
+            );
             continue;
         }
         let step = MigrationStep::new(Phase::DropData, name.as_str(), path, format!("the schema {name} is gone"));
@@ -80,18 +95,57 @@ fn plan_schema(planner: &mut Planner, annotated_object: &AnnotatedObject, old: &
 }
 
 /// Plans changes of extensions. They are removed in a separate phase, since only the role that created an extension, or a
-/// superuser, can remove it.
+/// superuser, can remove it. The superuser's session creates, moves and updates them before the migration, whose
+/// statements then have no effect.
 fn plan_extensions(planner: &mut Planner, diff: &Diff) {
     let path = planner.path(&["extensions"]);
-    for name in diff.new.extensions.difference(&diff.old.extensions) {
+    let (old_extensions, new_extensions) = (&diff.old.extensions, &diff.new.extensions);
+    for name in in_order_of_creation(&new_extensions.keys().cloned().collect()) {
+        let Some(new) = new_extensions.get(&name) else { continue };
+        if let Some(old) = old_extensions.get(&name) {
+            plan_changed_extension(planner, &name, (old, new), &path);
+            continue;
+        }
         let step =
             MigrationStep::new(Phase::Create, name.as_str(), path.clone(), format!("the extension {name} is new"));
-        planner.push(step.up(ddl::create_extension(name)).down(format!("DROP EXTENSION {};", quoted(name))));
+        let step = step.up(ddl::create_extension(&name, new));
+        planner.push(step.down(format!("DROP EXTENSION {};", quoted(&name))));
     }
-    for name in diff.old.extensions.difference(&diff.new.extensions) {
+    let removed = old_extensions.keys().filter(|name| !new_extensions.contains_key(*name)).cloned();
+    for name in in_order_of_removal(&removed.collect()) {
+        let Some(old) = old_extensions.get(&name) else { continue };
         let step =
             MigrationStep::new(Phase::Extensions, name.as_str(), path.clone(), format!("the extension {name} is gone"));
-        let step = step.up(format!("DROP EXTENSION {};", quoted(name))).down(ddl::create_extension(name));
+        let step = step.up(format!("DROP EXTENSION {};", quoted(&name))).down(ddl::create_extension(&name, old));
         planner.push(step.hazard(Hazard::DeletesData));
+    }
+}
+
+/// Plans the change of the schema and of the version of an extension.
+fn plan_changed_extension(
+    planner: &mut Planner,
+    name: &ExtensionName,
+    (old, new): (&Extension, &Extension),
+    path: &FieldPath,
+) {
+    let step = |why: String| MigrationStep::new(Phase::Create, name.as_str(), path.clone(), why);
+    let (old_schema, new_schema) = (old.schema_of(name), new.schema_of(name));
+    if old_schema != new_schema {
+        let step = step(format!("the extension {name} moves to the schema {new_schema}"));
+        let step = step.up(ddl::move_extension(name, new_schema));
+        planner.push(step.down(ddl::move_extension(name, old_schema)));
+    }
+    match (&old.version, &new.version) {
+        (old_version, Some(version)) if old_version.as_ref() != Some(version) => {
+            let step = step(format!("the extension {name} has the version {version}"));
+            let step = step.up(ddl::update_extension(name, version));
+            planner.push(match old_version {
+                Some(old_version) => step.down(ddl::update_extension(name, old_version)),
+                None => step,
+            });
+        }
+        // The extension keeps its version.
+        (Some(_), None) => planner.push(step(format!("the version of the extension {name} is not fixed any more"))),
+        _ => {}
     }
 }

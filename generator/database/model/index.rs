@@ -83,9 +83,9 @@ pub struct IndexColumn {
     pub column: Option<SqlName>,
     #[serde(skip_serializing_if = "is_default")]
     pub expression: Option<Expression>,
-    /// Operator class, such as `text_pattern_ops`.
+    /// Operator class, such as `text_pattern_ops`, with the schema unless that is `public` or `pg_catalog`.
     #[serde(skip_serializing_if = "is_default")]
-    pub opclass: Option<SqlIdent>,
+    pub opclass: Option<ObjectName>,
     /// Parameters of the operator class, such as `siglen`.
     #[serde(skip_serializing_if = "is_default")]
     pub opclass_options: StorageParameters,

@@ -4,6 +4,7 @@
 mod constraint;
 mod convention;
 mod default_privileges;
+mod extension;
 mod grants;
 mod graphql;
 mod index;
@@ -30,11 +31,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::hazard::Hazard;
-use crate::values::{Checked, EnvironmentName, ExtensionName, ServiceName, SqlIdent, Text};
+use crate::values::{Checked, EnvironmentName, ServiceName, SqlIdent, Text};
 
 pub use constraint::*;
 pub use convention::*;
 pub use default_privileges::*;
+pub use extension::*;
 pub use grants::*;
 pub use graphql::*;
 pub use index::*;
@@ -75,9 +77,10 @@ pub struct Schema {
     /// Privileges on all objects of the database, including those that are created later.
     #[serde(skip_serializing_if = "is_default")]
     pub default_privileges: DefaultPrivileges,
-    /// Extensions, installed in `public`.
-    #[serde(skip_serializing_if = "is_default")]
-    pub extensions: BTreeSet<ExtensionName>,
+    /// Extensions: names, or records with the schema and the version. They are in `public` by default.
+    #[serde(skip_serializing_if = "is_default", with = "extension_list")]
+    #[schemars(with = "Vec<ListedExtension>")]
+    pub extensions: Extensions,
     /// Enumerations, domains, composite types and ranges.
     #[serde(skip_serializing_if = "is_default")]
     pub types: BTreeMap<ObjectName, UserType>,

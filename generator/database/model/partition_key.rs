@@ -13,8 +13,8 @@ use crate::values::checked::check_text;
 pub struct PartitionKey {
     pub column: Option<SqlName>,
     pub expression: Option<Expression>,
-    /// Operator class, such as `text_pattern_ops`.
-    pub opclass: Option<SqlIdent>,
+    /// Operator class, such as `text_pattern_ops`, with the schema unless that is `public` or `pg_catalog`.
+    pub opclass: Option<ObjectName>,
     /// Collation, if it is not that of the column.
     pub collation: Option<Collation>,
 }
@@ -52,9 +52,9 @@ struct DetailedKey {
     column: Option<SqlName>,
     #[serde(default, skip_serializing_if = "is_default")]
     expression: Option<Expression>,
-    /// Operator class, such as `text_pattern_ops`.
+    /// Operator class, such as `text_pattern_ops`, with the schema unless that is `public` or `pg_catalog`.
     #[serde(default, skip_serializing_if = "is_default")]
-    opclass: Option<SqlIdent>,
+    opclass: Option<ObjectName>,
     /// Collation, if it is not that of the column.
     #[serde(default, skip_serializing_if = "is_default")]
     collation: Option<Collation>,

@@ -133,12 +133,8 @@ pub fn is_trigger_function_of_server(name: &ObjectName) -> bool {
     name.schema() == "pg_catalog" && TRIGGER_FUNCTIONS_OF_SERVER.contains(&name.name())
 }
 
-/// Returns the extension that has a trigger function of this name; `None` if no known extension has one. All extensions
-/// are installed in `public`.
-pub fn extension_of_trigger_function(name: &ObjectName) -> Option<&'static str> {
-    if name.schema() != PUBLIC_SCHEMA {
-        return None;
-    }
-    let mut functions = TRIGGER_FUNCTIONS_OF_EXTENSIONS.iter();
-    functions.find(|(function, _)| *function == name.name()).map(|(_, extension)| *extension)
+/// Returns the extension that has a trigger function of this name; `None` if no known extension has one. The schema of
+/// the function is that of the extension.
+pub fn extension_of_trigger_function(name: &str) -> Option<&'static str> {
+    TRIGGER_FUNCTIONS_OF_EXTENSIONS.iter().find(|(function, _)| *function == name).map(|(_, extension)| *extension)
 }

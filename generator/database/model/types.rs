@@ -112,7 +112,7 @@ pub struct RangeType {
     pub collation: Option<Collation>,
     /// Operator class that orders the values; the default one of the type unless given.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub opclass: Option<SqlIdent>,
+    pub opclass: Option<ObjectName>,
     /// Function that returns the difference of two values as `double precision`. One of the server includes the schema:
     /// `pg_catalog.float8mi`.
     #[serde(default, skip_serializing_if = "is_default")]

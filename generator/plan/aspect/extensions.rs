@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::databases::database_name;
 use super::server_settings::Libraries;
+use crate::database::extension_catalogue::{is_contrib, requirements};
 use crate::database::model::Schema;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::lock::{DEFAULT_HOST, ImageName};
@@ -15,17 +16,6 @@ use crate::plan::service_names::{DATABASE, service_name};
 use crate::plan::wiring::Planned;
 use crate::stack::Stack;
 use crate::values::{ExtensionName, ImageRef, SqlIdent};
-
-/// Extensions of PostgreSQL's own contrib modules and languages, which every build of the official image has.
-const CONTRIB: &str = "adminpack amcheck autoinc bloom bool_plperl bool_plperlu btree_gin btree_gist citext cube dblink dict_int \
-    dict_xsyn earthdistance file_fdw fuzzystrmatch hstore hstore_plperl hstore_plperlu hstore_plpython3u \
-    insert_username intagg intarray isn jsonb_plperl jsonb_plperlu jsonb_plpython3u lo ltree ltree_plpython3u \
-    moddatetime old_snapshot pageinspect pg_buffercache pg_freespacemap pg_logicalinspect pg_prewarm \
-    pg_stat_statements pg_surgery pg_trgm pg_visibility pg_walinspect pgcrypto pgrowlocks pgstattuple plperl \
-    plperlu plpgsql plpython3u pltcl pltclu postgres_fdw refint seg sslinfo tablefunc tcn unaccent uuid-ossp \
-    xml2";
-/// Prefix of additional contrib modules.
-const CONTRIB_PREFIX: &str = "tsm_system_";
 
 /// Images whose extensions nself knows. Each has the contrib modules and the extensions listed here.
 const IMAGES: [(&str, &[&str]); 4] = [
@@ -70,6 +60,7 @@ pub fn plan(stack: &Stack, roster: &Roster, definitions: &BTreeMap<SqlIdent, Sch
     let image = server.and_then(|server| server.image.as_ref());
     let mut findings: Vec<Diagnostic> =
         image.into_iter().flat_map(|image| missing_extensions(image, &declared)).collect();
+    findings.extend(missing_requirements(stack, roster));
     let mut libraries = Libraries::default();
     for (extension, database) in declared.keys().filter(|(name, _)| LOADED_AT_START.contains(&name.as_str())) {
         libraries.names.insert(extension.to_string());
@@ -116,7 +107,7 @@ fn declared_extensions<'a>(
         }
     }
     for (database, schema) in definitions {
-        for name in &schema.extensions {
+        for name in schema.extensions.keys() {
             let path = path!("databases", database, "extensions");
             declared.entry((name, database.clone())).or_insert(path);
         }
@@ -128,11 +119,7 @@ fn declared_extensions<'a>(
 fn missing_extensions(image: &ImageRef, declared: &DeclaredExtensions) -> Vec<Diagnostic> {
     let repository = repository(image.as_str());
     let Some((_, image_extensions)) = IMAGES.iter().find(|(name, _)| *name == repository) else { return Vec::new() };
-    let lacks = |name: &str| {
-        !CONTRIB.split_whitespace().any(|module| module == name)
-            && !name.starts_with(CONTRIB_PREFIX)
-            && !image_extensions.contains(&name)
-    };
+    let lacks = |name: &str| !is_contrib(name) && !image_extensions.contains(&name);
     let missing_extensions = declared.iter().filter(|((name, _), _)| lacks(name.as_str()));
     let findings = missing_extensions.map(|((name, _), path)| {
         Diagnostic::error(Code::NoExtension, path.clone())
@@ -141,6 +128,27 @@ fn missing_extensions(image: &ImageRef, declared: &DeclaredExtensions) -> Vec<Di
             .hint(remedy(name.as_str(), major_version(image.as_str())))
     });
     findings.collect()
+}
+
+/// Returns the findings for extensions of services whose required extensions no service lists for the same database. The
+/// job that prepares the server creates the extensions of services before the migrations create those of a definition.
+fn missing_requirements(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
+    let without_definitions = BTreeMap::new();
+    let declared = declared_extensions(stack, roster, &without_definitions);
+    let is_declared = |required: &str, database: &SqlIdent| {
+        declared.keys().any(|(name, other_database)| name.as_str() == required && other_database == database)
+    };
+    let mut findings = Vec::new();
+    for ((name, database), path) in &declared {
+        for required in requirements(name.as_str()).iter().filter(|required| !is_declared(required, database)) {
+            findings.push(
+                Diagnostic::error(Code::NoExtension, path.clone())
+                    .message(format!("the extension `{name}` requires the extension `{required}`"))
+                    .hint(format!("add `\"{required}\"` to the list")),
+            );
+        }
+    }
+    findings
 }
 
 /// Returns the repository of an image, preceded by the registry unless that is Docker Hub: `library/postgres` for

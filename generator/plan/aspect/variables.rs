@@ -12,7 +12,7 @@ use crate::plan::roster::Roster;
 use crate::plan::rules;
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::env::DatabasePart;
-use crate::stack::{EnvReference, EnvValue, Profile};
+use crate::stack::{EnvReference, Profile};
 use crate::values::ServiceName;
 
 /// Resolves the variables that services declare. A value that does not resolve is a finding and sets no variable.
@@ -25,49 +25,32 @@ pub fn plan(
 ) -> Planned<()> {
     let mut planned = Planned::default();
     for (service, member) in roster {
+        planned.wirings.extend(connection_part_wirings(inputs.profile, roster, service));
         let file_variables = env_files::variables(inputs, member);
         planned.findings.extend(file_variables.findings);
-        for (variable, text, path) in file_variables.value {
-            let declared = EnvValue::Text(text.clone());
-            let value = Value::Text(text.to_string());
-            planned.findings.extend(rules::check_variable(
-                inputs.profile,
-                member,
-                (&variable, &declared),
-                &value,
-                &path,
-            ));
-            let addition = Addition::Variable(variable, value);
-            planned.wirings.push(Wiring { service: service.clone(), addition, cause: path });
-        }
-        planned.wirings.extend(connection_part_wirings(inputs.profile, roster, service));
-        for (field, variables) in member.service.variables() {
-            for (variable, declared) in variables {
-                let path = member.path.key(field).key(variable.as_str());
-                let scope = ReferenceScope { inputs, service, variable: Some(variable), roster, addresses, mail };
-                let value = match scope.value(declared, &path) {
-                    Ok(value) => value,
-                    Err(finding) => {
-                        planned.findings.push(finding);
-                        continue;
-                    }
-                };
-                planned.findings.extend(rules::check_variable(
-                    inputs.profile,
-                    member,
-                    (variable, declared),
-                    &value,
-                    &path,
-                ));
-                if let Value::Secret(secret) = &value
-                    && let Err(finding) = secrets.require(secret, NeededValue::Any, &path)
-                {
+        let from_files = file_variables.value.iter().map(|(variable, value, path)| (variable, value, path.clone()));
+        let from_stack = member.service.variables().into_iter().flat_map(|(field, variables)| {
+            let path = member.path.key(field);
+            variables.iter().map(move |(variable, value)| (variable, value, path.key(variable.as_str())))
+        });
+        for (variable, declared, path) in from_files.chain(from_stack) {
+            let scope = ReferenceScope { inputs, service, variable: Some(variable), roster, addresses, mail };
+            let value = match scope.value(declared, &path) {
+                Ok(value) => value,
+                Err(finding) => {
                     planned.findings.push(finding);
                     continue;
                 }
-                let addition = Addition::Variable(variable.clone(), value);
-                planned.wirings.push(Wiring { service: service.clone(), addition, cause: path });
+            };
+            let refusal = rules::check_variable(inputs.profile, member, (variable, declared), &value, &path);
+            planned.findings.extend(refusal);
+            if let Value::Secret(secret) = &value
+                && let Err(finding) = secrets.require(secret, NeededValue::Any, &path)
+            {
+                planned.findings.push(finding);
+                continue;
             }
+            planned.wirings.push(Wiring::new(service, Addition::Variable(variable.clone(), value), &path));
         }
     }
     planned

@@ -1,11 +1,11 @@
 //! Migrations of one database, and the job that applies them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use crate::database::history::RunMode;
-use crate::database::model::{HexDigest, MigrationName, Statements};
+use crate::database::model::{HexDigest, MigrationName, RequiredExtension, Statements};
 use crate::values::{ExtensionName, SecretName, ServiceName, SqlIdent};
 
 /// The migrations and seeds of one database.
@@ -38,10 +38,11 @@ pub struct Step {
     /// Checksum of this migration and all earlier ones.
     pub chain: HexDigest,
     pub run: RunMode,
-    /// Extensions that the superuser creates before the migration runs.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub requires: BTreeSet<ExtensionName>,
-    /// Extensions that the superuser removes. Such a migration has no other effect, and its text does not run.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub removes: BTreeSet<ExtensionName>,
+    /// Extensions that the superuser creates, moves or updates before the migration runs, in this order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub requires: Vec<RequiredExtension>,
+    /// Extensions that the superuser removes, in this order. Such a migration has no other effect, and its text does not
+    /// run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub removes: Vec<ExtensionName>,
 }

@@ -152,4 +152,7 @@ fn extensions_are_checked_against_the_image_and_loaded() {
     );
     let in_two_databases = findings_and_loaded("ghcr.io/acme/postgres:1", &[("one", "pg_cron"), ("two", "pg_cron")]);
     assert_eq!(in_two_databases, (path("user1"), vec!["pg_cron".to_owned()]));
+    // An extension requires a second one in the same database.
+    let in_database = |database: &str| findings_and_loaded(official, &[("one", "earthdistance"), (database, "cube")]).0;
+    assert_eq!((in_database("one"), in_database("two")), (vec![], path("user0")));
 }

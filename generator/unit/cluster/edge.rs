@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{cluster_with_settings, contains, files, nginx_configuration, on_cluster, text, trimmed_lines};
+use super::{cluster_with_settings, contains, errors, files, nginx_configuration, on_cluster, text, trimmed_lines};
+use crate::codes::Code;
 
 #[test]
 fn local_certificates_are_self_signed_in_every_profile() {
@@ -16,6 +17,19 @@ fn local_certificates_are_self_signed_in_every_profile() {
     };
     assert!(issuer("local").contains("selfSigned:") && !issuer("local").contains("acme"), "{}", issuer("local"));
     assert!(issuer("acme").contains("acme:") && !issuer("acme").contains("selfSigned"), "{}", issuer("acme"));
+}
+
+#[test]
+fn a_gateway_needs_the_http_port_of_nginx() {
+    let mut stack = on_cluster(&json!({}));
+    for field in ["ports", "publish"] {
+        stack["services"]["nginx"][field].as_object_mut().unwrap().remove("http");
+    }
+    assert_eq!(errors(&stack), [(Code::UnknownPort, "services.nginx.ports".to_owned())]);
+    stack["kubernetes"]["edge"] = json!("nodeport");
+    stack["tls"] = json!({ "mode": "files" });
+    assert_eq!(errors(&stack), [], "clients reach the port for HTTPS");
+    files(&stack);
 }
 
 #[test]

@@ -116,9 +116,9 @@ const REFUSED: [(&str, (usize, usize), &str); 34] = [
     ),
     ("CREATE TABLE t (id int);\nCOMMENT ON CONSTRAINT c ON t IS 'x';", (2, 23), "there is no constraint `c` of t"),
     (
-        "CREATE EXTENSION hstore SCHEMA ext;",
-        (1, 32),
-        "the extension hstore: nself creates extensions in the schema public",
+        "CREATE EXTENSION postgis_topology SCHEMA ext;",
+        (1, 42),
+        "the extension postgis_topology: PostgreSQL installs it in the schema topology only",
     ),
     (
         "CREATE PUBLICATION p FOR ALL TABLES;",

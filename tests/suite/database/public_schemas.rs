@@ -12,7 +12,7 @@ use nself::diagnostic::FieldPath;
 
 fn no_hint(_: &mut Schema) {}
 
-const CHANGES: [Change; 24] = [
+const CHANGES: [Change; 25] = [
     Change {
         name: "ALTER … IF EXISTS of objects that do not exist",
         before: "CREATE TABLE t (id integer, a text); ALTER INDEX IF EXISTS i RENAME TO j; ALTER INDEX IF EXISTS i SET (fillfactor = 50); ALTER INDEX IF EXISTS nowhere.i ALTER COLUMN 1 SET STATISTICS 10;
@@ -212,6 +212,19 @@ const CHANGES: [Change; 24] = [
         after: "CREATE TABLE t (id integer) WITH (fillfactor = 70, autovacuum_enabled = false); CREATE INDEX i ON t (id) WITH (fillfactor = 80, deduplicate_items = off) WHERE id > 5; COMMENT ON TABLE t IS 'one'\n' four';",
         hint: no_hint,
     },
+    Change {
+        name: "extensions in a schema",
+        before: "CREATE SCHEMA IF NOT EXISTS extensions; GRANT USAGE ON SCHEMA extensions TO reader;
+            CREATE EXTENSION IF NOT EXISTS \"uuid-ossp\" WITH SCHEMA extensions; CREATE EXTENSION citext SCHEMA extensions;
+            CREATE TABLE t (id uuid PRIMARY KEY DEFAULT extensions.uuid_generate_v4(), mail extensions.citext NOT NULL,
+            CHECK (mail OPERATOR(extensions.<>) ''::extensions.citext)); CREATE UNIQUE INDEX t_mail ON t (mail extensions.citext_ops);",
+        after: "CREATE SCHEMA extensions; CREATE SCHEMA search; CREATE EXTENSION \"uuid-ossp\" WITH SCHEMA extensions;
+            CREATE EXTENSION citext SCHEMA extensions; CREATE EXTENSION earthdistance SCHEMA search CASCADE; CREATE EXTENSION pg_trgm SCHEMA search;
+            CREATE TABLE t (id uuid PRIMARY KEY DEFAULT extensions.uuid_generate_v4(), mail extensions.citext NOT NULL, note text, place search.cube,
+            CHECK (mail OPERATOR(extensions.<>) ''::extensions.citext)); CREATE UNIQUE INDEX t_mail ON t (mail extensions.citext_ops);
+            CREATE INDEX t_note ON t USING gin (note search.gin_trgm_ops);",
+        hint: no_hint,
+    },
 ];
 
 #[test]
@@ -248,8 +261,8 @@ const LEFT_OUT: [(&str, &str); 18] = [
     ("ALTER DATABASE shop SET timezone TO 'UTC';", "`ALTER DATABASE` is left out"),
     ("GRANT CONNECT ON DATABASE shop TO web;", "rights on databases are left out"),
     ("COMMENT ON DATABASE shop IS 'x';", "the comment on database is left out"),
-    ("CREATE EXTENSION citext VERSION '1.6';", "the version of the extension `citext` is left out"),
     ("CREATE EXTENSION btree_gist WITH SCHEMA pg_catalog;", "`btree_gist` is created in the schema public"),
+    ("CREATE EXTENSION citext WITH SCHEMA ext;", "the schema `ext` of the extension `citext` is added"),
     ("CREATE TABLE t (id int, PRIMARY KEY (id) USING INDEX TABLESPACE fast);", "the tablespace `fast` is left out"),
     ("CREATE SCHEMA app AUTHORIZATION web;", "the owner `web` is left out"),
     ("CREATE TEMP TABLE t (id int); CREATE INDEX ON t (id);", "the temporary `t` is left out"),
@@ -278,7 +291,7 @@ fn statements_about_the_server_are_left_out_with_a_note() {
     let copied = sql::read(LEFT_OUT[LEFT_OUT.len() - 1].0).unwrap().schema;
     assert_eq!(copied.tables.len(), 2);
     let needed = sql::read("CREATE EXTENSION earthdistance CASCADE;").unwrap().schema;
-    assert_eq!(needed.extensions.iter().map(ToString::to_string).collect::<Vec<_>>(), ["cube", "earthdistance"]);
+    assert_eq!(needed.extensions.keys().map(ToString::to_string).collect::<Vec<_>>(), ["cube", "earthdistance"]);
     // Commands of psql that do not change the schema.
     assert!(sql::read("\\set ON_ERROR_STOP on\n\\echo 'x'\nCREATE TABLE t (id int);").is_ok());
 }
@@ -296,7 +309,7 @@ const REFUSED: [(&str, &str); 21] = [
     ),
     ("CREATE VIEW v AS SELECT * FROM missing;", "write the names of the columns"),
     ("SELECT create_hypertable('a', 't');", "run it in a hand-written migration"),
-    ("CREATE EXTENSION hstore SCHEMA ext;", "nself creates extensions in the schema public"),
+    ("CREATE EXTENSION hstore SCHEMA \"Ext\";", "is not allowed; use a-z"),
     ("CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION f();", "create it with psql as the superuser"),
     ("CREATE SERVER s FOREIGN DATA WRAPPER postgres_fdw;", "create it with psql as the superuser"),
     ("\\connect a\n\\connect b", "`\\connect` is a command of psql"),

@@ -268,6 +268,49 @@ fn extensions_are_created_and_removed() {
     }
 }
 
+/// Extensions are created in their schema and version, and later moved and updated.
+#[test]
+fn extensions_have_their_schema_and_version() {
+    let Some(server) = Server::start(Version::V15) else { return };
+    server.database_for_migrations("orders");
+    let project = Project::new(&format!(
+        "{FIRST}, schemas.extensions = {{}}, \
+         extensions = [{{ name = \"pgcrypto\", schema = \"extensions\" }}, {{ name = \"citext\", version = \"1.5\" }}, {{ name = \"xml2\", schema = \"extensions\" }}]"
+    ));
+    let places = "SELECT concat_ws(' ', extname, extnamespace::regnamespace, extversion) FROM pg_extension WHERE extname IN ('citext', 'pgcrypto') ORDER BY 1;";
+    let owner = "SELECT nspowner::regrole FROM pg_namespace WHERE nspname = 'extensions';";
+    let output = project.migrate(&server, "orders");
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{}", output.stdout);
+    let mut session = server.session("postgres", "orders");
+    assert_eq!(session.run_or_panic(places).trim(), "citext public 1.5\npgcrypto extensions 1.3");
+    assert_eq!(session.run_or_panic(owner).trim(), OWNER);
+    // A second run changes nothing.
+    let output = project.migrate(&server, "orders");
+    assert_eq!((output.code, applied_migrations(&output), output.stderr.as_str()), (0, 0, ""), "{}", output.stdout);
+    project.add_migration(&format!(
+        "{FIRST}, schemas = {{ extensions = {{}}, texts = {{}} }}, \
+         extensions = [\"pgcrypto\", {{ name = \"citext\", schema = \"texts\", version = \"1.6\" }}, {{ name = \"xml2\", schema = \"extensions\" }}]"
+    ));
+    server.database_for_migrations("later");
+    for (database, count) in [("orders", 1), ("later", 2)] {
+        let output = project.migrate(&server, database);
+        assert_eq!(
+            (output.code, applied_migrations(&output), output.stderr.as_str()),
+            (0, count, ""),
+            "{database}: {}",
+            output.stdout
+        );
+        let mut session = server.session("postgres", database);
+        assert_eq!(session.run_or_panic(places).trim(), "citext texts 1.6\npgcrypto public 1.3", "{database}");
+    }
+    // PostgreSQL cannot move this one.
+    project.add_migration(&format!(
+        "{FIRST}, schemas = {{ extensions = {{}}, texts = {{}} }}, \
+         extensions = [\"pgcrypto\", {{ name = \"citext\", schema = \"texts\", version = \"1.6\" }}, \"xml2\"]"
+    ));
+    assert_refused(&project.migrate(&server, "orders"), "cannot move the extension xml2 from the schema extensions");
+}
+
 /// Known-bad control: a migration that fails leaves nothing behind.
 #[test]
 fn a_migration_that_fails_leaves_nothing_behind() {

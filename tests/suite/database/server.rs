@@ -147,8 +147,8 @@ impl Server {
 
     /// Runs the setup job of an environment; all passwords are `secret`.
     pub fn first_start(&self, environment: &Path) {
-        let file = environment.join("postgres/setup/setup.sql");
-        let text = fs::read_to_string(file).unwrap();
+        let read = |name: &str| fs::read_to_string(environment.join("postgres/setup").join(name)).unwrap();
+        let text = read("setup.sql").replace("\\ir revoke.sql", &read("revoke.sql"));
         let secrets: Vec<&str> =
             text.lines().filter(|line| line.starts_with("\\set password `cat /run/secrets/")).collect();
         let text = secrets.iter().fold(text.clone(), |text, line| text.replace(line, "\\set password secret"));

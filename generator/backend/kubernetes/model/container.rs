@@ -1,11 +1,10 @@
-//! Types for the containers of a pod.
+//! Types for the containers of a pod, their probes, and the action before their stop signal.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::probe::{Lifecycle, Probe};
-use super::text::Expanded;
+use super::text::{Expanded, ProbeWord};
 use super::volume::Mount;
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -88,4 +87,48 @@ pub struct Capabilities {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub add: Vec<String>,
     pub drop: [&'static str; 1],
+}
+
+/// A probe. Times are in seconds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Probe {
+    #[serde(flatten)]
+    pub action: ProbeAction,
+    pub period_seconds: u64,
+    pub timeout_seconds: u64,
+    pub failure_threshold: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ProbeAction {
+    HttpGet { path: String, port: u16 },
+    TcpSocket { port: u16 },
+    Grpc { port: u16 },
+    Exec { command: Vec<ProbeWord> },
+}
+
+/// The action before the stop signal.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lifecycle {
+    pub pre_stop: Handler,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Handler {
+    pub sleep: Sleep,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Sleep {
+    pub seconds: u64,
+}
+
+impl Lifecycle {
+    /// Returns a pause in seconds. The kubelet waits, so the image needs no program for the pause.
+    pub fn sleep(seconds: u64) -> Self {
+        Lifecycle { pre_stop: Handler { sleep: Sleep { seconds } } }
+    }
 }

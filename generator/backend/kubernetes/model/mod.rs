@@ -5,18 +5,17 @@ mod container;
 mod metadata;
 mod network;
 mod pod;
-mod probe;
 mod text;
 mod volume;
 mod workload;
 
 pub use container::{
-    Capabilities, Container, ContainerPort, ContainerSecurity, Resources, SecretKey, Variable, VariableSource,
+    Capabilities, Container, ContainerPort, ContainerSecurity, Lifecycle, Probe, ProbeAction, Resources, SecretKey,
+    Variable, VariableSource,
 };
 pub use metadata::{Labels, Metadata, Selector};
 pub use network::{Policy, Service, ServicePort};
 pub use pod::{HostAlias, Pod, PodSecurity, Seccomp, Spread};
-pub use probe::{Lifecycle, Probe, ProbeAction};
 pub use text::{Expanded, ProbeWord};
 pub use volume::{
     Claim, ClaimName, ClaimTemplate, EmptyDir, Mount, ProjectedKey, ProjectedKeys, Projection, ProjectionSource, Volume,

@@ -24,6 +24,7 @@ impl Reader {
         self.require_owners_of_unlogged_sequences();
         self.require_enabled_triggers();
         self.resolve_grants();
+        self.leave_out_schemas_of_extensions();
         self.attach_partitions();
         self.allow_open_definers();
     }

@@ -70,13 +70,13 @@ impl Reader {
             DROP_SCHEMA => self.drop_schema(&ident(reference)?, reference, options),
             DROP_EXTENSION => {
                 let name = path(reference).concat();
-                let extension = self.schema.extensions.iter().find(|extension| extension.as_str() == name).cloned();
-                match extension {
-                    Some(_) if options.cascade => {
+                let is_created = self.schema.extensions.contains_key(name.as_str());
+                match is_created.then_some(options.cascade) {
+                    Some(true) => {
                         unsupported(reference, "CASCADE may also drop other objects; drop them by name first")
                     }
-                    Some(extension) => {
-                        self.schema.extensions.remove(&extension);
+                    Some(false) => {
+                        self.schema.extensions.remove(name.as_str());
                         Ok(())
                     }
                     // Every database has plpgsql without a statement.
@@ -223,6 +223,9 @@ impl Reader {
         let mut names = names.chain(functions.keys()).cloned().chain(names_in_sql);
         if let Some(object) = names.find(|object| object.schema() == name.as_str()) {
             return unsupported(node, format!("it contains `{object}`; drop the objects of the schema first"));
+        }
+        if let Some(extension) = self.schema.extensions_in(name.as_str()).next() {
+            return unsupported(node, format!("it contains the extension `{extension}`; drop the extension first"));
         }
         self.grants.retain(|grant| !matches!(&grant.object, GrantObject::Schema(other) if other == name));
         // The schema `public` exists on every server, also without an entry in the definition.

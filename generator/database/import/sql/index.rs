@@ -8,7 +8,7 @@ use super::storage::{read_parameters, take_with_parameters};
 use super::tree::{AtNode, Parsed, Parts, expression, ident, object_name, path, unsupported};
 use super::{collation, tree};
 use crate::database::model::*;
-use crate::values::{Checked, SqlIdent};
+use crate::values::Checked;
 
 impl Reader {
     /// Reads CREATE INDEX.
@@ -150,6 +150,17 @@ pub fn default_name_part(node: &SyntaxNode) -> String {
     derived_name(node).unwrap_or_else(|| "expr".to_owned())
 }
 
+/// Reads the name of an operator class. A class of the server has no schema in a definition.
+pub fn operator_class(node: &SyntaxNode) -> Parsed<ObjectName> {
+    let names = path(node);
+    let (schema, name) = match names.as_slice() {
+        [schema, name] if schema != "pg_catalog" => (schema.as_str(), name),
+        [.., name] => (PUBLIC_SCHEMA, name),
+        [] => return unsupported(node, "the name of the operator class is missing"),
+    };
+    ObjectName::new(ObjectName::new_in(schema, name).as_str()).at(node)
+}
+
 /// Reads a column of an index or of the key of a partitioned table.
 pub fn index_column(node: &SyntaxNode) -> Parsed<IndexColumn> {
     use SyntaxKind::*;
@@ -164,8 +175,7 @@ pub fn index_column(node: &SyntaxNode) -> Parsed<IndexColumn> {
         _ => column.expression = Some(expression(&value)?),
     }
     if let Some(class) = parts.take_node(OP_CLASS_REF) {
-        let names = path(&class);
-        column.opclass = Some(SqlIdent::new(names.last().map_or("", String::as_str)).at(&class)?);
+        column.opclass = Some(operator_class(&class)?);
     }
     if let Some(list) = parts.take_node(ATTRIBUTE_LIST) {
         column.opclass_options = read_parameters(&list)?;

@@ -7,7 +7,7 @@ use super::tree::{AtNode, Parsed, Parts, expression, object_name, path, string_c
 use super::{collation, constraint, tree};
 use crate::database::default_names;
 use crate::database::model::*;
-use crate::values::{Checked, SqlIdent};
+use crate::values::Checked;
 
 impl Reader {
     /// Reads CREATE TYPE.
@@ -70,10 +70,7 @@ impl Reader {
             option.refuse_rest_except("=")?;
             match option_name.as_str() {
                 "subtype" => subtype = Some(type_name(&value)?),
-                "subtype_opclass" => {
-                    let names = path(&value);
-                    opclass = Some(SqlIdent::new(names.last().map_or("", String::as_str)).at(&value)?);
-                }
+                "subtype_opclass" => opclass = Some(super::index::operator_class(&value)?),
                 "collation" => collation = collation::read_collation(&value)?,
                 "subtype_diff" => subtype_diff = Some(self.function_of_range(&value)?),
                 "multirange_type_name" => {

@@ -73,6 +73,7 @@ pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses, secrets: &De
     };
     findings.extend(callers::check(inputs, roster, &ingress, &internal_routes));
     findings.extend(certificates::check_challenge_port(roster, &ingress));
+    findings.extend(proxy::check_http_port(inputs, roster));
     findings.extend(http3::check(inputs, roster));
     let (mut wirings, certificates) = proxy::wire(roster, addresses, &ingress);
     wirings.extend(upstreams::wirings(roster, &ingress));

@@ -1,22 +1,26 @@
 //! Wires the proxy and the certificate client: generated files, certificates, files with users of routes.
 
 use super::{certificates, http3};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 use crate::plan::addresses::Addresses;
 use crate::plan::aspect::secrets::{DeclaredSecrets, NeededValue};
+use crate::plan::inputs::Inputs;
 use crate::plan::model::{ConfigMount, IngressPlan};
 use crate::plan::ports::https_container_port;
 use crate::plan::roster::Roster;
 use crate::plan::secret_list::Recipes;
 use crate::plan::service_names::{ACME, PROXY_SERVICE, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
-use crate::stack::TlsMode;
+use crate::stack::{ClusterEdge, TlsMode};
 use crate::values::{Checked, ContainerPath, Text};
 
 /// Folder with the generated files, in the containers of the proxy and of the certificate client.
 const FOLDER: &str = "/etc/nself";
 /// The script with which the proxy starts.
 const START: &str = "/etc/nself-start.sh";
+/// The name of the proxy's port for requests without TLS.
+const HTTP_PORT: &str = "http";
 
 /// Returns the wirings of the proxy and the certificate client, and the secrets with the proxy's certificate.
 pub fn wire(roster: &Roster, addresses: &Addresses, ingress: &IngressPlan) -> (Vec<Wiring>, Recipes) {
@@ -56,6 +60,21 @@ pub fn wire(roster: &Roster, addresses: &Addresses, ingress: &IngressPlan) -> (V
         wirings.push(Wiring::new(&acme, Addition::Arguments { program: None, arguments }, &tls_field));
     }
     (wirings, recipes)
+}
+
+/// Refuses a proxy without the port `http` where a gateway or an Ingress forwards requests to this port.
+pub fn check_http_port(inputs: Inputs, roster: &Roster) -> Option<Diagnostic> {
+    let cluster = &inputs.stack.kubernetes;
+    let has_controller = cluster.enabled && cluster.edge != ClusterEdge::NodePort;
+    let proxy = roster.get(&service_name(PROXY_SERVICE)).filter(|_| has_controller)?;
+    let ports = proxy.path.key("ports");
+    (!proxy.service.all_ports().contains_key(HTTP_PORT)).then(|| {
+        Diagnostic::error(Code::UnknownPort, ports.clone())
+            .lacks(ports.key(HTTP_PORT))
+            .message(format!("the gateway or Ingress of the cluster forwards requests to the port `{HTTP_PORT}` of {PROXY_SERVICE}, which has no such port"))
+            .expected("the port at which nginx accepts requests without TLS")
+            .hint(format!("add it: `services.{PROXY_SERVICE}.ports.{HTTP_PORT} = 8080`"))
+    })
 }
 
 /// Mounts the secrets with the users and passwords of routes (`basic_auth`) into the proxy.

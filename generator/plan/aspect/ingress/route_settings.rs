@@ -40,64 +40,75 @@ fn redirect_to_itself(address: &Address) -> Option<Diagnostic> {
 
 /// Returns findings about the settings of a route.
 pub fn check(address: &Address) -> Vec<Diagnostic> {
+    let mut findings = check_strip_prefix(address);
+    findings.extend(settings_without_effect(address));
+    findings.extend(redirect_to_itself(address));
+    if address.route.cors.as_ref().is_some_and(|cors| cors.origins.is_empty()) {
+        let message = "`cors` has no origin, so no page may read the responses";
+        findings.push(refusal(address, "cors", message, "at least one origin"));
+    }
+    findings.extend(check_headers(address));
+    findings
+}
+
+fn refusal(address: &Address, field: &str, message: &str, expected: &str) -> Diagnostic {
+    Diagnostic::error(Code::RouteSettings, address.path.key(field)).message(message).expected(expected)
+}
+
+/// Refuses `strip_prefix` of a route without a prefix, and of a route for gRPC.
+fn check_strip_prefix(address: &Address) -> Vec<Diagnostic> {
     let route = &address.route;
-    let refusal = |field: &str, message: &str, expected: &str| {
-        Diagnostic::error(Code::RouteSettings, address.path.key(field)).message(message).expected(expected)
-    };
     let mut findings = Vec::new();
     let is_whole_host = route.path.as_ref().is_none_or(|path| path.as_str() == "/");
     if route.strip_prefix && is_whole_host {
-        findings.push(refusal(
-            "strip_prefix",
-            "`strip_prefix` removes the `path` of the route, but the route has none",
-            "`path`, such as `path = \"/api\"`",
-        ));
+        let message = "`strip_prefix` removes the `path` of the route, but the route has none";
+        findings.push(refusal(address, "strip_prefix", message, "`path`, such as `path = \"/api\"`"));
     }
     if route.strip_prefix && route.kind == RouteKind::Grpc {
-        findings.push(refusal(
-            "strip_prefix",
-            "`strip_prefix` cannot be used with gRPC, where the path is the name of a method",
-            "a route without `strip_prefix`, or of a different kind",
-        ));
+        let message = "`strip_prefix` cannot be used with gRPC, where the path is the name of a method";
+        let expected = "a route without `strip_prefix`, or of a different kind";
+        findings.push(refusal(address, "strip_prefix", message, expected));
     }
-    let request_settings = [
+    findings
+}
+
+/// Returns a finding for each setting of a request that nginx does not forward, because the route has a redirect.
+fn settings_without_effect(address: &Address) -> Vec<Diagnostic> {
+    let route = &address.route;
+    if route.redirect.is_none() {
+        return Vec::new();
+    }
+    let settings = [
         ("strip_prefix", route.strip_prefix),
         ("request_headers", !route.request_headers.is_empty()),
         ("cors", route.cors.is_some()),
     ];
-    if route.redirect.is_some() {
-        let ignored_settings = request_settings.into_iter().filter(|(_, is_set)| *is_set);
-        findings.extend(ignored_settings.map(|(field, _)| {
-            let message = format!("`{field}` has no effect, since nginx redirects every request of this route");
-            refusal(field, &message, &format!("either `redirect` or `{field}`"))
-        }));
-    }
-    findings.extend(redirect_to_itself(address));
-    if route.cors.as_ref().is_some_and(|cors| cors.origins.is_empty()) {
-        findings.push(refusal(
-            "cors",
-            "`cors` has no origin, so no page may read the responses",
-            "at least one origin",
-        ));
-    }
+    let declared_settings = settings.into_iter().filter(|(_, is_set)| *is_set);
+    let finding = |(field, _)| {
+        let message = format!("`{field}` has no effect, since nginx redirects every request of this route");
+        refusal(address, field, &message, &format!("either `redirect` or `{field}`"))
+    };
+    declared_settings.map(finding).collect()
+}
+
+/// Returns a finding for each header that a route cannot set.
+fn check_headers(address: &Address) -> Vec<Diagnostic> {
+    let route = &address.route;
     let lower_case = |name: &HeaderName| name.as_str().to_ascii_lowercase();
-    for name in route.request_headers.keys() {
-        let lower_name = lower_case(name);
-        let is_of_basic_auth = route.basic_auth.is_some() && lower_name == "authorization";
-        let is_of_edge = EDGE_REQUEST_HEADERS.contains(&lower_name.as_str()) || lower_name.starts_with("x-forwarded-");
-        if is_of_edge || is_of_basic_auth {
-            findings.push(header_of_edge(address, "request_headers", name));
-        }
-    }
-    for name in route.response_headers.keys() {
-        let lower_name = lower_case(name);
-        if EDGE_RESPONSE_HEADERS.contains(&lower_name.as_str())
-            || (route.cors.is_some() && lower_name.starts_with(CORS_PREFIX))
-        {
-            findings.push(header_of_edge(address, "response_headers", name));
-        }
-    }
-    findings
+    let is_request_header_of_edge = |name: &&HeaderName| {
+        let name = lower_case(name);
+        let is_of_basic_auth = route.basic_auth.is_some() && name == "authorization";
+        EDGE_REQUEST_HEADERS.contains(&name.as_str()) || name.starts_with("x-forwarded-") || is_of_basic_auth
+    };
+    let is_response_header_of_edge = |name: &&HeaderName| {
+        let name = lower_case(name);
+        let is_of_cors = route.cors.is_some() && name.starts_with(CORS_PREFIX);
+        EDGE_RESPONSE_HEADERS.contains(&name.as_str()) || is_of_cors
+    };
+    let request_headers = route.request_headers.keys().filter(is_request_header_of_edge);
+    let request_findings = request_headers.map(|name| header_of_edge(address, "request_headers", name));
+    let response_headers = route.response_headers.keys().filter(is_response_header_of_edge);
+    request_findings.chain(response_headers.map(|name| header_of_edge(address, "response_headers", name))).collect()
 }
 
 /// Returns the finding for a header that a route cannot set.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::database::server::{Server, Session};
 
 /// Statements that sessions of nself run on any database; words before a bracket are functions.
-const STATEMENTS: [&str; 12] = [
+const STATEMENTS: [&str; 14] = [
     include_str!("../../../../generator/backend/migrations/extensions.sql.j2"),
     include_str!("../../../../generator/backend/migrations/run.sql.j2"),
     include_str!("../../../../generator/backend/postgres/setup.sql.j2"),
@@ -19,7 +19,9 @@ const STATEMENTS: [&str; 12] = [
     include_str!("../../../../generator/database/ledger/owned.sql"),
     include_str!("../../../../generator/database/ledger/tables.sql"),
     include_str!("../../../../generator/database/superuser/extension.sql"),
+    include_str!("../../../../generator/database/superuser/extension_in_schema.sql"),
     include_str!("../../../../generator/database/superuser/session.sql"),
+    include_str!("../../../../generator/database/superuser/trusted_schema.sql"),
 ];
 
 /// Types of the columns of catalogs.

@@ -36,7 +36,8 @@ fn assert_trap_works(server: &Server, owner: &mut Session, trap: &Trap) {
 /// Expectation: neither session runs any of them; extension and migrations exist.
 #[test]
 fn no_session_of_a_deployment_runs_code_of_an_owner() {
-    let extensions = format!("{FIRST}, extensions = [\"citext\", \"pageinspect\"]");
+    let extensions =
+        format!("{FIRST}, extensions = [\"citext\", \"pageinspect\", {{ name = \"pg_trgm\", version = \"1.6\" }}]");
     let Some((server, project, mut owner, trap)) = database_with_hostile_objects(Version::V15, &extensions) else {
         return;
     };
@@ -47,14 +48,14 @@ fn no_session_of_a_deployment_runs_code_of_an_owner() {
     let mut superuser = server.session("postgres", "orders");
     superuser.run_or_panic("SET search_path = pg_catalog;");
     let extensions = superuser.run_or_panic("SELECT string_agg(extname || ' ' || extnamespace::regnamespace, ',' ORDER BY extname) FROM pg_extension WHERE extname <> 'plpgsql';");
-    assert_eq!(extensions.trim(), "citext public,pageinspect public");
+    assert_eq!(extensions.trim(), "citext public,pageinspect public,pg_trgm public");
     for _ in 0..2 {
         server.first_start(&project.folder.path().join("deploy/local"));
         assert_eq!(trap.hostile_objects_ran(&mut owner), (false, false), "the first start");
     }
     // The superuser also removes an extension.
     project.add_migration(&format!(
-        "{FIRST}, allow = {{ citext.deletes_data = \"gone\", pageinspect.deletes_data = \"gone\" }}"
+        "{FIRST}, allow = {{ citext.deletes_data = \"gone\", pageinspect.deletes_data = \"gone\", pg_trgm.deletes_data = \"gone\" }}"
     ));
     let output = project.migrate(&server, "orders");
     assert_eq!((output.code, applied_migrations(&output)), (0, 1), "{}{}", output.stdout, output.stderr);

@@ -162,12 +162,18 @@ END $$;
 CREATE FUNCTION pg_temp.nself_catalog() RETURNS text LANGUAGE sql SET search_path = pg_catalog, pg_temp SET bytea_output = 'hex' SET datestyle = 'ISO,MDY' SET extra_float_digits = '1' SET intervalstyle = 'postgres' SET quote_all_identifiers = 'off' SET standard_conforming_strings = 'on' SET timezone = 'UTC' SET lc_monetary = 'C' AS $catalog$
 SELECT (current_setting('server_version_num')::int / 10000) || ':' || md5(string_agg(fact, E'\n' ORDER BY fact COLLATE "C")) FROM (
 -- Describes all objects of a database, one line for each fact. Equal objects have an equal description, regardless of
--- the order of their creation. Objects of extensions and of the schema `nself` are omitted. Numbers of objects that a
--- server creates when it is initialized are below 16384.
+-- the order of their creation. Objects of extensions, of the schema `nself` and of schemas that services own are omitted.
+-- Numbers of objects that a server creates when it is initialized are below 16384.
 WITH
+-- The setup job records in a comment what it grants to a role.
+service AS (
+  SELECT oid FROM pg_catalog.pg_roles WHERE pg_catalog.shobj_description(oid, 'pg_authid') LIKE 'nself: {%'
+     AND oid <> (SELECT datdba FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+),
 space AS (
   SELECT oid, nspname, nspowner, nspacl FROM pg_catalog.pg_namespace
    WHERE nspname NOT LIKE 'pg\_%' AND nspname NOT IN ('information_schema', 'nself')
+     AND (nspname = 'public' OR nspowner NOT IN (SELECT oid FROM service))
 ),
 part AS (SELECT classid, objid FROM pg_catalog.pg_depend WHERE deptype = 'e'),
 rel AS (
@@ -212,7 +218,7 @@ fact (kind, name, what) AS (
          d.defaclobjtype::pg_catalog.text || ' ' || coalesce(r.rolname, 'PUBLIC') || ' ' || a.privilege_type
     FROM pg_catalog.pg_default_acl d LEFT JOIN space s ON s.oid = d.defaclnamespace,
          LATERAL pg_catalog.aclexplode(d.defaclacl) a LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.grantee
-   WHERE a.grantee <> d.defaclrole
+   WHERE a.grantee <> d.defaclrole AND (d.defaclnamespace = 0 OR s.oid IS NOT NULL) AND d.defaclrole NOT IN (SELECT oid FROM service)
   UNION ALL
   SELECT 'enum', t.nspname || '.' || t.typname,
          (SELECT pg_catalog.string_agg(pg_catalog.quote_literal(enumlabel), ',' ORDER BY enumsortorder) FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid)
@@ -382,6 +388,11 @@ fact (kind, name, what) AS (
 )
 SELECT kind || E'\t' || name || E'\t' || pg_catalog.replace(coalesce(what, ''), E'\n', ' ') FROM fact ORDER BY 1
 ) AS facts (fact)
+-- The setup job creates extensions, and changes the rights of its roles when the stack does.
+ WHERE fact NOT LIKE E'extension\t%'
+   AND NOT (fact ~ '^(grant|default privilege)\t'
+            AND EXISTS (SELECT FROM pg_roles r WHERE shobj_description(r.oid, 'pg_authid') LIKE 'nself: {%'
+                           AND r.rolname = ANY (string_to_array(split_part(fact, E'\t', 3), ' '))))
 $catalog$;
 -- Runs SQL of the project on the server. psql does not parse it, so it cannot use psql's commands or end the
 -- transaction around it.
