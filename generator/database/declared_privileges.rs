@@ -52,7 +52,13 @@ pub fn declared_privileges(definition: &Schema) -> BTreeSet<DeclaredPrivilege> {
     for (name, table) in &definition.tables {
         // The setup job runs before the migration that renames the table.
         let old_name = table.renamed_from.as_ref().map(|old| ObjectName::new_in(name.schema(), old.as_str()));
-        for name in [name.clone()].into_iter().chain(old_name) {
+        // The table may also move from a different schema.
+        let is_elsewhere = |other: &ObjectName| other.schema() != name.schema();
+        let moved_from = table
+            .renamed_from
+            .as_ref()
+            .map(|old| name.old_name(old, is_elsewhere, |other| definition.tables.contains_key(other)));
+        for name in [name.clone()].into_iter().chain(old_name).chain(moved_from) {
             declared.add(TABLE, false, &name.sql(), &table.grants);
             for (column, content) in &table.columns {
                 let sequence = identity_sequence_name(&name, column);

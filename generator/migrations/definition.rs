@@ -149,10 +149,22 @@ pub(super) fn not_one_database(reason: &str, selected: usize) -> Diagnostic {
     }
 }
 
+/// Returns whether a finding about a definition is only a consequence of a field that was refused: it is about that field,
+/// about an object that lacks it, or about a column that counts as undeclared. The path of an object has four steps:
+/// `databases.shop.tables.orders`.
+fn follows_refused(finding: &Diagnostic, refused: &FieldPath) -> bool {
+    let is_object_with_field = finding.path.0.len() >= 4 && refused.starts_with(&finding.path);
+    let lacks_field =
+        finding.lacks.as_ref().is_some_and(|missing| missing.0.len() >= 6 && refused.starts_with(missing));
+    finding.path.starts_with(refused) || is_object_with_field || lacks_field
+}
+
 /// Adds the definitions of one environment to those of the other environments. Returns findings about the definitions,
 /// including those that differ from an environment that was added before.
 fn add_definitions(environment: Environment, definitions: &mut BTreeMap<SqlIdent, Definition>) -> Vec<Diagnostic> {
     let (environment_definitions, mut findings) = plan::definitions(&environment.stack);
+    let refused: Vec<&FieldPath> = environment.refused.iter().chain(&environment.broken).collect();
+    findings.retain(|finding| !refused.iter().any(|refused| follows_refused(finding, refused)));
     for finding in &mut findings {
         environment.locate(finding);
     }

@@ -22,12 +22,17 @@ DO $$ BEGIN
 END $$;
 ";
 
-/// Returns the script that reverts all migrations of the selected database after the number `last_kept`; 0 reverts all.
+/// Returns the script that reverts the migrations of the selected database after the number `last_kept`; 0 reverts all.
+/// `last_applied` is the number of the last migration that the server has; without it, the server has all.
 ///
 /// # Errors
-/// NS107 for a `last_kept` outside of the history, NS725 for each migration that cannot be reverted without losing
+/// NS107 for a number outside of the history, NS725 for each migration that cannot be reverted without losing
 /// data.
-pub fn down_script(selection: &Selection, last_kept: usize) -> Result<String, Vec<Diagnostic>> {
+pub fn down_script(
+    selection: &Selection,
+    last_kept: usize,
+    last_applied: Option<usize>,
+) -> Result<String, Vec<Diagnostic>> {
     let definition = selection.single("the script reverts the migrations of one database")?;
     let history = selection.history(&definition.name)?;
     let findings = history.check_sql(&definition.name);
@@ -39,33 +44,40 @@ pub fn down_script(selection: &Selection, last_kept: usize) -> Result<String, Ve
             .message(format!("{} cannot be reverted without losing data", migration.name))
             .hint("change the definition instead, and run `nself db new`")
     };
-    script(&history, last_kept, irreversible_finding).map_err(|findings| definition.locate(findings))
+    script(&history, (last_kept, last_applied), irreversible_finding).map_err(|findings| definition.locate(findings))
 }
 
-/// Returns the script for the migrations after the number `last_kept`, the newest first. `irreversible_finding` returns the
+/// Returns the script for the migrations after the number `last_kept` up to `last_applied`, the newest first. `irreversible_finding` returns the
 /// finding about a migration without `down.sql`.
 fn script(
     history: &History,
-    last_kept: usize,
+    (last_kept, last_applied): (usize, Option<usize>),
     irreversible_finding: impl Fn(&Migration) -> Diagnostic,
 ) -> Result<String, Vec<Diagnostic>> {
     let total = history.migrations.len();
-    if last_kept > total {
-        return Err(vec![
-            Diagnostic::error(Code::OutOfRange, FieldPath::root())
-                .message(format!(
-                    "`--to {last_kept}` names no migration: the history has {}",
-                    words::count(total, "migration")
-                ))
-                .expected(format!("a number from 0 to {total}")),
-        ]);
+    let last_applied = last_applied.unwrap_or(total);
+    for (option, number, largest) in [("--from", last_applied, total), ("--to", last_kept, last_applied)] {
+        if number > largest {
+            let message = match number > total {
+                true => {
+                    let count = words::count(total, "migration");
+                    format!("`{option} {number}` names no migration: the history has {count}")
+                }
+                false => format!("`{option} {number}` is after the last migration of the server, {largest}"),
+            };
+            return Err(vec![
+                Diagnostic::error(Code::OutOfRange, FieldPath::root())
+                    .message(message)
+                    .expected(format!("a number from 0 to {largest}")),
+            ]);
+        }
     }
     let sum = history.sum();
     let numbered_migrations: Vec<(usize, &Migration, &SumLine)> = (1..)
         .zip(history.migrations.iter().zip(&sum))
         .map(|(number, (migration, line))| (number, migration, line))
         .collect();
-    let newest_first = numbered_migrations[last_kept..].iter().rev();
+    let newest_first = numbered_migrations[last_kept..last_applied].iter().rev();
     let findings: Vec<Diagnostic> = newest_first
         .clone()
         .filter(|(_, migration, _)| migration.down.is_none())
@@ -94,7 +106,7 @@ fn write_step(text: &mut String, number: usize, migration: &Migration, line: &Su
         text,
         "DO $$ BEGIN
   IF (SELECT name || ' ' || chain FROM nself.ledger ORDER BY number DESC LIMIT 1) IS DISTINCT FROM '{name} {chain}' THEN
-    RAISE EXCEPTION 'nself: the last migration of this database is not {name}';
+    RAISE EXCEPTION 'nself: the last migration of this database is not {name}; give its number in `nself db down --from`';
   END IF;
 END $$;\n",
         chain = line.chain
@@ -154,7 +166,7 @@ mod tests {
 
     #[test]
     fn the_newest_migration_is_reverted_first_and_earlier_ones_are_kept() {
-        let text = script(&history(), 1, finding).unwrap();
+        let text = script(&history(), (1, None), finding).unwrap();
         let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part} in {text}"));
         assert!(place("reverting 0003_phone") < place("DROP TABLE phone;"));
         assert!(place("DELETE FROM nself.ledger WHERE number = 3;") < place("reverting 0002_mail"));
@@ -165,8 +177,19 @@ mod tests {
 
     #[test]
     fn an_irreversible_migration_and_a_number_outside_the_history_are_refused() {
-        assert_eq!(script(&history(), 0, finding).unwrap_err()[0].message, "0001_init");
-        assert_eq!(script(&history(), 4, finding).unwrap_err()[0].code, Code::OutOfRange);
-        assert!(!script(&history(), 3, finding).unwrap().contains("reverting"), "nothing to revert");
+        assert_eq!(script(&history(), (0, None), finding).unwrap_err()[0].message, "0001_init");
+        assert_eq!(script(&history(), (4, None), finding).unwrap_err()[0].code, Code::OutOfRange);
+        assert!(!script(&history(), (3, None), finding).unwrap().contains("reverting"), "nothing to revert");
+    }
+
+    #[test]
+    fn a_server_that_is_behind_is_reverted_from_its_last_migration() {
+        let text = script(&history(), (1, Some(2)), finding).unwrap();
+        assert!(text.contains("reverting 0002_mail") && !text.contains("0003_phone"), "{text}");
+        let message = |last_kept, last_applied| {
+            script(&history(), (last_kept, Some(last_applied)), finding).unwrap_err()[0].message.clone()
+        };
+        assert_eq!(message(3, 2), "`--to 3` is after the last migration of the server, 2");
+        assert_eq!(message(1, 4), "`--from 4` names no migration: the history has 3 migrations");
     }
 }

@@ -39,8 +39,15 @@ pub fn import(source: ImportSource) -> Result<ImportedDefinition, Vec<Diagnostic
     let (schema, warnings) = match source {
         ImportSource::Dbml(file) => {
             let position = |line, column| span(&file.display().to_string(), line, column);
-            let schema = dbml::read(&read_text(file)?).map_err(|findings| errors(findings, position))?;
-            let warnings = check_complete(&schema, |_| None)?;
+            let read = dbml::read_with_lines(&read_text(file)?);
+            let (schema, lines) = read.map_err(|findings| errors(findings, position))?;
+            // The line of an index, or else that of its table.
+            let warnings = check_complete(&schema, |path| {
+                let keys: Vec<&str> = path.0.iter().map_while(key).collect();
+                let index = keys.get(..4).and_then(|keys| lines.get(&keys.join(".")));
+                let line = index.or_else(|| lines.get(&keys.get(..2)?.join(".")))?;
+                Some(position(*line, 1))
+            })?;
             (schema, warnings)
         }
         ImportSource::Sql(file) => {
@@ -52,6 +59,14 @@ pub fn import(source: ImportSource) -> Result<ImportedDefinition, Vec<Diagnostic
         ImportSource::Server(url) => check_imported(Server::new(url)?.schema()?, None)?,
     };
     Ok(ImportedDefinition { nickel: nickel::write(&schema), warnings })
+}
+
+/// Returns the key of a segment; `None` for an index.
+fn key(segment: &Segment) -> Option<&str> {
+    match segment {
+        Segment::Key(key) => Some(key),
+        Segment::Index(_) => None,
+    }
 }
 
 /// Completes a definition, checks that the result is valid, and returns warnings. `position` returns the place in the

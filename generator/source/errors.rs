@@ -201,8 +201,9 @@ fn add_places(
             continue;
         };
         if EXPECTED_TYPE_LABELS.contains(&label.message.as_str()) && places.is_library(mark) {
-            finding.expected =
-                contract_in_words(files.source(label.file_id).get(label.range.clone()).unwrap_or_default());
+            let source = files.source(label.file_id);
+            let contract = source.get(label.range.clone()).unwrap_or_default();
+            finding.expected = contract_in_words(named_tags(source, contract).unwrap_or(contract));
         }
         marks.push((mark, label.message.as_str()));
     }
@@ -344,10 +345,21 @@ fn message_text(message: &str) -> String {
     first_line.split(" when parsing ").next().unwrap_or(first_line).to_owned()
 }
 
+/// Returns the tags for a contract that the source names: `[| 'cascade, 'restrict |]` for `Action` after
+/// `let Action = [| 'cascade, 'restrict |] in`. `None` for a different contract.
+fn named_tags<'a>(source: &'a str, contract: &str) -> Option<&'a str> {
+    let is_name = !contract.is_empty() && contract.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let definition = format!("let {contract} = [|");
+    let start = source.find(&definition).filter(|_| is_name)? + definition.len() - 2;
+    let length = source.get(start..)?.find("|]")? + 2;
+    source.get(start..start + length)
+}
+
 /// Returns in words what a contract expects: "an array of text" for `Array String`; empty for an unknown contract.
 fn contract_in_words(contract: &str) -> String {
     match contract {
         "String" => "text".into(),
+        "Sql" => "text with SQL".into(),
         "Number" => "a number".into(),
         "Bool" => "true or false".into(),
         "Names" | "Array String" => "an array of text".into(),

@@ -179,6 +179,9 @@ pub fn advice_for_reference(message: &str) -> Option<Advice> {
 /// Returns the hint for converting a value of the kind `actual` to the kind `expected`; empty if there is none.
 pub fn conversion_hint(actual: &str, expected: &str) -> &'static str {
     match (actual, expected) {
+        ("a number" | "a fraction", "text with SQL") => "write SQL as text in double quotes, such as `\"0\"`",
+        ("true or false", "text with SQL") => "write SQL as text in double quotes, such as `\"false\"`",
+        ("a tag", "text with SQL") => "write SQL as text in double quotes, such as `\"'new'\"`",
         ("a number" | "a fraction" | "true or false" | "a tag", expected) if expected.starts_with("text") => {
             "put text in double quotes"
         }
@@ -193,6 +196,17 @@ pub fn conversion_hint(actual: &str, expected: &str) -> &'static str {
         ("a function", _) => "give the function its arguments, as in `nself.secret \"name\"`",
         _ => "",
     }
+}
+
+/// Returns whether a keyword of Nickel is where a field has its name: after a `.`, a `,` or a bracket, and before `.` or
+/// `=`. `before` and `behind` are the source before and after the beginning of the word.
+fn is_keyword_as_name(before: &str, behind: &str) -> bool {
+    const KEYWORDS: [&str; 13] =
+        ["as", "else", "forall", "fun", "if", "import", "in", "include", "let", "match", "or", "rec", "then"];
+    let length = behind.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(behind.len());
+    let (word, after) = behind.split_at(length);
+    let is_name = before.trim_end().ends_with(['.', ',', '{']) && after.trim_start().starts_with(['.', '=']);
+    is_name && KEYWORDS.contains(&word)
 }
 
 /// Returns message and hint for a syntax error; no message if Nickel's is good enough. `offset` is the byte offset of the
@@ -233,6 +247,9 @@ pub fn syntax_advice(source: &str, offset: usize, message: &str) -> (Option<&'st
     if before.ends_with('/') || behind.starts_with("//") {
         return (None, "join two records with `&`; a comment begins with `#`");
     }
+    if is_keyword_as_name(before, behind) {
+        return (None, "a field whose name is a keyword of Nickel needs quotes: `\"in\" = …`");
+    }
     if is_let_without_in(before) {
         return (None, "a `let` needs an `in` after its value: `let nself = import \"nself/main.ncl\" in`");
     }
@@ -243,4 +260,17 @@ pub fn syntax_advice(source: &str, offset: usize, message: &str) -> (Option<&'st
 fn is_let_without_in(text: &str) -> bool {
     let mut code = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     code.next_back().is_some_and(|line| line.starts_with("let ") && line.contains('=') && !line.ends_with(" in"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_keyword_as_the_name_of_a_field_needs_quotes() {
+        let hint = |source: &str| syntax_advice(source, source.find("in ").unwrap(), "unexpected token").1;
+        assert!(hint("{ list.in = [1] }").contains("quotes: `\"in\""), "{}", hint("{ list.in = [1] }"));
+        assert!(hint("{ in = [1] }").contains("quotes: `\"in\""));
+        assert!(!hint("{ a = 1 in b }").contains("quotes: `\"in\""));
+    }
 }

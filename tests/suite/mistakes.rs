@@ -76,7 +76,7 @@ fn no_mistake_causes_a_second_finding() {
 }
 
 /// A mistake, a part of its hint, the corrected fields, and the code that no longer appears.
-const HINTS: [(&str, &str, &str, &str); 70] = [
+const HINTS: [(&str, &str, &str, &str); 72] = [
     (
         "services.aa = { image = \"a/b:1\", env.A = $DOMAIN },",
         "put text in double quotes",
@@ -393,6 +393,18 @@ const HINTS: [(&str, &str, &str, &str); 70] = [
         "remove this entry",
         "services.aa = { image = \"a/b:1\", volumes.data.path = \"/data\" },",
         "NS207",
+    ),
+    (
+        "databases.shop.tables.t = { columns.n = { type = \"integer\", default = 0 } },",
+        "such as `\"0\"`",
+        "databases.shop.tables.t = { columns.n = { type = \"integer\", default = \"0\" } },",
+        "NS101",
+    ),
+    (
+        "databases.shop.tables.t = { columns.n.type = \"integer\", partition_by = { strategy = 'list, columns = [\"n\"] }, partitions.t1.in = [\"1\"] },",
+        "`\"in\" = …`",
+        "databases.shop.tables.t = { columns.n.type = \"integer\", partition_by = { strategy = 'list, columns = [\"n\"] }, partitions.t1.\"in\" = [\"1\"] },",
+        "NS002",
     ),
     (
         "services.aa = { image = \"a/b:1\", environment.LOG_LEVEL = \"info\" },",

@@ -10,7 +10,7 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::words;
 
 /// The hint for a bound that does not fit the strategy.
-const BOUNDS_BY_STRATEGY: &str = "set `from` and `to` with one value per column for a range, `in` for a list, and `modulus` and a smaller `remainder` for a hash";
+const BOUNDS_BY_STRATEGY: &str = "set `from` and `to` with one value per column for a range, `\"in\"` for a list, and `modulus` and a smaller `remainder` for a hash";
 
 impl Check<'_> {
     /// Reports columns, options and properties of an index of a table that the server refuses.
@@ -85,6 +85,7 @@ impl Check<'_> {
         self.require_columns(table, &key.columns, &path.key("columns"));
         self.require_any_column(&key.columns, path);
         self.check_on_delete_columns(key, &path.key("on_delete_columns"));
+        self.check_set_null(table, key, path);
         if key.not_valid && table.partition_by.is_some() {
             let message = "a foreign key of a partitioned table cannot be `not_valid`";
             self.report(path.key("not_valid"), message, "remove `not_valid`");
@@ -144,6 +145,28 @@ impl Check<'_> {
                 );
                 self.report(path.clone(), message, format!("give `{name}` the type {}", target.kind));
             }
+        }
+    }
+
+    /// Warns about a key that sets a column to NULL which is NOT NULL: each such change of a referenced row fails.
+    fn check_set_null(&mut self, table: &Table, key: &ForeignKey, path: &FieldPath) {
+        let is_not_null = |column: &&SqlName| {
+            let is_in_primary_key = table.primary_key.contains(*column);
+            is_in_primary_key || table.columns.get(*column).is_some_and(|column| !column.nullable)
+        };
+        let set_on_delete = if key.on_delete_columns.is_empty() { &key.columns } else { &key.on_delete_columns };
+        for (field, action, columns) in
+            [("on_delete", &key.on_delete, set_on_delete), ("on_update", &key.on_update, &key.columns)]
+        {
+            let Some(column) = columns.iter().find(is_not_null).filter(|_| *action == Action::SetNull) else {
+                continue;
+            };
+            let what = if field == "on_delete" { "removal" } else { "change of the key" };
+            self.findings.push(
+                Diagnostic::warning(Code::SchemaInvalid, path.key(field))
+                    .message(format!("`{column}` is NOT NULL, so each {what} of a referenced row fails"))
+                    .hint(format!("set `nullable = true` for `{column}`, or use a different action, such as 'cascade")),
+            );
         }
     }
 
@@ -308,6 +331,22 @@ mod tests {
         .unwrap();
         let findings = super::super::check(&schema, &FieldPath::root());
         findings.into_iter().map(|finding| finding.message).collect()
+    }
+
+    #[test]
+    fn a_key_sets_only_columns_to_null_that_are_nullable() {
+        let warnings = |nullable: bool, action: &str| {
+            let schema: Schema = serde_json::from_value(json!({ "tables": { "a": {
+                "columns": { "id": { "type": "bigint" }, "parent": { "type": "bigint", "nullable": nullable } },
+                "primary_key": ["id"],
+                "foreign_keys": { "f": {
+                    "columns": ["parent"], "on_delete": action, "references": { "table": "a", "columns": ["id"] },
+                } },
+            }}}))
+            .unwrap();
+            super::super::check(&schema, &FieldPath::root()).len()
+        };
+        assert_eq!([warnings(false, "set_null"), warnings(true, "set_null"), warnings(false, "cascade")], [1, 0, 0]);
     }
 
     #[test]

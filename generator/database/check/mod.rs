@@ -1,5 +1,6 @@
 //! Checks a definition without a server: references to missing objects, columns that do not match, invalid SQL.
 
+mod bound_value;
 mod column_order;
 mod columns_in_text;
 mod comparable;
@@ -14,6 +15,7 @@ mod keys;
 pub mod migration_sql;
 mod names;
 mod object;
+mod partition_bounds;
 mod plpgsql;
 mod query_columns;
 mod query_output;
@@ -51,6 +53,7 @@ pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
     for (name, table) in &schema.tables {
         check.check_table(name, table);
     }
+    check.check_partition_bounds();
     for (name, view) in &schema.views {
         check.check_view(name, view);
     }

@@ -112,7 +112,7 @@ impl History {
             let finding =
                 malformed_file(&format!("{}/{SUM_FILE}", database_folder(database)), "nself.sum: a line is malformed");
             return vec![finding.hint(
-                "after a merge, rewrite the file with `nself db rebase`; otherwise restore it from version control",
+                "after a merge, rewrite the file with `nself db rebase --base REV`, where REV is the other branch; otherwise restore it from version control",
             )];
         };
         let mut findings: Vec<Diagnostic> = self.verify_sum(database, &recorded_lines).into_iter().collect();

@@ -35,6 +35,19 @@ pub fn table_path(planner: &Planner, name: &ObjectName, table: &Table) -> FieldP
     }
 }
 
+/// Returns the hazards of a partition that is created or attached while the table keeps a default partition: the server
+/// reads the default partition under a lock, and refuses the change if one of its rows belongs to the other partition.
+pub fn hazards_beside_default(diff: &Diff, table: &Table) -> Vec<Hazard> {
+    let Some(partition) = &table.partition_of else { return Vec::new() };
+    let is_default = |table: &Table| {
+        table.partition_of.as_ref().is_some_and(|other| other.table == partition.table && other.bound == Bound::Default)
+    };
+    let mut old_tables = diff.old.tables.iter();
+    let keeps_default = partition.bound != Bound::Default
+        && old_tables.any(|(name, old)| is_default(old) && diff.new.tables.get(name).is_some_and(is_default));
+    if keeps_default { vec![Hazard::MayFail, Hazard::BlockingScan] } else { Vec::new() }
+}
+
 /// A change of a partition that cannot be planned; the planner already has the finding.
 pub struct Refused;
 
@@ -85,7 +98,8 @@ pub fn change_bound(planner: &mut Planner, diff: &Diff, change: &TableChange) ->
             .order_in_phase(order_in_phase)
             .up(attach(&new_partition.bound))
             .down(detach)
-            .hazard(Hazard::MayFail),
+            .hazard(Hazard::MayFail)
+            .hazards(hazards_beside_default(diff, new)),
     );
     Ok(())
 }
@@ -175,5 +189,36 @@ fn change_column(planner: &mut Planner, change: &ColumnChange, from: PartitionCo
                 .down(set_nullable(from.nullable))
                 .hazards(hazards),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// Returns the hazards of the new partition `new` of a table that has the partition `old` with this bound.
+    fn hazards_beside(old: &Value) -> Vec<Hazard> {
+        let schema = |partitions: Value| -> Schema {
+            serde_json::from_value(json!({ "tables": { "events": {
+                "columns": { "day": { "type": "date" } },
+                "partition_by": { "strategy": "range", "columns": ["day"] },
+                "partitions": partitions,
+            }}}))
+            .unwrap()
+        };
+        let month = json!({ "range": { "from": ["'2026-02-01'"], "to": ["'2026-03-01'"] } });
+        let (before, after) = (schema(json!({ "old": old })), schema(json!({ "old": old, "new": month })));
+        let groups = super::super::plan(&before, &after, &FieldPath::root()).unwrap();
+        let steps: Vec<MigrationStep> = groups.into_iter().flatten().collect();
+        let step = steps.iter().find(|step| step.object == "events.new").unwrap();
+        step.hazards.iter().copied().collect()
+    }
+
+    #[test]
+    fn a_partition_beside_a_default_partition_may_fail() {
+        assert_eq!(hazards_beside(&json!("default")), [Hazard::BlockingScan, Hazard::MayFail]);
+        assert_eq!(hazards_beside(&json!({ "range": { "from": ["'2026-01-01'"], "to": ["'2026-02-01'"] } })), []);
     }
 }

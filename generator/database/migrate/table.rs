@@ -50,7 +50,8 @@ fn create_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
         )
         .order_in_phase(diff.new_graph.position(ObjectKind::Table, name))
         .up(ddl::create_table(name, new))
-        .down(format!("{guard}\nDROP TABLE {};", name.sql())),
+        .down(format!("{guard}\nDROP TABLE {};", name.sql()))
+        .hazards(partition::hazards_beside_default(diff, new)),
     );
     if new.partition_of.is_some() {
         partition::change_columns(planner, diff, change);

@@ -94,6 +94,27 @@ impl ObjectName {
         ObjectName::new_in(self.schema(), name.as_str())
     }
 
+    /// Returns the old name of a table that `renamed_from` declares: a name of the same schema, a name with a schema, or
+    /// a name of the schema `public`. A table of a different schema moves, if the
+    /// old definition has neither a table with the new name nor one in the same schema.
+    pub fn old_name(
+        &self,
+        renamed_from: &SqlName,
+        is_old: impl Fn(&ObjectName) -> bool,
+        is_new: impl Fn(&ObjectName) -> bool,
+    ) -> ObjectName {
+        let in_same_schema = self.in_same_schema(renamed_from);
+        if is_old(&in_same_schema) || is_old(self) {
+            return in_same_schema;
+        }
+        let elsewhere = match path_parts(renamed_from.as_str()).as_deref() {
+            Some([name]) => Some(ObjectName::new_in(PUBLIC_SCHEMA, name)).filter(|name| !is_new(name)),
+            Some([schema, name]) => Some(ObjectName::new_in(schema, name)),
+            _ => None,
+        };
+        elsewhere.filter(|name| is_old(name)).unwrap_or(in_same_schema)
+    }
+
     /// Returns the name in SQL, with quotes only where they are needed and without the schema `public`: `orders`, or
     /// `audit."createdAt"`.
     pub fn spelled(&self) -> String {

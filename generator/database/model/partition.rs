@@ -36,6 +36,7 @@ pub enum Bound {
         from: Vec<Expression>,
         to: Vec<Expression>,
     },
+    /// The values of a list. `in` is a keyword of Nickel, so write `"in"` in quotes.
     In(Vec<Expression>),
     Hash {
         modulus: u32,

@@ -81,6 +81,8 @@ pub struct Table {
     /// Permissions of the roles of the GraphQL API, if an API serves the database.
     #[serde(skip_serializing)]
     pub api: BTreeMap<SqlIdent, Api>,
+    /// The old name, with its schema if the table moves to a different one. A name without a schema is one of the same
+    /// schema or of `public`.
     #[serde(skip_serializing)]
     pub renamed_from: Option<SqlName>,
 }

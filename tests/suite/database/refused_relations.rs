@@ -152,6 +152,12 @@ const REFUSED: &[&str] = &[
     r#"{"tables":{"orders":{"excludes":{"x":{"elements":[{"expression":"id","with":"&&"}],"using":"gist"}}}}}"#,
     // Partitions.
     r#"{"tables":{"x":{"columns":{"a":{"type":"integer"},"b":{"type":"integer"}},"partition_by":{"strategy":"list","columns":["a","b"]}}}}"#,
+    r#"{"tables":{"x":{"columns":{"a":{"type":"date"}},"partition_by":{"strategy":"range","columns":["a"]},"partitions":{"p":{"range":{"from":["'2026-01-01'"],"to":["'2026-03-01'"]}},"q":{"range":{"from":["'2026-02-01'"],"to":["MAXVALUE"]}}}}}}"#,
+    r#"{"tables":{"x":{"columns":{"a":{"type":"integer"}},"partition_by":{"strategy":"range","columns":["a"]},"partitions":{"p":{"range":{"from":["10"],"to":["9"]}}}}}}"#,
+    r#"{"tables":{"x":{"columns":{"a":{"type":"text"}},"partition_by":{"strategy":"list","columns":["a"]},"partitions":{"p":{"in":["'a'","'b'"]},"q":{"in":["'a'"]}}}}}"#,
+    r#"{"tables":{"x":{"columns":{"a":{"type":"text"}},"partition_by":{"strategy":"list","columns":["a"]},"partitions":{"p":"default","q":"default"}}}}"#,
+    r#"{"tables":{"x":{"columns":{"a":{"type":"bigint"}},"partition_by":{"strategy":"hash","columns":["a"]},"partitions":{"p":{"hash":{"modulus":2,"remainder":0}},"q":{"hash":{"modulus":4,"remainder":2}}}}}}"#,
+    r#"{"tables":{"x":{"columns":{"a":{"type":"bigint"}},"partition_by":{"strategy":"hash","columns":["a"]},"partitions":{"p":{"hash":{"modulus":2,"remainder":0}},"q":{"hash":{"modulus":3,"remainder":1}}}}}}"#,
     r#"{"tables":{"x":{"columns":{"a":{"type":"json"}},"partition_by":{"strategy":"range","columns":["a"]}}}}"#,
     r#"{"tables":{"x":{"columns":{"a":{"type":"money"}},"partition_by":{"strategy":"hash","columns":["a"]}}}}"#,
     // Expressions.
@@ -196,6 +202,8 @@ const ACCEPTED: &[&str] = &[
     r#"{"tables":{"orders":{"indexes":{"i":{"columns":[{"column":"note","opclass":"text_pattern_ops"}]},"j":{"columns":[{"column":"note"},{"column":"id"}],"using":"brin"}}}}}"#,
     r#"{"tables":{"orders":{"columns":{"r":{"type":"daterange"}},"excludes":{"x":{"elements":[{"expression":"r","with":"&&"}],"using":"gist"},"y":{"elements":[{"expression":"id","with":"="}],"using":"btree"}}}}}"#,
     r#"{"tables":{"x":{"columns":{"a":{"type":"integer"}},"partition_by":{"strategy":"range","columns":["a","a"]}}}}"#,
+    r#"{"tables":{"x":{"columns":{"a":{"type":"timestamptz"},"b":{"type":"text"}},"partition_by":{"strategy":"range","columns":["a","b"]},"partitions":{"p":{"range":{"from":["MINVALUE","MINVALUE"],"to":["'2026-02-01'","'k'"]}},"q":{"range":{"from":["'2026-02-01 00:00'","'m'"],"to":["MAXVALUE","MAXVALUE"]}},"r":"default"}}}}"#,
+    r#"{"tables":{"x":{"columns":{"a":{"type":"text","nullable":true}},"partition_by":{"strategy":"list","columns":["a"]},"partitions":{"p":{"in":["'a'","NULL","'a'"]},"q":{"in":["'A'"]}}},"y":{"columns":{"a":{"type":"bigint"}},"partition_by":{"strategy":"hash","columns":["a"]},"partitions":{"py":{"hash":{"modulus":2,"remainder":0}},"qy":{"hash":{"modulus":4,"remainder":3}}}}}}"#,
     r#"{"types":{"d":{"domain":{"type":"text","checks":{"a":"value > 'a'","b":"\"value\" <> CURRENT_USER","c":"true","e":"length(VALUE) > 0 AND now() > '2000-01-01'"}}}}}"#,
     r#"{"types":{"d":{"domain":{"type":"boolean","checks":{"c":"VALUE"}}}}}"#,
     r#"{"types":{"p":{"composite":{"attributes":[{"name":"x","type":"integer"}]}},"q":{"domain":{"type":"p","checks":{"c":"(VALUE).x > 0 AND pg_catalog.abs((VALUE).x) > 0"}}}}}"#,

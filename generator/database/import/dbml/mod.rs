@@ -7,6 +7,8 @@ mod reference;
 mod table;
 mod tokens;
 
+use std::collections::BTreeMap;
+
 use super::ImportFinding;
 use crate::database::model::*;
 use crate::values::{Checked, Text};
@@ -18,6 +20,15 @@ use tokens::tokens;
 /// # Errors
 /// One finding, with its line, for each part that is not DBML or that nself cannot represent.
 pub fn read(text: &str) -> Result<Schema, Vec<ImportFinding>> {
+    read_with_lines(text).map(|(schema, _)| schema)
+}
+
+/// Reads the text of a DBML file. Also returns the lines of its tables and their indexes by path, such as
+/// `tables.orders.indexes.by_customer`.
+///
+/// # Errors
+/// Those of [`read`].
+pub fn read_with_lines(text: &str) -> Result<(Schema, BTreeMap<String, usize>), Vec<ImportFinding>> {
     let tokens = tokens(text).map_err(|problem| vec![problem])?;
     let mut reader = Reader { tokens, ..Reader::default() };
     while let Some(token) = reader.peek().cloned() {
@@ -31,7 +42,7 @@ pub fn read(text: &str) -> Result<Schema, Vec<ImportFinding>> {
     }
     reader.add_foreign_keys();
     if reader.problems.is_empty() {
-        Ok(reader.schema)
+        Ok((reader.schema, reader.lines))
     } else {
         reader.problems.sort_by(|a, b| (a.line, &a.what).cmp(&(b.line, &b.what)));
         Err(reader.problems)

@@ -36,6 +36,8 @@ pub struct Reader {
     pub at: usize,
     pub schema: Schema,
     pub problems: Vec<ImportFinding>,
+    /// Lines of the tables and their indexes, by path, such as `tables.orders` and `tables.orders.indexes.by_customer`.
+    pub lines: BTreeMap<String, usize>,
     /// References, which become foreign keys after the last element.
     pub references: Vec<Reference>,
     /// Maps an alias (`table orders as o`) to its table.

@@ -10,7 +10,9 @@ use crate::values::{Checked, Text};
 impl Reader {
     /// Reads a table: its name, alias and settings, and in braces its note, indexes, checks and columns.
     pub(super) fn read_table(&mut self) -> Result<(), String> {
+        let line = self.peek().map_or(1, |token| token.line);
         let name = self.read_object_name()?;
+        self.lines.insert(format!("tables.{name}"), line);
         if self.take("as") {
             let alias = self.next()?.text;
             if self.aliases.insert(alias.clone(), name.clone()).is_some() {
@@ -133,6 +135,7 @@ impl Reader {
 
     /// Reads an index, such as `email [unique]` or `(country, city)`. With the setting `pk` it is the primary key.
     fn read_index(&mut self, table_name: &ObjectName, table: &mut Table) -> Result<(), String> {
+        let line = self.peek().map_or(1, |token| token.line);
         let mut columns = Vec::new();
         let has_brackets = self.take("(");
         loop {
@@ -171,6 +174,7 @@ impl Reader {
             }
         };
         require_free_part_name(table_name, table, &name)?;
+        self.lines.insert(format!("tables.{table_name}.indexes.{name}"), line);
         table.indexes.insert(name, definition.index);
         Ok(())
     }
@@ -276,6 +280,14 @@ fn integer_of_serial(kind: &str) -> Option<&'static str> {
 mod tests {
     use super::*;
     use crate::database::import::dbml;
+
+    #[test]
+    fn tables_and_indexes_have_their_lines() {
+        let text = "Table t {\n a int\n indexes {\n (a) [name: 'i']\n }\n}\nTable u { b int }\n";
+        let (_, lines) = dbml::read_with_lines(text).unwrap();
+        let expected = [("tables.t", 1), ("tables.t.indexes.i", 4), ("tables.u", 7)];
+        assert_eq!(lines, expected.map(|(path, line)| (path.to_owned(), line)).into());
+    }
 
     #[test]
     fn only_serial_types_number_rows() {

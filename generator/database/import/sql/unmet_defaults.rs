@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::database::default_names::identity_sequence_name;
 use crate::database::model::*;
 use crate::values::SqlIdent;
 
@@ -95,6 +96,20 @@ impl DefaultPrivileges {
     }
 }
 
+/// Returns the sequences of identity columns whose grants differ in two schemas, as in `the sequence teams_id_seq`.
+fn identity_names(left: &Schema, right: &Schema) -> Vec<String> {
+    let mut names = Vec::new();
+    for (table, definition) in &left.tables {
+        for (column, content) in &definition.columns {
+            let other = right.tables.get(table).and_then(|table| table.columns.get(column));
+            if other.is_some_and(|other| other.identity_rights() != content.identity_rights()) {
+                names.push(format!("the sequence {}", identity_sequence_name(table, column)));
+            }
+        }
+    }
+    names
+}
+
 /// Returns the objects whose grants differ in two schemas that are equal otherwise.
 fn objects_with_other_grants(left: &Schema, right: &Schema) -> BTreeSet<String> {
     fn differing_keys<K: Ord + ToString, V: PartialEq>(left: &BTreeMap<K, V>, right: &BTreeMap<K, V>) -> Vec<String> {
@@ -110,9 +125,18 @@ fn objects_with_other_grants(left: &Schema, right: &Schema) -> BTreeSet<String> 
     let rights_on_schemas = |schema: &Schema| -> BTreeMap<SqlName, Grants<SchemaPrivilege>> {
         schema.schemas.iter().map(|(name, namespace)| (name.clone(), namespace.grants.clone())).collect()
     };
+    // The grants of the sequences of identity columns are parts of the table.
+    let without_identities = |schema: &Schema| {
+        let mut tables = schema.tables.clone();
+        for column in tables.values_mut().flat_map(|table| table.columns.values_mut()) {
+            (column.identity_grants, column.identity_grant_options) = (Grants::new(), Grants::new());
+        }
+        tables
+    };
     let ((left_functions, left_types), (right_functions, right_types)) = (rights(left), rights(right));
     let names = [
-        differing_keys(&left.tables, &right.tables),
+        differing_keys(&without_identities(left), &without_identities(right)),
+        identity_names(left, right),
         differing_keys(&left.views, &right.views),
         differing_keys(&left.sequences, &right.sequences),
         differing_keys(&rights_on_schemas(left), &rights_on_schemas(right)),
@@ -120,4 +144,17 @@ fn objects_with_other_grants(left: &Schema, right: &Schema) -> BTreeSet<String> 
         differing_keys(&left_types, &right_types),
     ];
     names.into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::database::import::sql;
+
+    #[test]
+    fn a_note_names_the_sequence_of_an_identity_column() {
+        let text = "CREATE TABLE teams (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY);
+            ALTER DEFAULT PRIVILEGES GRANT USAGE ON SEQUENCES TO reader; CREATE SEQUENCE later;";
+        let notes: Vec<String> = sql::read(text).unwrap().notes.into_iter().map(|note| note.what).collect();
+        assert!(notes.iter().any(|note| note.contains("since the sequence teams_id_seq lacks them")), "{notes:#?}");
+    }
 }

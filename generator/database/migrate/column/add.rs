@@ -7,6 +7,7 @@ use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::lexer::{self, Token, TokenKind};
 use crate::database::migrate::planner::Planner;
+use crate::database::migrate::rename::misspelled_name;
 use crate::database::migrate::step::{Down, Phase};
 use crate::database::model::*;
 use crate::diagnostic::Code;
@@ -113,6 +114,9 @@ pub(super) fn add_column(planner: &mut Planner, change: &ColumnChange, column: &
     // In `allow`, `may_fail` for a new column means that the table has no rows.
     let is_table_empty = planner.allows(&change.object(), Hazard::MayFail);
     if !has_value && !column.nullable && !is_table_empty {
+        if is_misspelled_rename(planner, change, column) {
+            return;
+        }
         planner.refuse(
             Code::NeedsBackfill,
             change.path(),
@@ -138,6 +142,17 @@ pub(super) fn add_column(planner: &mut Planner, change: &ColumnChange, column: &
         .hazards((is_computed || is_volatile || domain.is_some()).then_some(Hazard::Rewrite));
     step.down = removal(change, column, domain);
     planner.push(step);
+}
+
+/// Returns whether a column is meant to be a renamed one: `renamed_from` is similar to the name of a removed column, whose
+/// removal reports this.
+fn is_misspelled_rename(planner: &Planner, change: &ColumnChange, column: &Column) -> bool {
+    let mut removed = change.table.old.columns.keys().filter(|old| !change.table.new.columns.contains_key(*old));
+    removed.any(|old| {
+        let object = format!("{}.{old}", change.table.name);
+        misspelled_name(column.renamed_from.as_ref(), old.as_str()).is_some()
+            && !planner.allows(&object, Hazard::DeletesData)
+    })
 }
 
 /// Plans a new column whose values in existing rows come from an expression.
@@ -184,6 +199,19 @@ fn removal(change: &ColumnChange, column: &Column, domain: Option<&Domain>) -> D
 mod tests {
     use super::*;
     use crate::values::Checked;
+
+    #[test]
+    fn a_misspelled_rename_has_one_finding() {
+        let schema = |columns: serde_json::Value| -> Schema {
+            serde_json::from_value(serde_json::json!({ "tables": { "orders": { "columns": columns } } })).unwrap()
+        };
+        let before = schema(serde_json::json!({ "total": { "type": "bigint" } }));
+        let after = schema(serde_json::json!({ "sum": { "type": "bigint", "renamed_from": "totl" } }));
+        let root = crate::diagnostic::FieldPath::root();
+        let findings = crate::database::migrate::plan(&before, &after, &root).unwrap_err();
+        let codes: Vec<Code> = findings.iter().map(|finding| finding.code).collect();
+        assert_eq!(codes, [Code::RenameUnclear], "{findings:#?}");
+    }
 
     #[test]
     fn calls_and_operators_after_a_cast_are_not_part_of_its_type() {

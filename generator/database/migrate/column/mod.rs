@@ -2,6 +2,8 @@
 
 mod add;
 mod change;
+mod conversion;
+mod example;
 mod identity;
 mod not_null;
 mod retype;

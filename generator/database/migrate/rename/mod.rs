@@ -3,6 +3,7 @@
 
 mod columns;
 mod constraints;
+mod moved;
 mod new_names;
 mod renamed_schema;
 mod taken_names;
@@ -59,8 +60,18 @@ impl RenameCandidate<'_> {
         old: &BTreeMap<ObjectName, T>,
         new: &BTreeMap<ObjectName, T>,
     ) -> Option<ObjectName> {
+        let old_name = self.name.in_same_schema(self.renamed_from?);
+        self.pending_rename(planner, old_name, (old, new))
+    }
+
+    /// Returns the old name if the rename is still to be planned.
+    fn pending_rename<T>(
+        &self,
+        planner: &mut Planner,
+        old_name: ObjectName,
+        (old, new): (&BTreeMap<ObjectName, T>, &BTreeMap<ObjectName, T>),
+    ) -> Option<ObjectName> {
         let name = self.name;
-        let old_name = name.in_same_schema(self.renamed_from?);
         if !old.contains_key(&old_name) || old_name == *name {
             return None;
         }
@@ -155,8 +166,18 @@ fn rename_tables(planner: &mut Planner, renamed: &mut RenamedSchema) {
     for (name, table) in &new.tables {
         let path = &planner.path(&["tables", name.as_str()]);
         let candidate = RenameCandidate { name, renamed_from: table.renamed_from.as_ref(), path };
-        let Some(from) = candidate.old_name(planner, &renamed.schema.tables, &new.tables) else { continue };
+        let old_tables = &renamed.schema.tables;
+        let Some(written) = candidate.renamed_from else { continue };
+        let old_name = name.old_name(written, |it| old_tables.contains_key(it), |it| new.tables.contains_key(it));
+        let Some(from) = candidate.pending_rename(planner, old_name, (old_tables, &new.tables)) else { continue };
+        if from.schema() != name.schema() && moved::is_refused(planner, renamed, &from, path) {
+            continue;
+        }
         let Some(mut old) = renamed.schema.tables.remove(&from) else { continue };
+        if from.schema() != name.schema() {
+            moved::create_schema(planner, renamed, name);
+            moved::move_owned_sequences(renamed, &from, name);
+        }
         let mut step = rename_step("TABLE", &from, name, path.clone());
         let (old_key, new_key) = (ddl::primary_key_name(&from, &old), ddl::primary_key_name(name, table));
         if !old.primary_key.is_empty() && old_key != new_key {

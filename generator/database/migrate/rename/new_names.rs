@@ -6,9 +6,19 @@ use crate::database::lexer::{self, Token, TokenKind};
 use crate::database::model::*;
 use crate::values::Checked;
 
-/// Returns the statement that renames an object. `kind` is its keyword in ALTER, such as TABLE.
+/// Returns the statements that rename an object and move it to the schema of the new name. `kind` is its keyword in
+/// ALTER, such as TABLE.
 pub fn rename_sql(kind: &str, from: &ObjectName, to: &ObjectName) -> String {
-    format!("ALTER {kind} {} RENAME TO {};", from.sql(), quoted(to.name()))
+    let mut statements = Vec::new();
+    let mut current = from.clone();
+    if from.schema() != to.schema() {
+        statements.push(format!("ALTER {kind} {} SET SCHEMA {};", from.sql(), quoted(to.schema())));
+        current = ObjectName::new_in(to.schema(), from.name());
+    }
+    if from.name() != to.name() {
+        statements.push(format!("ALTER {kind} {} RENAME TO {};", current.sql(), quoted(to.name())));
+    }
+    statements.join("\n")
 }
 
 /// Replaces the name of a type in all columns, arguments, domains and attributes of this type.

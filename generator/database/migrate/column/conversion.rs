@@ -1,0 +1,225 @@
+//! The conversions between types that the server makes when it stores a value.
+
+use crate::database::model::*;
+
+/// The conversion of values of one type to another.
+pub(super) enum Conversion {
+    /// No row is rewritten. With `reversible`, the reverse conversion may fail, but never loses a value.
+    Free { reversible: bool },
+    /// Every row is rewritten, but no value changes.
+    Widens { reversible: bool },
+    /// Every row is rewritten, and the server refuses the change if a value does not fit. With `changes_values`, values
+    /// can change, for example by rounding.
+    Narrows { changes_values: bool },
+    /// The user must give the conversion in `using`.
+    Other,
+}
+
+/// Returns the conversion from one type to another, such as `Widens` from `integer` to `bigint`. It is `Other` if
+/// PostgreSQL does not convert the values without an expression.
+pub(super) fn conversion(old: &TypeName, new: &TypeName) -> Conversion {
+    match (old.element(), new.element()) {
+        // Neither type is an array.
+        (None, None) => {}
+        // The server converts the elements, and rewrites the rows.
+        (Some(old), Some(new)) => {
+            return match conversion(&old, &new) {
+                Conversion::Free { reversible } => Conversion::Widens { reversible },
+                other => other,
+            };
+        }
+        _ => return Conversion::Other,
+    }
+    let (old_modifiers, new_modifiers) = (old.modifiers(), new.modifiers());
+    // A modifier is a length or precision, such as 20 in `varchar(20)`. Without one, every length fits.
+    let is_at_least_as_long = new_modifiers.is_empty()
+        || (old_modifiers.len() == 1 && new_modifiers.len() == 1 && new_modifiers[0] >= old_modifiers[0]);
+    // Integer types are listed by size, so positions in the list compare like sizes.
+    let integer_size = |kind: &str| INTEGER_TYPES.iter().position(|base| *base == kind);
+    match (old.base(), new.base()) {
+        ("varchar", "text") => Conversion::Free { reversible: old_modifiers.is_empty() },
+        ("text", "varchar") if new_modifiers.is_empty() => Conversion::Free { reversible: true },
+        ("varchar", "varchar") if is_at_least_as_long => Conversion::Free { reversible: false },
+        ("varbit", "varbit") if is_at_least_as_long => Conversion::Free { reversible: false },
+        ("numeric", "numeric") if new_modifiers.is_empty() => Conversion::Free { reversible: false },
+        ("numeric", "numeric")
+            if old_modifiers.len() == new_modifiers.len()
+                && old_modifiers.get(1) == new_modifiers.get(1)
+                && old_modifiers[0] <= new_modifiers[0] =>
+        {
+            Conversion::Free { reversible: true }
+        }
+        ("timestamp", "timestamp") | ("timestamptz", "timestamptz") | ("time", "time") if is_at_least_as_long => {
+            Conversion::Free { reversible: false }
+        }
+        ("cidr", "inet") => Conversion::Free { reversible: false },
+        (_, "text" | "varchar") if old.base() == "citext" && new_modifiers.is_empty() => {
+            Conversion::Free { reversible: false }
+        }
+        (old_base, new_base) if integer_size(old_base).is_some() && integer_size(old_base) < integer_size(new_base) => {
+            Conversion::Widens { reversible: true }
+        }
+        (old_base, "numeric") if integer_size(old_base).is_some() && new_modifiers.is_empty() => {
+            Conversion::Widens { reversible: false }
+        }
+        ("real", "double precision") | ("char", "text") => Conversion::Widens { reversible: false },
+        _ => assignment_conversion(old, new),
+    }
+}
+
+/// Returns the conversion that the server makes when a value of one type is stored in a column of another type
+/// (`pg_cast.castcontext` is `a` or `i`), for pairs of types that [`conversion`] does not cover.
+fn assignment_conversion(old: &TypeName, new: &TypeName) -> Conversion {
+    const FRACTIONS: [&str; 3] = ["real", "double precision", "numeric"];
+    /// Types that the server prints independently of the session's settings.
+    const TYPES_PRINTED_ALIKE: [&str; 21] = [
+        "boolean",
+        "uuid",
+        "inet",
+        "cidr",
+        "json",
+        "jsonb",
+        "macaddr",
+        "macaddr8",
+        "time",
+        "timetz",
+        "bit",
+        "varbit",
+        "oid",
+        "name",
+        "xml",
+        "pg_lsn",
+        "int4range",
+        "int8range",
+        "numrange",
+        "tsvector",
+        "tsquery",
+    ];
+    let (from, to) = (old.base(), new.base());
+    let is_integer = |kind| INTEGER_TYPES.contains(&kind);
+    let is_number = |kind| is_integer(kind) || FRACTIONS.contains(&kind);
+    match (from, to) {
+        _ if is_integer(from) && is_integer(to) => Conversion::Narrows { changes_values: false },
+        _ if is_number(from) && is_number(to) => Conversion::Narrows { changes_values: true },
+        (_, "text" | "varchar")
+            if is_number(from) || TYPES_PRINTED_ALIKE.contains(&from) || TEXT_TYPES.contains(&from) =>
+        {
+            Conversion::Narrows { changes_values: true }
+        }
+        (from, "char") if TEXT_TYPES.contains(&from) => Conversion::Narrows { changes_values: true },
+        ("date", "timestamp")
+        | ("json", "jsonb")
+        | ("jsonb", "json")
+        | ("timestamp", "timestamp" | "date" | "time") => Conversion::Narrows { changes_values: true },
+        ("timestamptz", "timestamptz") | ("time", "time") => Conversion::Narrows { changes_values: true },
+        _ => conversion_of_rare_types(old, new),
+    }
+}
+
+/// Returns the conversion of [`assignment_conversion`] for types that columns rarely have.
+fn conversion_of_rare_types(old: &TypeName, new: &TypeName) -> Conversion {
+    // The server compares the lengths when it stores a value.
+    let has_every_length = new.base() == "varbit" && new.modifiers().is_empty();
+    match (old.base(), new.base()) {
+        ("bit" | "varbit", "varbit") if has_every_length => Conversion::Widens { reversible: false },
+        ("oid", "bigint")
+        | ("time", "interval")
+        | ("macaddr", "macaddr8")
+        | ("box", "polygon")
+        | ("point", "box")
+        | ("polygon", "path") => Conversion::Widens { reversible: false },
+        // Values that differ only in upper and lower case are equal in a unique index.
+        ("bit" | "varbit", "bit" | "varbit")
+        | ("bigint", "oid")
+        | ("macaddr8", "macaddr")
+        | ("path", "polygon")
+        | ("text" | "varchar" | "char", "citext") => Conversion::Narrows { changes_values: false },
+        ("citext", "varchar" | "char")
+        | ("inet", "cidr")
+        | ("smallint" | "integer", "oid")
+        | ("oid", "integer")
+        | ("interval" | "timetz", "time")
+        | ("text" | "varchar" | "char", "name")
+        | ("name", "char") => Conversion::Narrows { changes_values: true },
+        _ => Conversion::Other,
+    }
+}
+
+/// Returns what decides the result of a conversion that the server makes without `using`, such as the setting `TimeZone`;
+/// `None` if the server has no such conversion. It is the reason why nself requires `using`.
+pub(super) fn deciding_setting(old: &TypeName, new: &TypeName) -> Option<&'static str> {
+    const TIME_ZONE: &str = "the setting `TimeZone` of the session";
+    match (old.element(), new.element()) {
+        (Some(old), Some(new)) => return deciding_setting(&old, &new),
+        (None, Some(_)) => return None,
+        _ => {}
+    }
+    let (from, to) = (old.base(), new.base());
+    match (from, to) {
+        ("date" | "timestamp", "timestamptz")
+        | ("timestamptz", "date" | "time" | "timetz" | "timestamp")
+        | ("time", "timetz") => Some(TIME_ZONE),
+        ("integer" | "bigint" | "numeric", "money") | ("money", "numeric") => {
+            Some("the setting `lc_monetary` of the session")
+        }
+        _ if !TEXT_TYPES.contains(&to) || new.is_array() => None,
+        _ if old.is_array() => Some("the text form of the array"),
+        ("date" | "timestamp" | "daterange" | "tsrange", _) => Some("the setting `DateStyle` of the session"),
+        ("timestamptz" | "tstzrange", _) => Some("the settings `DateStyle` and `TimeZone` of the session"),
+        ("bytea", _) => Some("the setting `bytea_output` of the session"),
+        ("money", _) => Some("the setting `lc_monetary` of the session"),
+        _ if from.starts_with("interval") => Some("the setting `IntervalStyle` of the session"),
+        _ => Some("the text form of the values"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::Checked;
+
+    #[test]
+    fn only_conversions_that_keep_every_value_need_no_using() {
+        let description =
+            |old: &str, new: &str| match conversion(&TypeName::new(old).unwrap(), &TypeName::new(new).unwrap()) {
+                Conversion::Free { reversible } => format!("free {reversible}"),
+                Conversion::Widens { reversible } => format!("widens {reversible}"),
+                Conversion::Narrows { changes_values } => format!("narrows {changes_values}"),
+                Conversion::Other => "other".to_owned(),
+            };
+        for (old, new, expected) in [
+            ("varchar(10)", "varchar(20)", "free false"),
+            ("varchar(20)", "varchar(10)", "narrows true"),
+            ("varchar", "text", "free true"),
+            ("numeric(10,2)", "numeric(12,2)", "free true"),
+            ("numeric(10,2)", "numeric(12,3)", "narrows true"),
+            ("integer", "bigint", "widens true"),
+            ("bigint", "integer", "narrows false"),
+            ("timestamp", "text", "other"),
+            ("date", "timestamptz", "other"),
+            ("bigint", "oid", "narrows false"),
+            ("inet", "cidr", "narrows true"),
+            ("xml", "text", "narrows true"),
+            ("citext", "text", "free false"),
+            ("text", "citext", "narrows false"),
+            ("interval", "integer", "other"),
+            ("text", "integer", "other"),
+            ("integer[]", "bigint[]", "widens true"),
+            ("varchar(10)[]", "text[]", "widens false"),
+            ("integer[]", "bigint", "other"),
+        ] {
+            assert_eq!(description(old, new), expected, "{old} to {new}");
+        }
+    }
+
+    #[test]
+    fn a_conversion_that_depends_on_a_setting_has_its_name() {
+        let setting =
+            |old: &str, new: &str| deciding_setting(&TypeName::new(old).unwrap(), &TypeName::new(new).unwrap());
+        assert_eq!(setting("date", "timestamptz"), Some("the setting `TimeZone` of the session"));
+        assert_eq!(setting("timestamptz[]", "date[]"), Some("the setting `TimeZone` of the session"));
+        assert_eq!(setting("interval", "text"), Some("the setting `IntervalStyle` of the session"));
+        assert_eq!(setting("interval", "integer"), None);
+        assert_eq!(setting("text", "text[]"), None);
+    }
+}
