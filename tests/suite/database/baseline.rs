@@ -84,9 +84,9 @@ fn a_server_without_a_ledger_is_taken_over() {
             "public.customers.note differs: the server has (`character varying(9) f`), the migrations have (`text f`)",
         ),
         (
-            "GRANT DELETE ON orders TO writer;",
-            "REVOKE DELETE ON orders FROM writer;",
-            "the grant relation public.orders (`writer DELETE`) is on the server only",
+            "GRANT TRUNCATE ON orders TO writer;",
+            "REVOKE TRUNCATE ON orders FROM writer;",
+            "the grant relation public.orders (`writer TRUNCATE`) is on the server only",
         ),
         ("CREATE TABLE more ();", "DROP TABLE more;", "the table public.more (`p f f`) is on the server only"),
     ] {

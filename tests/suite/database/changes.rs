@@ -57,10 +57,10 @@ const CHANGES: [Change; 43] = [
     },
     Change {
         name: "attributes that views and bodies read",
-        before: "CREATE TYPE c AS (a integer, b text, gone date); CREATE FUNCTION make() RETURNS c LANGUAGE sql AS 'SELECT row(1, ''x'', NULL)::c';
+        before: "CREATE TYPE c AS (a integer, b text, gone date); CREATE FUNCTION make() RETURNS c LANGUAGE sql AS 'SELECT row(1, ''x'', NULL)::public.c';
             CREATE FUNCTION part(x c) RETURNS bigint LANGUAGE sql RETURN (x).a; CREATE FUNCTION text_part(x c) RETURNS text LANGUAGE sql AS 'SELECT (x).b';
             CREATE VIEW v AS SELECT (make()).a AS a, part(make()) AS p; CREATE MATERIALIZED VIEW m AS SELECT make() AS whole; GRANT SELECT ON v TO reader;",
-        after: "CREATE TYPE c AS (a bigint, b text, d integer); CREATE FUNCTION make() RETURNS c LANGUAGE sql AS 'SELECT row(1, ''x'', NULL)::c';
+        after: "CREATE TYPE c AS (a bigint, b text, d integer); CREATE FUNCTION make() RETURNS c LANGUAGE sql AS 'SELECT row(1, ''x'', NULL)::public.c';
             CREATE FUNCTION part(x c) RETURNS bigint LANGUAGE sql RETURN (x).a; CREATE FUNCTION text_part(x c) RETURNS text LANGUAGE sql AS 'SELECT (x).b';
             CREATE VIEW v AS SELECT (make()).a AS a, part(make()) AS p; CREATE MATERIALIZED VIEW m AS SELECT make() AS whole; GRANT SELECT ON v TO reader;",
         hint: no_hint,

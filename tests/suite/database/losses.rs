@@ -7,7 +7,7 @@ use crate::support::nself_in;
 /// A statement, the place of the finding, and the start of its message.
 const REFUSED: [(&str, (usize, usize), &str); 34] = [
     ("CREATE TABLE t (id int) WITH (fillfactor = 'a b');", (1, 31), "the table t: a storage parameter: "),
-    ("CREATE TABLE t (id int) INHERITS (u);", (1, 25), "the table t: nself cannot represent `INHERITS`"),
+    ("CREATE TABLE t (id int) INHERITS (u);", (1, 25), "the table t: nself cannot represent the inheritance of tables"),
     ("CREATE TABLE t (id public.\"char\");", (1, 20), "the table t: nself cannot represent a type called \"char\""),
     (
         "CREATE TABLE t (id text COLLATE \"de_DE\");",

@@ -219,7 +219,7 @@ const CHANGES: [Change; 25] = [
             CREATE TABLE t (id uuid PRIMARY KEY DEFAULT extensions.uuid_generate_v4(), mail extensions.citext NOT NULL,
             CHECK (mail OPERATOR(extensions.<>) ''::extensions.citext)); CREATE UNIQUE INDEX t_mail ON t (mail extensions.citext_ops);",
         after: "CREATE SCHEMA extensions; CREATE SCHEMA search; CREATE EXTENSION \"uuid-ossp\" WITH SCHEMA extensions;
-            CREATE EXTENSION citext SCHEMA extensions; CREATE EXTENSION earthdistance SCHEMA search CASCADE; CREATE EXTENSION pg_trgm SCHEMA search;
+            CREATE EXTENSION citext SCHEMA extensions; CREATE EXTENSION cube SCHEMA search; CREATE EXTENSION pg_trgm SCHEMA search;
             CREATE TABLE t (id uuid PRIMARY KEY DEFAULT extensions.uuid_generate_v4(), mail extensions.citext NOT NULL, note text, place search.cube,
             CHECK (mail OPERATOR(extensions.<>) ''::extensions.citext)); CREATE UNIQUE INDEX t_mail ON t (mail extensions.citext_ops);
             CREATE INDEX t_note ON t USING gin (note search.gin_trgm_ops);",

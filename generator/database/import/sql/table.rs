@@ -9,7 +9,7 @@ use super::tree::{Parsed, Parts, object_name, unsupported};
 use crate::database::model::*;
 
 /// The reason why inherited tables are refused, with the way out.
-pub const INHERITS_REFUSAL: &str = "nself cannot represent `INHERITS`, since a definition has no inherited tables; write the columns and \
+pub const INHERITS_REFUSAL: &str = "nself cannot represent the inheritance of tables, since a definition has no inherited tables; write the columns and \
      constraints in each table, or make the tables partitions";
 
 impl Reader {

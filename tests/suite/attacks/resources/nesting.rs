@@ -116,7 +116,8 @@ fn imports() {
         nself_in(folder.path(), arguments)
     };
     let (brackets, length) = ("brackets are nested deeper than", "words and symbols without a comma between them");
-    let texts: [(&str, &str, fn(usize) -> String); 4] = [
+    type TextOfDepth = fn(usize) -> String;
+    let texts: [(&str, &str, TextOfDepth); 4] = [
         ("a.sql", brackets, |levels| format!("CREATE TABLE t (\n  a int CHECK ({} > 0));\n", nested_brackets(levels))),
         ("a.sql", length, |levels| {
             format!("CREATE TABLE t (a int);\nCREATE VIEW v AS SELECT 1{};\n", " UNION SELECT 1".repeat(levels))
