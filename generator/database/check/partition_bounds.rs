@@ -123,7 +123,7 @@ impl Check<'_> {
                 && modulus % smaller != 0
             {
                 let message =
-                    format!("the modulus {modulus} is no multiple of the modulus {smaller} of another partition");
+                    format!("the modulus {modulus} is not a multiple of the modulus {smaller} of another partition");
                 self.report(partition.path.clone(), message, "give all partitions the same modulus");
                 return;
             }
@@ -208,7 +208,7 @@ mod tests {
         let hashes = json!({ "a": hash(2, 0), "b": hash(3, 1) });
         assert_eq!(
             messages("hash", &key, &hashes),
-            ["the modulus 3 is no multiple of the modulus 2 of another partition"]
+            ["the modulus 3 is not a multiple of the modulus 2 of another partition"]
         );
         let defaults = json!({ "a": "default", "b": "default" });
         assert_eq!(messages("list", &text, &defaults), ["`a` is already the default partition of the table"]);
