@@ -122,12 +122,11 @@ fn conversion_of_rare_types(old: &TypeName, new: &TypeName) -> Conversion {
     let has_every_length = new.base() == "varbit" && new.modifiers().is_empty();
     match (old.base(), new.base()) {
         ("bit" | "varbit", "varbit") if has_every_length => Conversion::Widens { reversible: false },
-        ("oid", "bigint")
-        | ("time", "interval")
-        | ("macaddr", "macaddr8")
-        | ("box", "polygon")
-        | ("point", "box")
-        | ("polygon", "path") => Conversion::Widens { reversible: false },
+        // Otherwise, the precision of the interval rounds the seconds.
+        ("time", "interval") if new.modifiers().is_empty() => Conversion::Widens { reversible: false },
+        ("oid", "bigint") | ("macaddr", "macaddr8") | ("box", "polygon") | ("point", "box") | ("polygon", "path") => {
+            Conversion::Widens { reversible: false }
+        }
         // Values that differ only in upper and lower case are equal in a unique index.
         ("bit" | "varbit", "bit" | "varbit")
         | ("bigint", "oid")
@@ -135,6 +134,7 @@ fn conversion_of_rare_types(old: &TypeName, new: &TypeName) -> Conversion {
         | ("path", "polygon")
         | ("text" | "varchar" | "char", "citext") => Conversion::Narrows { changes_values: false },
         ("citext", "varchar" | "char")
+        | ("time", "interval")
         | ("inet", "cidr")
         | ("smallint" | "integer", "oid")
         | ("oid", "integer")

@@ -18,10 +18,10 @@ use crate::diagnostic::Code;
 fn labels_as_text(diff: &Diff, old: &TypeName, new: &TypeName) -> Option<Conversion> {
     let old_type = old.object().and_then(|name| diff.old.types.get(&name));
     let is_text = ["text", "varchar"].contains(&new.base()) && !new.is_array();
-    // With a length, as in `varchar(20)`, a label may be too long.
+    // With a length, as in `varchar(20)`, a label may be too long, or lose blanks at its end.
     let conversion = match new.modifiers().is_empty() {
         true => Conversion::Widens { reversible: false },
-        false => Conversion::Narrows { changes_values: false },
+        false => Conversion::Narrows { changes_values: true },
     };
     (matches!(old_type, Some(UserType::Enum(_))) && !old.is_array() && is_text).then_some(conversion)
 }

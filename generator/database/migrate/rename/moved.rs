@@ -34,7 +34,12 @@ pub(super) fn create_schema(planner: &mut Planner, renamed: &mut RenamedSchema, 
     }
     let path = planner.path(&["schemas", schema.as_str()]);
     let step = MigrationStep::new(Phase::Rename, schema.as_str(), path, format!("the schema {schema} is new"));
-    planner.push(step.up(ddl::create_schema(schema)).down(format!("DROP SCHEMA {};", quoted(schema))));
+    // The superuser's session creates the schema of an extension before the migration.
+    let create = match planner.new.extensions_in(schema.as_str()).next() {
+        Some(_) => ddl::create_schema_of_extension(schema),
+        None => ddl::create_schema(schema),
+    };
+    planner.push(step.up(create).down(format!("DROP SCHEMA {};", quoted(schema))));
     renamed.schema.schemas.insert(schema.clone(), Namespace::default());
 }
 

@@ -388,11 +388,16 @@ fact (kind, name, what) AS (
 )
 SELECT kind || E'\t' || name || E'\t' || pg_catalog.replace(coalesce(what, ''), E'\n', ' ') FROM fact ORDER BY 1
 ) AS facts (fact)
--- The setup job creates extensions, and changes the rights of its roles when the stack does.
+-- The setup job creates extensions, and changes these rights of its roles when the stack does.
  WHERE fact NOT LIKE E'extension\t%'
-   AND NOT (fact ~ '^(grant|default privilege)\t'
-            AND EXISTS (SELECT FROM pg_roles r WHERE shobj_description(r.oid, 'pg_authid') LIKE 'nself: {%'
-                           AND r.rolname = ANY (string_to_array(split_part(fact, E'\t', 3), ' '))))
+   AND NOT EXISTS (
+     SELECT FROM pg_roles r, unnest('{SELECT,INSERT,UPDATE,DELETE,REFERENCES,TRIGGER,USAGE}'::text[]) AS p (privilege),
+                 LATERAL (SELECT split_part(fact, E'\t', 3), r.rolname || ' ' || privilege) AS f (what, granted)
+      WHERE shobj_description(r.oid, 'pg_authid') LIKE 'nself: {%'
+        AND (fact LIKE E'grant\trelation %' AND what = granted
+          OR fact LIKE E'grant\tschema %' AND what = r.rolname || ' USAGE'
+          OR fact LIKE E'grant\tschema public\t%' AND what = r.rolname || ' CREATE'
+          OR fact LIKE E'default privilege\t%' AND what IN ('r ' || granted, 'S ' || granted, 'n ' || granted)))
 $catalog$;
 -- Runs SQL of the project on the server. psql does not parse it, so it cannot use psql's commands or end the
 -- transaction around it.

@@ -8,6 +8,8 @@ DECLARE
   column_grants text;
   recorded jsonb;
   earlier jsonb;
+  failed bool;
+  takes_over bool;
 BEGIN
   FOR wanted IN
     SELECT r.oid, r.rolname, w.value AS rights, shobj_description(r.oid, 'pg_authid') AS comment
@@ -20,7 +22,22 @@ BEGIN
       recorded := '{}';
     END;
     earlier := coalesce(recorded -> current_database()::text, '[]');
+    -- The right is one of the whole server, so the database that it came from need not be part of the stack any more.
+    IF jsonb_path_exists(recorded, '$.*[*] ? (@ == "monitor - -")') AND NOT current_setting('nself.monitors')::jsonb ? wanted.rolname
+       AND EXISTS (SELECT FROM pg_auth_members WHERE roleid = 'pg_monitor'::regrole AND member = wanted.oid) THEN
+      BEGIN
+        EXECUTE format('REVOKE pg_monitor FROM %I', wanted.rolname);
+      EXCEPTION WHEN insufficient_privilege THEN
+        -- The administrator of an external server may not; then it did not grant it either.
+        RAISE WARNING 'nself: the role % keeps pg_monitor: %', wanted.rolname, SQLERRM;
+      END;
+    END IF;
     CONTINUE WHEN earlier = wanted.rights;
+    -- The new owner of a database keeps its rights on the objects of the earlier owner, until it owns them.
+    takes_over := wanted.rights @> '"owner public -"' AND jsonb_path_exists(earlier, '$[*] ? (@ starts with "everything " || @ starts with "write " || @ starts with "read ")');
+    failed := takes_over OR EXISTS (SELECT FROM jsonb_array_elements(current_setting('nself.declared')::jsonb) d
+                       WHERE d ->> 0 = wanted.rolname AND NOT (d ->> 3)::bool AND d ->> 1 <> 'SCHEMA'
+                         AND to_regclass(CASE WHEN d ->> 1 <> 'SCHEMA' AND NOT (d ->> 3)::bool THEN d ->> 4 END) IS NULL);
     FOR lost IN
       WITH rule (level, kind, privilege, for_new) AS (
         SELECT level, kind, privilege, level NOT IN ('owner', 'use') FROM (VALUES
@@ -72,11 +89,14 @@ BEGIN
             OR h.for_new AND g.for_new AND g.space = h.space AND g.owner = h.owner
       )
       SELECT privilege, relation, statement FROM covered h
-       WHERE NOT EXISTS (
+       WHERE NOT takes_over AND NOT EXISTS (
          -- What the definition of the database grants belongs to the migrations.
          SELECT FROM jsonb_array_elements(current_setting('nself.declared')::jsonb) d
           WHERE d ->> 0 = wanted.rolname AND d ->> 1 = h.kind AND d ->> 2 = h.privilege AND (d ->> 3)::bool = h.for_new
-            AND (d ->> 4 = h.object OR to_regclass(CASE WHEN NOT h.for_new AND h.kind <> 'SCHEMA' THEN d ->> 4 END) = h.relation))
+            AND (d ->> 4 = h.object OR to_regclass(CASE WHEN NOT h.for_new AND h.kind <> 'SCHEMA' THEN d ->> 4 END) = h.relation
+                 -- A migration that still has to run may rename any object to this name.
+                 OR NOT h.for_new AND h.kind <> 'SCHEMA'
+                    AND to_regclass(CASE WHEN NOT h.for_new AND h.kind <> 'SCHEMA' THEN d ->> 4 END) IS NULL))
        GROUP BY privilege, relation, statement HAVING NOT bool_or(is_wanted) ORDER BY statement
     LOOP
       -- Revoking a privilege on a table also revokes it on single columns, which this job never grants.
@@ -85,12 +105,16 @@ BEGIN
                                  wanted.rolname, CASE WHEN is_grantable THEN ' WITH GRANT OPTION' END), '' ORDER BY attnum)
           FROM pg_attribute, aclexplode(attacl)
          WHERE attrelid = lost.relation AND NOT attisdropped AND grantee = wanted.oid AND privilege_type = lost.privilege);
-      EXECUTE lost.statement || coalesce(column_grants, '');
+      BEGIN
+        EXECUTE lost.statement || coalesce(column_grants, '');
+      EXCEPTION WHEN dependent_objects_still_exist OR undefined_table THEN
+        RAISE WARNING 'nself: % failed: %', lost.statement, SQLERRM;
+        failed := true;
+      END;
     END LOOP;
-    IF earlier @> '"monitor - -"' AND NOT current_setting('nself.monitors')::jsonb ? wanted.rolname THEN
-      EXECUTE format('REVOKE pg_monitor FROM %I', wanted.rolname);
-    END IF;
     recorded := recorded - current_database()::text;
+    -- What could not be taken back yet stays in the record, so that the next run tries again.
+    wanted.rights := CASE WHEN failed THEN (SELECT jsonb_agg(DISTINCT e) FROM jsonb_array_elements(wanted.rights || earlier) e) ELSE wanted.rights END;
     IF wanted.rights <> '[]' THEN
       recorded := recorded || jsonb_build_object(current_database(), wanted.rights);
     END IF;
