@@ -241,6 +241,41 @@ fn the_setup_job_takes_back_the_rights_that_the_stack_no_longer_grants() {
     );
 }
 
+#[test]
+fn a_new_owner_can_use_the_tables_of_the_earlier_owner() {
+    let Some(server) = Server::start() else { return };
+    let can = |role: &str, query: &str| server.psql(role, &password(role), "orders", &["-c", query]).code == 0;
+    let run_setup = |stack: &str| {
+        let (_case, file) = sql_of(&server, stack);
+        let output = server.apply(&file);
+        assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{}", output.stdout);
+    };
+    run_setup(STACK);
+    assert!(can("orders", "CREATE TABLE item (id integer)") && can("billing", "INSERT INTO item VALUES (1)"));
+    let orders = r#"databases.main = { name = "orders", extensions = ["citext"] }"#;
+    let billing = r#"databases.main = { name = "orders", access = 'write }"#;
+    let exchanged = STACK.replace(orders, "OWNER").replace(billing, orders).replace("OWNER", billing);
+    for _ in 0..2 {
+        run_setup(&exchanged);
+        assert!(can("billing", "INSERT INTO item VALUES (2); CREATE TABLE of_billing (id integer)"));
+        assert!(can("billing", "DROP TABLE of_billing"));
+    }
+}
+
+#[test]
+fn a_right_on_which_others_depend_stays_with_a_warning() {
+    let Some(server) = Server::start() else { return };
+    let can = |role: &str, query: &str| server.psql(role, &password(role), "orders", &["-c", query]).code == 0;
+    let (_case, file) = sql(&server);
+    assert_eq!(server.apply(&file).code, 0);
+    assert!(can("orders", "CREATE TABLE item (name text); GRANT UPDATE (name) ON item TO billing WITH GRANT OPTION"));
+    assert!(can("billing", "GRANT UPDATE (name) ON item TO reports"));
+    let (_case, file) = sql_of(&server, &STACK.replace("access = 'write", "access = 'read"));
+    let output = server.apply(&file);
+    assert!(output.code == 0 && output.stderr.contains("dependent privileges exist"), "{}", output.stderr);
+    assert!(can("reports", "UPDATE item SET name = 'a'") && !can("billing", "DELETE FROM item"));
+}
+
 /// Known-bad control: failing SQL makes the run fail.
 #[test]
 fn an_error_in_the_setup_job_makes_it_fail() {

@@ -203,6 +203,8 @@ mod tests {
             ("citext", "text", "free false"),
             ("text", "citext", "narrows false"),
             ("interval", "integer", "other"),
+            ("time", "interval", "widens false"),
+            ("time", "interval(0)", "narrows true"),
             ("text", "integer", "other"),
             ("integer[]", "bigint[]", "widens true"),
             ("varchar(10)[]", "text[]", "widens false"),
