@@ -249,8 +249,7 @@ impl Service {
             return access == RouteAccess::Internal;
         }
         let ports = self.all_ports();
-        let http = PortName::wrap("http".into());
-        let port = ports.get(route.port.as_ref().unwrap_or(&http));
+        let port = ports.get(route.port.as_ref().map_or("http", PortName::as_str));
         port.is_some() && self.guard.internal_ports.iter().any(|name| ports.get(name) == port)
     }
 }

@@ -47,7 +47,7 @@ pub fn texts(
         let original = plan.services.get(original);
         texts.retain(|written| {
             let variable = written.path.last_key();
-            original.and_then(|original| value_of(original, variable)) != value_of(service, variable)
+            original.and_then(|original| original.env.get(variable)) != service.env.get(variable)
         });
         return texts;
     }
@@ -56,11 +56,6 @@ pub fn texts(
         texts.extend(files(plan, member));
     }
     texts
-}
-
-/// Returns the value of a variable of a service.
-fn value_of<'a>(service: &'a Service, variable: &str) -> Option<&'a Value> {
-    service.env.iter().find(|(name, _)| name.as_str() == variable).map(|(_, value)| value)
 }
 
 /// Returns the variables that the user wrote, also those in files of variables.
