@@ -104,7 +104,7 @@ fn first_set_field_of_cluster(cluster: &Kubernetes) -> Option<&'static str> {
 /// built-in one may be disabled.
 fn unknown_seeds(environments: &[(&EnvironmentName, &Stack)]) -> Vec<Diagnostic> {
     let names: BTreeSet<&str> =
-        environments.iter().map(|(name, _)| name.as_str()).chain(["local", "staging", "prod"]).collect();
+        environments.iter().map(|(name, _)| name.as_str()).chain(Profile::ALL.map(Profile::name)).collect();
     let mut findings = Vec::new();
     for (environment, stack) in environments {
         for (database, schema) in &stack.databases {
