@@ -2,6 +2,7 @@
 //! language, which are created from checked types. Other text and undefined names are errors.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use minijinja::value::Object;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
@@ -276,27 +277,55 @@ pub fn hba_connection(tls: bool) -> Value {
     token(Language::AccessRules, if tls { "hostssl" } else { "host" }.into())
 }
 
-/// Renders a template. The view may contain tokens, numbers, flags, and lists and records of them.
-///
-/// # Errors
-/// NS901 if the template interpolates a value that is neither a token of its language nor a whole number.
-pub fn render(language: Language, template: &str, view: impl Serialize) -> Result<String, Diagnostic> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_trim_blocks(true);
-    environment.set_lstrip_blocks(true);
-    environment.set_keep_trailing_newline(true);
-    environment.set_formatter(move |out, _, value| {
-        if let Some(token) = value.downcast_object_ref::<Token>() {
-            if token.language == language {
-                return out.write_str(&token.text).map_err(Error::from);
+/// A template of a language. It is parsed once, when the first file is rendered from it: a stack has a file for each site
+/// of each environment.
+pub struct Template {
+    language: Language,
+    text: &'static str,
+    /// The environment with the parsed template, or the reason why the text is no template.
+    environment: OnceLock<Result<Environment<'static>, Error>>,
+}
+
+impl Template {
+    /// The name of the template in its environment.
+    const NAME: &'static str = "template";
+
+    pub const fn new(language: Language, text: &'static str) -> Self {
+        Template { language, text, environment: OnceLock::new() }
+    }
+
+    /// Renders the template. The view may contain tokens, numbers, flags, and lists and records of them.
+    ///
+    /// # Errors
+    /// NS901 if the template interpolates a value that is neither a token of its language nor a whole number.
+    pub fn render(&self, view: impl Serialize) -> Result<String, Diagnostic> {
+        let environment = self.environment.get_or_init(|| self.parse()).as_ref();
+        let environment = environment.map_err(|error| internal_error(error.to_string()))?;
+        let template = environment.get_template(Self::NAME);
+        template.and_then(|template| template.render(view)).map_err(|error| internal_error(error.to_string()))
+    }
+
+    /// Returns an environment with the parsed template.
+    fn parse(&self) -> Result<Environment<'static>, Error> {
+        let language = self.language;
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_trim_blocks(true);
+        environment.set_lstrip_blocks(true);
+        environment.set_keep_trailing_newline(true);
+        environment.set_formatter(move |out, _, value| {
+            if let Some(token) = value.downcast_object_ref::<Token>() {
+                if token.language == language {
+                    return out.write_str(&token.text).map_err(Error::from);
+                }
+            } else if value.is_integer() {
+                return out.write_str(&value.to_string()).map_err(Error::from);
             }
-        } else if value.is_integer() {
-            return out.write_str(&value.to_string()).map_err(Error::from);
-        }
-        Err(Error::new(ErrorKind::InvalidOperation, "only checked tokens and whole numbers can be interpolated"))
-    });
-    environment.render_str(template, view).map_err(|error| internal_error(error.to_string()))
+            Err(Error::new(ErrorKind::InvalidOperation, "only checked tokens and whole numbers can be interpolated"))
+        });
+        environment.add_template(Self::NAME, self.text)?;
+        Ok(environment)
+    }
 }
 
 fn internal_error(message: String) -> Diagnostic {
@@ -307,6 +336,21 @@ fn internal_error(message: String) -> Diagnostic {
 mod tests {
     use super::*;
     use minijinja::context;
+
+    fn render(language: Language, template: &'static str, view: impl Serialize) -> Result<String, Diagnostic> {
+        Template::new(language, template).render(view)
+    }
+
+    #[test]
+    fn a_template_keeps_nothing_of_an_earlier_view() {
+        static TEMPLATE: Template = Template::new(Language::Nginx, "{% if x %}{{ x }}{% endif %};");
+        for (view, text) in [(context! { x => 1 }, "1;"), (context! { x => 0 }, ";"), (context! { x => 2 }, "2;")] {
+            assert_eq!(TEMPLATE.render(view).unwrap(), text);
+        }
+        assert_eq!(TEMPLATE.render(context! {}).unwrap_err().code, Code::Internal);
+        static BROKEN: Template = Template::new(Language::Nginx, "{% if %}");
+        assert_eq!(BROKEN.render(context! {}).unwrap_err().code, Code::Internal);
+    }
 
     #[test]
     fn tokens_and_numbers_are_rendered() {

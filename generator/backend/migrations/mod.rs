@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use minijinja::{Value, context};
 use serde::Serialize;
 
-use super::render::{Language, empty_psql_argument, psql_argument, render, sql_literal, sql_name, sql_null};
+use super::render::{Language, Template, empty_psql_argument, psql_argument, sql_literal, sql_name, sql_null};
 use crate::artifact::Artifacts;
 use crate::backend::{Description, Emit, PlanField};
 use crate::database::history::RunMode;
@@ -29,8 +29,8 @@ pub const DESCRIPTION: Description = Description {
 };
 
 const RUN_SCRIPT: &str = include_str!("run.sh");
-const RUN_SQL_TEMPLATE: &str = include_str!("run.sql.j2");
-const EXTENSIONS_SQL_TEMPLATE: &str = include_str!("extensions.sql.j2");
+static RUN_SQL_TEMPLATE: Template = Template::new(Language::Sql, include_str!("run.sql.j2"));
+static EXTENSIONS_SQL_TEMPLATE: Template = Template::new(Language::Sql, include_str!("extensions.sql.j2"));
 
 /// Writes `migrations/<database>/` with `run.sh`, `run.sql`, the migrations and the seeds, and
 /// `extensions-<number>.sql` for each migration that needs or removes extensions.
@@ -69,7 +69,7 @@ fn superuser_statements(step: &Step) -> Result<String, Diagnostic> {
         requires => step.requires.iter().map(required_extension_view).collect::<Vec<_>>(),
         removes => step.removes.iter().map(sql_name).collect::<Vec<_>>(),
     };
-    Ok(superuser::replace_placeholders(&render(Language::Sql, EXTENSIONS_SQL_TEMPLATE, view)?))
+    Ok(superuser::replace_placeholders(&EXTENSIONS_SQL_TEMPLATE.render(view)?))
 }
 
 /// An extension in the template, as values of variables of psql. An empty value leaves the choice to the server.
@@ -151,7 +151,7 @@ fn run_sql(migrations: &Migrations) -> Result<String, Diagnostic> {
         migrations => views,
         seeded => !migrations.seeds.is_empty(),
     };
-    Ok(ledger::replace_placeholders(&render(Language::Sql, RUN_SQL_TEMPLATE, view)?))
+    Ok(ledger::replace_placeholders(&RUN_SQL_TEMPLATE.render(view)?))
 }
 
 fn migration_view(number: usize, step: &Step) -> MigrationView {

@@ -4,13 +4,15 @@ use minijinja::{Value, context};
 use serde::Serialize;
 
 use super::headers;
-use crate::backend::render::{Language, nginx, nginx_host, render};
+use crate::backend::render::{Language, Template, nginx, nginx_host};
 use crate::diagnostic::Diagnostic;
 use crate::plan::{IngressPlan, Plan, Resolver};
 use crate::stack::{IpFamilies, Profile, TlsMode};
 
-const TEMPLATE: &str =
-    concat!(include_str!("nginx.conf.j2"), include_str!("request_headers.conf.j2"), include_str!("servers.conf.j2"));
+static TEMPLATE: Template = Template::new(
+    Language::Nginx,
+    concat!(include_str!("nginx.conf.j2"), include_str!("request_headers.conf.j2"), include_str!("servers.conf.j2")),
+);
 
 /// A rate limit in the template.
 #[derive(Serialize)]
@@ -62,7 +64,7 @@ pub fn render_file(plan: &Plan) -> Result<String, Diagnostic> {
         this_machine_is_internal => ingress.this_machine_is_internal,
         ..headers::view(ingress)
     };
-    render(Language::Nginx, TEMPLATE, view)
+    TEMPLATE.render(view)
 }
 
 /// Returns the first host of each site, which is the name of its server, if the sites are served over HTTP/3.

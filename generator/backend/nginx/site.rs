@@ -6,14 +6,14 @@ use serde::Serialize;
 use super::nginx_conf::families;
 use super::{routes, upstreams};
 use crate::backend::render::{
-    Language, nginx, nginx_groups, nginx_header_variable, nginx_host, nginx_location, nginx_path_pattern, render,
+    Language, Template, nginx, nginx_groups, nginx_header_variable, nginx_host, nginx_location, nginx_path_pattern,
 };
 use crate::diagnostic::Diagnostic;
 use crate::plan::{IngressPlan, Location, Resolver, Site};
 use crate::stack::{RouteKind, TlsMode};
 use crate::values::Memory;
 
-const TEMPLATE: &str = include_str!("site.conf.j2");
+static TEMPLATE: Template = Template::new(Language::Nginx, include_str!("site.conf.j2"));
 
 /// A location in the template.
 #[derive(Serialize)]
@@ -57,7 +57,7 @@ pub fn render_file(ingress: &IngressPlan, site: &Site) -> Result<String, Diagnos
         locations => locations?,
         path_decides,
     };
-    render(Language::Nginx, TEMPLATE, view)
+    TEMPLATE.render(view)
 }
 
 /// Returns the view of the location with this index in its site.

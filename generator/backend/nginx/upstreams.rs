@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use minijinja::{Value, context};
 use serde::Serialize;
 
-use crate::backend::render::{Language, nginx, nginx_host, nginx_host_machine, nginx_upstream, nginx_word, render};
+use crate::backend::render::{Language, Template, nginx, nginx_host, nginx_host_machine, nginx_upstream, nginx_word};
 use crate::diagnostic::Diagnostic;
 use crate::plan::{BalancedServer, IngressPlan, Resolver, ServerList, Target, Upstream};
 use crate::values::ServiceName;
@@ -15,7 +15,7 @@ use crate::values::ServiceName;
 /// The file with all upstreams.
 pub const FILE: &str = "nginx/upstreams.conf";
 
-const TEMPLATE: &str = include_str!("upstreams.conf.j2");
+static TEMPLATE: Template = Template::new(Language::Nginx, include_str!("upstreams.conf.j2"));
 
 /// An upstream in the template.
 #[derive(Serialize)]
@@ -55,7 +55,7 @@ pub fn render_all(ingress: &IngressPlan) -> Result<String, Diagnostic> {
         Ok(UpstreamView { name: upstream_name(upstream, balanced), host_machine, servers })
     };
     let upstreams: Result<Vec<UpstreamView>, Diagnostic> = upstreams.into_iter().map(view).collect();
-    render(Language::Nginx, TEMPLATE, context! { upstreams => upstreams? })
+    TEMPLATE.render(context! { upstreams => upstreams? })
 }
 
 /// Returns the host name with which nginx reaches a service. nginx ignores the search list of `resolv.conf`, so a cluster

@@ -3,7 +3,7 @@
 use minijinja::{Value, context};
 
 use super::provenance::field_of_service;
-use super::render::{Language, ini, render};
+use super::render::{Language, Template, ini};
 use crate::artifact::Artifacts;
 use crate::backend::{Description, Emit, PlanField};
 use crate::diagnostic::Diagnostic;
@@ -17,7 +17,7 @@ pub const DESCRIPTION: Description = Description {
     line_fields: |_, _| Vec::new(),
 };
 
-const SETTINGS_TEMPLATE: &str = include_str!("pgbouncer.ini.j2");
+static SETTINGS_TEMPLATE: Template = Template::new(Language::Ini, include_str!("pgbouncer.ini.j2"));
 
 /// Writes `pgbouncer/pgbouncer.ini` if the plan has a pooler; passwords are in a secret.
 ///
@@ -37,6 +37,6 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
         pool_size => pooler.pool_size,
         users => ini(&pooler.users),
     };
-    files.add("pgbouncer/pgbouncer.ini", render(Language::Ini, SETTINGS_TEMPLATE, view)?)?;
+    files.add("pgbouncer/pgbouncer.ini", SETTINGS_TEMPLATE.render(view)?)?;
     Ok(files)
 }

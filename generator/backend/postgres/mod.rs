@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::provenance::field_of_service;
 use super::render::{
-    Language, hba_addresses, hba_connection, hba_name, psql_argument, render, sql_json, sql_literal, sql_name,
+    Language, Template, hba_addresses, hba_connection, hba_name, psql_argument, sql_json, sql_literal, sql_name,
 };
 use crate::artifact::Artifacts;
 use crate::backend::{Description, Emit, PlanField};
@@ -43,7 +43,7 @@ pub const DESCRIPTION: Description = Description {
 
 /// The path of the file with the statements of the setup job.
 pub const SETUP: &str = "postgres/setup/setup.sql";
-const SETUP_TEMPLATE: &str = include_str!("setup.sql.j2");
+static SETUP_TEMPLATE: Template = Template::new(Language::Sql, include_str!("setup.sql.j2"));
 /// The statements that take back rights which the stack no longer grants. [`SETUP`] includes the file in each database.
 const REVOKE: &str = include_str!("revoke.sql");
 const SETUP_SCRIPT: &str = include_str!("setup.sh");
@@ -52,7 +52,7 @@ const SETUP_SCRIPT: &str = include_str!("setup.sh");
 const ROLES_PREFIX: &str = "-- Roles:";
 const DATABASES_PREFIX: &str = "-- Databases:";
 
-const PG_HBA_TEMPLATE: &str = include_str!("pg_hba.conf.j2");
+static PG_HBA_TEMPLATE: Template = Template::new(Language::AccessRules, include_str!("pg_hba.conf.j2"));
 const PRIVATE_KEY_SCRIPT: &str = include_str!("private-key.sh");
 const START_SCRIPT: &str = include_str!("start.sh");
 const STANDBY_SCRIPT: &str = include_str!("standby.sh");
@@ -104,7 +104,7 @@ fn statements(plan: &Plan, setup: &DatabaseSetup) -> Result<String, Diagnostic> 
     let databases = databases.collect::<Result<Vec<DatabaseView>, Diagnostic>>()?;
     let monitors = sql_json(&rights::monitors(&plan.databases))?;
     let view = context! { roles, databases, monitors, is_own_server => setup.is_own_server };
-    Ok(superuser::replace_placeholders(&render(Language::Sql, SETUP_TEMPLATE, view)?))
+    Ok(superuser::replace_placeholders(&SETUP_TEMPLATE.render(view)?))
 }
 
 /// Returns the `pg_hba.conf` of the primary and of the standby, which have the same rules.
@@ -126,7 +126,7 @@ fn pg_hba_conf(plan: &Plan, access: &ServerAccess) -> Result<String, Diagnostic>
         replication_roles => replication_roles.collect::<Vec<_>>(),
         replication_from => hba_addresses(&access.replication_from),
     };
-    render(Language::AccessRules, PG_HBA_TEMPLATE, view)
+    PG_HBA_TEMPLATE.render(view)
 }
 
 /// Returns the roles that may connect to a database: its owner, and the roles with a grant in it.
