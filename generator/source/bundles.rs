@@ -2,11 +2,9 @@
 //! below all layers of the user, in the environments that include it. Plugins are bundles of the project (`plugins.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use super::environments;
 use super::node::{Entry, Node, Value};
-use super::program::NickelProgram;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 
@@ -28,10 +26,10 @@ const SIZES: &str = "sizes";
 /// Fields for the source of a service's image. Every service that runs has one of them.
 const SOURCES: [&str; 3] = ["image", "build", "layout"];
 
-/// Returns the bundles that must be evaluated, each with its file. These are the bundles that an environment includes, or
-/// all bundles if a declared service sets no image, build or layout. Such a service overrides a service of a bundle, and
-/// only the evaluated bundles show which.
-pub fn to_evaluate(program: &NickelProgram, stack: &Node) -> Vec<(String, PathBuf)> {
+/// Returns the names of the bundles that a stack needs, each with the import path of its file. These are the bundles that an
+/// environment includes, or all bundles if a declared service sets no image, build or layout. Such a service overrides a
+/// service of a bundle, and only the contents of the bundles show which.
+pub fn needed(stack: &Node) -> Vec<(String, String)> {
     let environments = environments::layers(stack);
     let layers: Vec<&Node> = std::iter::once(stack).chain(environments.values().flatten().copied()).collect();
     let services = || layers.iter().filter_map(|layer| layer.get("services")).flat_map(|entry| fields(&entry.node));
@@ -45,7 +43,7 @@ pub fn to_evaluate(program: &NickelProgram, stack: &Node) -> Vec<(String, PathBu
     };
     let bundles = stack.get(FIELD).into_iter().flat_map(|entry| fields(&entry.node));
     let needed_bundles = bundles.filter(|(name, bundle)| has_override || is_included(name, &bundle.node));
-    let file = |bundle: &Entry| text_of(&bundle.node.get(FILE)?.node).map(|file| program.library.join(file));
+    let file = |bundle: &Entry| text_of(&bundle.node.get(FILE)?.node).map(str::to_owned);
     needed_bundles.filter_map(|(name, bundle)| Some((name.clone(), file(bundle)?))).collect()
 }
 

@@ -13,7 +13,6 @@ use nickel_lang_core::files::{FileId, Files};
 use nickel_lang_core::position::{PosIdx, TermPos};
 use nickel_lang_core::term::record::RecordData;
 
-use super::bundles;
 use super::errors;
 use super::imports::Imports;
 use super::node::{Document, Entry, Finding, Mark, Node, Value, index_step, key_step};
@@ -25,23 +24,33 @@ use crate::codes::Code;
 type Context = VmContext<CacheHub, CacheImpl>;
 type Machine<'a> = VirtualMachine<'a, CacheHub, CacheImpl>;
 
-/// Evaluates a program to a document. Errors are findings of the document.
-pub fn evaluate(program: &NickelProgram) -> Document {
+/// Evaluates a program to a document, and returns what `use_document` returns for it. Errors are findings of the
+/// document. The memory of the evaluator is freed after the call of `use_document`, so a process that ends there saves
+/// this work.
+pub fn evaluate<T>(program: &NickelProgram, use_document: impl FnOnce(Document) -> T) -> T {
     let mut cache = CacheHub::new();
     cache.sources.add_import_paths(std::iter::once(program.library.clone()));
     let main = match cache.sources.add_file(program.stack.as_os_str(), InputFormat::Nickel) {
         Ok(id) => id,
         Err(error) => {
             let finding = errors::unreadable(&file_name(&program.stack), &error);
-            return Document { findings: vec![finding], ..Document::default() };
+            return use_document(Document { findings: vec![finding], ..Document::default() });
         }
     };
     if let Some(refused_file) = reading::first_refused_file(program, &mut cache, main) {
         let finding = errors::refused_file(&refused_file);
-        return only_finding(program, &cache.sources.files, refused_file.import.place, finding);
+        return use_document(only_finding(program, &cache.sources.files, refused_file.import.place, finding));
     }
     let mut context: Context = VmContext::new(cache, std::io::sink(), NullReporter {});
-    let (mut document, places) = evaluate_file(program, &mut context, main);
+    use_document(evaluate_file(program, &mut context, main))
+}
+
+/// Evaluates a parsed file to a document, and checks the files that it imports.
+fn evaluate_file(program: &NickelProgram, context: &mut Context, main: FileId) -> Document {
+    let mut evaluation =
+        Evaluation { document: Document::default(), places: SourceMap::new(program), depth: program.depth };
+    evaluation.evaluate_source(context, main);
+    let Evaluation { mut document, places, .. } = evaluation;
     let imports = Imports::of_program(program, &context.import_resolver);
     document.inputs = imports.inputs;
     if let Some(import) = imports.first_outside {
@@ -62,26 +71,6 @@ fn only_finding(program: &NickelProgram, files: &Files, place: Option<(FileId, u
     let mut places = SourceMap::new(program);
     let mark = place.and_then(|(file, byte)| places.mark(files, file, byte));
     Document { findings: vec![Finding { mark, ..finding }], files: places.into_files(), ..Document::default() }
-}
-
-/// Evaluates a file and the bundles of the library that its value needs. Returns the document, and the source map for
-/// the places in it.
-fn evaluate_file(program: &NickelProgram, context: &mut Context, main: FileId) -> (Document, SourceMap) {
-    let mut evaluation =
-        Evaluation { document: Document::default(), places: SourceMap::new(program), depth: program.depth };
-    if let Some(mut root) = evaluation.evaluate_source(context, main, Vec::new()) {
-        for (name, file) in bundles::to_evaluate(program, &root) {
-            let bundle = evaluation.evaluate_bundle(context, &name, &file);
-            if let Some(bundle) = bundle {
-                bundles::insert(&mut root, &name, bundle);
-            }
-        }
-        for finding in &mut evaluation.document.findings {
-            finding.mark = finding.mark.and_then(|mark| place_in_source(context, &mut evaluation.places, mark));
-        }
-        evaluation.document.root = root;
-    }
-    (evaluation.document, evaluation.places)
 }
 
 fn file_name(path: &Path) -> String {
@@ -120,32 +109,22 @@ impl Evaluation {
         }
     }
 
-    /// Evaluates a bundle of the library; `None` if its file cannot be read. No file of the library imports bundles, because
-    /// reading and evaluating one takes longer than evaluating a small stack.
-    fn evaluate_bundle(&mut self, context: &mut Context, name: &str, file: &Path) -> Option<Node> {
-        match context.import_resolver.sources.add_file(file.as_os_str(), InputFormat::Nickel) {
-            Ok(id) => self.evaluate_source(context, id, vec![bundles::FIELD.to_owned(), name.to_owned()]),
-            Err(error) => {
-                self.document.findings.push(errors::unreadable(&file_name(file), &error));
-                None
-            }
-        }
-    }
-
-    /// Evaluates a file whose value has this path in the document; `None` for a file that does not parse.
-    fn evaluate_source(&mut self, context: &mut Context, file: FileId, mut path: Vec<String>) -> Option<Node> {
+    /// Evaluates a file to the root of the document. For a file that does not parse, the document has only findings.
+    fn evaluate_source(&mut self, context: &mut Context, file: FileId) {
         match context.prepare_eval_only(file) {
             Ok(value) => {
                 let mut machine = VirtualMachine::new(context);
-                let mut node = self.evaluate_node(&mut machine, value, &mut path);
+                let mut root = self.evaluate_node(&mut machine, value, &mut Vec::new());
                 drop(machine);
-                self.resolve_marks(context, &mut node);
-                Some(node)
+                self.resolve_marks(context, &mut root);
+                self.document.root = root;
+                for finding in &mut self.document.findings {
+                    finding.mark = finding.mark.and_then(|mark| place_in_source(context, &mut self.places, mark));
+                }
             }
             Err(error) => {
                 let files = context.import_resolver.sources.files.clone();
                 self.document.findings.extend(errors::findings(error, &files, &mut self.places));
-                None
             }
         }
     }

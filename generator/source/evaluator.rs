@@ -36,14 +36,25 @@ const STACK_SIZE: usize = 512 << 20;
 /// Maximum size of the child's document in bytes. A stack of 5,000 services needs a tenth of it.
 const MAX_OUTPUT: u64 = 64 << 20;
 
-/// Runs the evaluation in this process, on a thread with a large stack.
+/// Runs the evaluation in this process.
 pub fn in_process(program: &NickelProgram) -> Document {
+    on_large_stack(program, |document| document).unwrap_or_else(failed_thread)
+}
+
+/// Evaluates a program on a thread with a large stack, and returns what `use_document` returns for its document; `None` if
+/// the thread cannot be started or fails.
+fn on_large_stack<T: Send + 'static>(
+    program: &NickelProgram,
+    use_document: impl FnOnce(Document) -> T + Send + 'static,
+) -> Option<T> {
     let program = program.clone();
-    let thread = std::thread::Builder::new().stack_size(STACK_SIZE).spawn(move || evaluate(&program));
-    thread
-        .ok()
-        .and_then(|thread| thread.join().ok())
-        .unwrap_or_else(|| stopped_evaluation("it needs more memory than the limit"))
+    let thread = std::thread::Builder::new().stack_size(STACK_SIZE).spawn(move || evaluate(&program, use_document));
+    thread.ok()?.join().ok()
+}
+
+/// Returns the document for an evaluation whose thread could not be started or failed.
+fn failed_thread() -> Document {
+    stopped_evaluation("it needs more memory than the limit")
 }
 
 /// Runs `nself __evaluate`, which calls [`child`], and waits for its document. Stops it after the time limit.
@@ -120,7 +131,12 @@ pub fn child(arguments: &[OsString]) -> ExitCode {
         allow_imports: allow_imports.iter().map(PathBuf::from).collect(),
         depth: usize::try_from(depth).unwrap_or(usize::MAX),
     };
-    let document = in_process(&program);
-    let is_sent = serde_json::to_string(&document).is_ok_and(|text| terminal::send(&text).is_ok());
-    ExitCode::from(u8::from(!is_sent))
+    // The process ends here, because freeing the memory of the evaluator takes longer than sending the document.
+    on_large_stack(&program, |document| std::process::exit(i32::from(!is_sent(&document))));
+    ExitCode::from(u8::from(!is_sent(&failed_thread())))
+}
+
+/// Writes a document to stdout. Returns whether all of it was written.
+fn is_sent(document: &Document) -> bool {
+    serde_json::to_string(document).is_ok_and(|text| terminal::send(&text).is_ok())
 }

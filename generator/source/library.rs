@@ -40,7 +40,8 @@ pub fn digest() -> Digest {
 /// Returns whether the content equals the embedded file at a path below the library's folder. The cache is in the
 /// project, so an untrusted checkout can contain other files or links there.
 pub fn is_embedded(path_in_library: &Path, content: &str) -> bool {
-    FILES.iter().any(|(path, bytes)| path_in_library == Path::new("nself").join(path) && content.as_bytes() == *bytes)
+    let Ok(embedded_path) = path_in_library.strip_prefix("nself") else { return false };
+    FILES.iter().any(|(path, bytes)| content.as_bytes() == *bytes && embedded_path == Path::new(path))
 }
 
 /// Writes the library to a cache, or to a private folder if the cache cannot be used.

@@ -21,6 +21,7 @@ mod nulls;
 mod origins;
 mod path_set;
 mod plugins;
+mod prebuilt_bundles;
 mod program;
 mod reading;
 mod source_map;
@@ -111,7 +112,8 @@ pub fn load(request: &EvaluationRequest) -> Result<LoadedStack, Vec<Diagnostic>>
         Evaluator::InProcess => Limits::default().depth,
         Evaluator::Child { limits, .. } => limits.depth,
     };
-    let (_, document) = evaluate_to_depth(request, max_depth)?;
+    let (_, mut document) = evaluate_to_depth(request, max_depth)?;
+    prebuilt_bundles::add_needed(&mut document);
     let name = request.stack.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     read(document, name)
 }
