@@ -22,8 +22,13 @@ pub fn canonical(value: &Value) -> Vec<u8> {
 
 /// Returns readable JSON for committed files: indented by two blanks, keys sorted, with a final newline.
 pub fn to_pretty(value: &impl Serialize) -> Vec<u8> {
+    pretty(&tree(value))
+}
+
+/// Does the same as [`to_pretty`] for a JSON value, without a copy of it.
+pub fn pretty(value: &Value) -> Vec<u8> {
     let mut out = String::new();
-    write_value(&tree(value), Some(0), &mut out);
+    write_value(value, Some(0), &mut out);
     out.push('\n');
     out.into_bytes()
 }
@@ -143,7 +148,7 @@ fn ecmascript_float(float: &str) -> String {
 fn write_string(text: &str, out: &mut String) {
     if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
         // serde_json escapes exactly the characters that RFC 8785 requires.
-        let _ = write!(out, "{}", Value::from(text));
+        out.push_str(&serde_json::to_string(text).unwrap_or_default());
     } else {
         out.push('"');
         out.push_str(text);

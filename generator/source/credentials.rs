@@ -1,15 +1,22 @@
 //! Finds credentials in plain text in the stack. They would be committed with the stack and with the generated files.
 
+use super::bundles;
 use super::decode::{KeyedFinding, Step};
-use super::node::{Mark, Node, Value};
+use super::node::{Entry, Mark, Node, Value};
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment};
 use crate::values::credential_formats;
 
 /// Returns a finding for each text or key of the stack that has the format of a known credential. Searches the layers
-/// of all environments and disabled parts too.
+/// of all environments and disabled parts too, but not the bundles of the library.
 pub fn check(root: &Node) -> Vec<KeyedFinding> {
     let mut search = CredentialSearch { steps: Vec::new(), findings: Vec::new() };
-    search.search_node(root);
+    match &root.value {
+        Value::Record(fields) => fields
+            .iter()
+            .filter(|(key, _)| *key != bundles::FIELD)
+            .for_each(|(key, entry)| search.visit_field(key, entry)),
+        _ => search.search_node(root),
+    }
     search.findings
 }
 
@@ -37,15 +44,17 @@ impl<'a> CredentialSearch<'a> {
                 }
             }
             Value::Record(fields) => {
-                for (key, entry) in fields {
-                    // The finding is about the record, since a path to the field would show the key.
-                    self.findings
-                        .extend(credential_formats::find(key).map(|format| self.credential_finding(format, entry.key)));
-                    self.visit_child(Step::Key(key), &entry.node);
-                }
+                fields.iter().for_each(|(key, entry)| self.visit_field(key, entry));
             }
             Value::Null | Value::Broken | Value::Bool(_) | Value::Integer(_) | Value::Float(_) => {}
         }
+    }
+
+    /// Adds the findings about a field of the current record.
+    fn visit_field(&mut self, key: &'a str, entry: &'a Entry) {
+        // The finding is about the record, since a path to the field would show the key.
+        self.findings.extend(credential_formats::find(key).map(|format| self.credential_finding(format, entry.key)));
+        self.visit_child(Step::Key(key), &entry.node);
     }
 
     fn visit_child(&mut self, step: Step<'a>, node: &'a Node) {

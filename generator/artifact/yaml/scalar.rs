@@ -31,22 +31,34 @@ pub fn write_scalar(text: &str, out: &mut String) {
         return;
     }
     out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            '\r' => out.push_str("\\r"),
-            ' '..='~' => out.push(c),
-            '\u{0}'..='\u{9f}' => out.push_str(&format!("\\x{:02x}", c as u32)),
-            // Invisible marks are written as numbers, so that a diff shows them.
-            '\u{10000}'.. if words::is_mark(c) => out.push_str(&format!("\\U{:08x}", c as u32)),
-            _ if words::is_mark(c) => out.push_str(&format!("\\u{:04x}", c as u32)),
-            _ => out.push(c),
+    let needs_escape = |byte: u8| !matches!(byte, b' '..=b'~') || matches!(byte, b'"' | b'\\');
+    let mut rest = text;
+    while let Some(index) = rest.bytes().position(needs_escape) {
+        out.push_str(&rest[..index]);
+        let mut chars = rest[index..].chars();
+        if let Some(c) = chars.next() {
+            write_escaped(c, out);
         }
+        rest = chars.as_str();
     }
+    out.push_str(rest);
     out.push('"');
+}
+
+/// Writes a character between double quotes that is not plain ASCII or has a meaning there.
+fn write_escaped(c: char, out: &mut String) {
+    match c {
+        '"' => out.push_str("\\\""),
+        '\\' => out.push_str("\\\\"),
+        '\n' => out.push_str("\\n"),
+        '\t' => out.push_str("\\t"),
+        '\r' => out.push_str("\\r"),
+        '\u{0}'..='\u{9f}' => out.push_str(&format!("\\x{:02x}", c as u32)),
+        // Invisible marks are written as numbers, so that a diff shows them.
+        '\u{10000}'.. if words::is_mark(c) => out.push_str(&format!("\\U{:08x}", c as u32)),
+        _ if words::is_mark(c) => out.push_str(&format!("\\u{:04x}", c as u32)),
+        _ => out.push(c),
+    }
 }
 
 #[cfg(test)]
@@ -67,6 +79,7 @@ mod tests {
             ("\u{200b}", "\"\\u200b\""),
             ("\u{ad}\u{e0041}", "\"\\u00ad\\U000e0041\""),
             ("ä", "\"ä\""),
+            ("a ä\"b\\ c\n", "\"a ä\\\"b\\\\ c\\n\""),
         ] {
             let mut out = String::new();
             write_scalar(text, &mut out);

@@ -24,7 +24,7 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
         let bytes = match &file.content {
             FileContent::Text(text) => text.clone().into_bytes(),
             FileContent::Yaml(data) => yaml::to_yaml(data)?.into_bytes(),
-            FileContent::Json(data) => json::to_pretty(data),
+            FileContent::Json(data) => json::pretty(data),
         };
         files.add(path.as_str(), bytes)?;
     }

@@ -30,7 +30,7 @@ pub fn record(cluster: &Cluster) -> Vec<u8> {
         });
         services.entry(&volume.owner).or_default().insert(name.as_str(), claim);
     }
-    json_writer::to_pretty(&json!({ "version": VERSION, "claims": services }))
+    json_writer::pretty(&json!({ "version": VERSION, "claims": services }))
 }
 
 /// Returns warnings about changes of claims that the API server would refuse or that leave data unused, each with the

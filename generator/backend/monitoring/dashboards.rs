@@ -62,9 +62,9 @@ pub fn emit(monitoring: &Monitoring, files: &mut Files) -> Result<(), Diagnostic
             let uid = dashboard.uid(service, name);
             let text = match dashboard {
                 Dashboard::Panels { title, panels } => {
-                    json_writer::to_pretty(&self::dashboard(&uid, service.as_str(), title, panels))
+                    json_writer::pretty(&self::dashboard(&uid, service.as_str(), title, panels))
                 }
-                Dashboard::File(file) => json_writer::to_pretty(file),
+                Dashboard::File(file) => json_writer::pretty(file),
             };
             files.add_text(Program::Grafana, &format!("dashboards/{service}.{name}.json"), text)?;
         }

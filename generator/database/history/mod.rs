@@ -116,7 +116,7 @@ impl History {
     pub fn files(&self) -> HistoryFiles {
         let mut files: HistoryFiles = self.migrations.iter().flat_map(Migration::files).collect();
         for (path, object) in &self.snapshot {
-            files.insert(format!("{SCHEMA}/{path}.json"), json::to_pretty(object));
+            files.insert(format!("{SCHEMA}/{path}.json"), json::pretty(object));
         }
         let sum: String = self.sum().iter().map(SumLine::text).collect();
         files.insert(SUM_FILE.into(), sum.into_bytes());
