@@ -1,5 +1,5 @@
 //! The bundles of the library as evaluated trees, which are part of the program. To parse and evaluate their files in every
-//! cold run would take a fifth of the evaluation of a small stack. `tests/bless` writes the trees, and a test compares
+//! cold run would take a sixth of the evaluation of a small stack. `tests/bless` writes the trees, and a test compares
 //! them with the files.
 
 use super::bundles;
