@@ -261,7 +261,11 @@ impl Artifacts {
 
     /// Returns the files below a folder, in order of their paths.
     pub fn files_under<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a ArtifactPath, &'a Artifact)> {
-        self.iter().filter(move |(path, _)| path.0.strip_prefix(folder).is_some_and(|subpath| subpath.starts_with('/')))
+        // The paths that begin with `folder/` follow each other.
+        let (Ok(start) | Err(start)) = self.index_of(&[folder, "/"].concat());
+        let is_below = move |path: &ArtifactPath| path.0.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+        let files_from_start = self.0[start..].iter().map(|(path, artifact)| (path, artifact));
+        files_from_start.take_while(move |(path, _)| is_below(path))
     }
 }
 
@@ -284,6 +288,19 @@ mod tests {
             assert!(ArtifactPath::new(path).is_err(), "{path:?}");
         }
         assert!(ArtifactPath::new("nginx/sites/api.example.com.conf").is_ok());
+    }
+
+    #[test]
+    fn files_under_a_folder_are_those_below_it() {
+        let mut files = Artifacts::default();
+        for path in ["a", "a-b/c", "a.b", "a/b", "a/b/c", "a0/b", "b/a/c"] {
+            files.add(path, "").unwrap();
+        }
+        let paths = |folder| files.files_at(folder).map(|(path, _)| path.as_str()).collect::<Vec<_>>();
+        assert_eq!(paths("a"), ["a", "a/b", "a/b/c"]);
+        assert_eq!(paths("a/b"), ["a/b", "a/b/c"]);
+        assert_eq!(paths("a-b"), ["a-b/c"]);
+        assert!(["", "c", "b/a/c/d"].into_iter().all(|folder| paths(folder).is_empty()));
     }
 
     #[test]

@@ -197,6 +197,28 @@ pub fn position(text: &str, at: usize) -> (usize, usize) {
     (line, text_before.rsplit('\n').next().unwrap_or_default().chars().count() + 1)
 }
 
+/// The starts of a text's lines, with which the positions of many bytes are found without reading the text for each.
+pub struct LineStarts<'t> {
+    text: &'t str,
+    /// Byte offsets.
+    starts: Vec<usize>,
+}
+
+impl<'t> LineStarts<'t> {
+    pub fn of(text: &'t str) -> Self {
+        let starts = text.match_indices('\n').map(|(line_break, _)| line_break + 1);
+        LineStarts { text, starts: std::iter::once(0).chain(starts).collect() }
+    }
+
+    /// Does the same as [`position`].
+    pub fn position(&self, at: usize) -> (usize, usize) {
+        let at = if self.text.is_char_boundary(at) { at } else { self.text.len() };
+        let line = self.starts.partition_point(|start| *start <= at);
+        let start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or_default();
+        (line, self.text[start..at].chars().count() + 1)
+    }
+}
+
 /// Returns the position of a byte for messages: `character 7`, or `line 2, character 7` after the first line.
 pub fn place_in_words(text: &str, at: usize) -> String {
     let (line, column) = position(text, at);
@@ -267,6 +289,16 @@ mod tests {
     /// The texts of all tokens.
     fn split(text: &str) -> Vec<&str> {
         tokens(text).unwrap().iter().map(|token| token.text).collect()
+    }
+
+    #[test]
+    fn positions_from_line_starts_are_those_of_the_text() {
+        for text in ["", "\n", "a\nä b\n\nc", "ä\n"] {
+            let line_starts = LineStarts::of(text);
+            for at in 0..=text.len() + 1 {
+                assert_eq!(line_starts.position(at), position(text, at), "{text:?} {at}");
+            }
+        }
     }
 
     #[test]

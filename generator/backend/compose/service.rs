@@ -222,9 +222,9 @@ fn port(publish: &plan::Publish, for_older_compose: bool) -> Port {
 /// Returns the networks of a service: the networks of its connections, a separate network if it may reach the internet or
 /// publishes ports, and networks outside of the stack that it joins. A job that connects to nothing has no network.
 fn networks(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Memberships {
-    let connects_to_services = plan.connections.iter().any(|connection| connection.from == *name);
+    let connects_to_services = || plan.connections.iter().any(|connection| connection.from == *name);
     let connects_outside = planned.reaches_outside() || !planned.external_networks.is_empty();
-    if planned.one_shot && !connects_to_services && !connects_outside {
+    if planned.one_shot && !connects_outside && !connects_to_services() {
         return Memberships::default();
     }
     let internal_names = planned.networks.iter().map(|network| network.name().to_owned());

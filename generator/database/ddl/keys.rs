@@ -9,14 +9,31 @@ pub fn primary_key_name(name: &ObjectName, table: &Table) -> SqlName {
     table.primary_key_name.clone().unwrap_or_else(|| default_key_name(name))
 }
 
-/// Returns whether a table has a constraint of this name, which may be its primary key.
-pub fn has_constraint(name: &ObjectName, table: &Table, constraint: &SqlName) -> bool {
-    table.has_constraint(constraint) || (!table.primary_key.is_empty() && primary_key_name(name, table) == *constraint)
+/// Returns whether a table has a primary key whose constraint has this name.
+pub fn has_primary_key_named(table_name: &ObjectName, table: &Table, name: &str) -> bool {
+    let is_named = || match &table.primary_key_name {
+        Some(declared_name) => declared_name.as_str() == name,
+        None => name.strip_suffix(DEFAULT_KEY_SUFFIX) == Some(default_key_prefix(table_name)),
+    };
+    !table.primary_key.is_empty() && is_named()
 }
 
-/// Returns the default name of a table's primary key: `orders_pkey`. A name has at most 63 bytes, 5 of which are the suffix.
+/// Returns whether a table has a constraint of this name, which may be its primary key.
+pub fn has_constraint(name: &ObjectName, table: &Table, constraint: &SqlName) -> bool {
+    table.has_constraint(constraint) || has_primary_key_named(name, table, constraint.as_str())
+}
+
+/// The end of the default name of a primary key.
+const DEFAULT_KEY_SUFFIX: &str = "_pkey";
+
+/// Returns the beginning of the default name of a table's primary key. With the suffix it has at most 63 bytes.
+fn default_key_prefix(table: &ObjectName) -> &str {
+    prefix(table.name(), LONGEST_NAME - DEFAULT_KEY_SUFFIX.len())
+}
+
+/// Returns the default name of a table's primary key: `orders_pkey`.
 pub fn default_key_name(table: &ObjectName) -> SqlName {
-    SqlName::truncated(&format!("{}_pkey", prefix(table.name(), 58)))
+    SqlName::truncated(&format!("{}{DEFAULT_KEY_SUFFIX}", default_key_prefix(table)))
 }
 
 /// Returns the primary key as a constraint in CREATE TABLE; `None` for a table without a primary key.
@@ -209,5 +226,26 @@ pub fn unique_index(columns: &[SqlName], include: &[SqlName], nulls_not_distinct
         include: include.to_vec(),
         nulls_not_distinct,
         ..Index::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::Checked;
+
+    #[test]
+    fn a_primary_key_has_the_declared_or_the_default_name() {
+        let name = |text: &str| SqlName::new(text).unwrap();
+        let key = Table { primary_key: vec![name("id")], ..Table::default() };
+        for table in ["orders", "audit.orders", &"o".repeat(63), &"ö".repeat(30)] {
+            let table = ObjectName::new(table).unwrap();
+            assert!(has_primary_key_named(&table, &key, default_key_name(&table).as_str()), "{table}");
+            assert!(!has_primary_key_named(&table, &key, table.name()), "{table}");
+            assert!(!has_primary_key_named(&table, &Table::default(), default_key_name(&table).as_str()), "{table}");
+            let declared = Table { primary_key_name: Some(name("pk")), ..key.clone() };
+            assert!(has_primary_key_named(&table, &declared, "pk"));
+            assert!(!has_primary_key_named(&table, &declared, default_key_name(&table).as_str()), "{table}");
+        }
     }
 }

@@ -23,10 +23,9 @@ pub fn check(inputs: Inputs, roster: &Roster, plan: &Plan) -> Vec<Diagnostic> {
         let Some(service) = plan.services.get(from) else { continue };
         // The container has a fixed address for these names.
         let is_fixed = |host: &str| member.service.extra_hosts.keys().any(|name| name.as_str() == host);
-        let hosts: BTreeMap<&str, &ServiceName> =
-            hosts.iter().filter(|(host, _)| !is_fixed(host)).map(|(host, to)| (*host, *to)).collect();
+        let service_at = |host: &str| hosts.get(host).copied().filter(|_| !is_fixed(host));
         for written in written_texts::texts(inputs, plan, roster, (from, service)) {
-            for to in targets(&written.text, &hosts, roster) {
+            for to in targets(&written.text, service_at, roster) {
                 let is_same_program = member.main_service(from) == roster[to].main_service(to);
                 let is_separate = !is_same_program && !can_connect(inputs, plan, (from, service), to);
                 findings.extend(is_separate.then(|| no_connection(roster, (from, member), to, &written)));
@@ -45,10 +44,15 @@ fn hosts(roster: &Roster) -> BTreeMap<&str, &ServiceName> {
 }
 
 /// Returns the services whose addresses a text has: a URL, `HOST:PORT`, or several of them with commas in between.
-fn targets<'a>(text: &str, hosts: &BTreeMap<&str, &'a ServiceName>, roster: &Roster) -> Vec<&'a ServiceName> {
+/// `service_at` returns the service with a host name.
+fn targets<'a>(
+    text: &str,
+    service_at: impl Fn(&str) -> Option<&'a ServiceName>,
+    roster: &Roster,
+) -> Vec<&'a ServiceName> {
     let mut targets = Vec::new();
     for (host, port) in addresses(text).filter_map(host_and_port) {
-        let Some(target) = hosts.get(host).copied() else { continue };
+        let Some(target) = service_at(host) else { continue };
         // `redis:7` may be an image, so a host without a scheme needs a port of the service.
         let is_address = port.is_none_or(|port| roster[target].service.all_ports().values().any(|own| *own == port));
         if is_address && !targets.contains(&target) {

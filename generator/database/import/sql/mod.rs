@@ -64,8 +64,9 @@ use std::collections::BTreeMap;
 use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode, ast::AstNode};
 
 use super::ImportFinding;
+use crate::database::lexer::LineStarts;
 use crate::database::model::*;
-use crate::database::{completeness, lexer, parse};
+use crate::database::{completeness, parse};
 use reader::{GrantObject, Reader};
 use session::WithoutCommands;
 use tree::{Parsed, Parts, Unsupported, start_offset, summary, unsupported};
@@ -91,8 +92,9 @@ pub fn read(text: &str) -> Result<Imported, Vec<ImportFinding>> {
     let text = text.replace("\r\n", "\n");
     let text_to_read = session::without_psql_commands(&text);
     let sql = &text_to_read.sql;
+    let line_starts = LineStarts::of(sql);
     let to_finding = |unsupported: Unsupported| {
-        let (line, column) = lexer::position(sql, unsupported.at);
+        let (line, column) = line_starts.position(unsupported.at);
         ImportFinding { line, column, what: unsupported.what }
     };
     if let Some(fault) = completeness::nested_too_deep(sql) {
@@ -107,10 +109,7 @@ pub fn read(text: &str) -> Result<Imported, Vec<ImportFinding>> {
     if !reader.problems.is_empty() {
         return Err(sorted_findings(reader.problems));
     }
-    let places = reader.declared_at.into_iter().map(|(path, at)| {
-        let place = to_finding(Unsupported { at, what: String::new() });
-        (path, (place.line, place.column))
-    });
+    let places = reader.declared_at.into_iter().map(|(path, at)| (path, line_starts.position(at)));
     Ok(Imported {
         schema: reader.schema,
         places: places.collect(),

@@ -131,24 +131,25 @@ impl Reader {
     /// Returns whether a name is taken. Tables, views, sequences, indexes and constraints with an index share one
     /// namespace in a schema.
     pub fn is_relation_name_taken(&self, name: &ObjectName) -> bool {
-        let is_named = |owner: &ObjectName, index: &SqlName| owner.in_same_schema(index) == *name;
-        let is_view_or_its_index = self
-            .schema
-            .views
-            .iter()
-            .any(|(owner, view)| owner == name || view.indexes.keys().any(|index| is_named(owner, index)));
-        let is_table_or_its_index = || {
-            self.schema.tables.iter().any(|(owner, table)| {
+        let Schema { tables, views, sequences, .. } = &self.schema;
+        if tables.contains_key(name) || views.contains_key(name) || sequences.contains_key(name) {
+            return true;
+        }
+        // A dump asks for the names of all its tables and indexes, so no name is built for the comparison.
+        let (schema, own_name) = (name.schema(), name.name());
+        let is_named = |index: &SqlName| index.as_str() == own_name;
+        let is_index_of_view =
+            || views.iter().any(|(owner, view)| view.indexes.keys().any(is_named) && owner.schema() == schema);
+        let is_index_of_table = || {
+            tables.iter().any(|(owner, table)| {
                 let mut indexes = table.indexes.keys().chain(table.uniques.keys()).chain(table.excludes.keys());
-                let has_key = !table.primary_key.is_empty();
-                owner == name
-                    || (has_key && is_named(owner, &ddl::primary_key_name(owner, table)))
-                    || indexes.any(|index| is_named(owner, index))
+                (indexes.any(is_named) || ddl::has_primary_key_named(owner, table, own_name))
+                    && owner.schema() == schema
             })
         };
-        let is_sequence = || self.schema.sequences.contains_key(name) || self.identity_sequences.contains_key(name);
-        let is_adopted = || self.adopted_indexes.iter().any(|index| is_named(&index.partition, &index.name));
-        is_view_or_its_index || is_sequence() || is_table_or_its_index() || is_adopted()
+        let is_adopted =
+            || self.adopted_indexes.iter().any(|index| is_named(&index.name) && index.partition.schema() == schema);
+        self.identity_sequences.contains_key(name) || is_index_of_view() || is_index_of_table() || is_adopted()
     }
 
     /// Refuses a second constraint of a table with the same name.
