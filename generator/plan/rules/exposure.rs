@@ -27,6 +27,9 @@ const HOST_KEYS: [&str; 12] = [
     "volumes_from",
 ];
 
+/// The names of images of mail catchers, which deliver no mail.
+const MAIL_CATCHERS: [&str; 6] = ["inbucket", "mailcatcher", "maildev", "mailhog", "mailpit", "smtp4dev"];
+
 /// Folders of the host with sockets or data of container engines.
 const ENGINE_FOLDERS: [&str; 13] = [
     "/run",
@@ -110,9 +113,16 @@ fn host_folders(member: &PlannedService) -> impl Iterator<Item = Diagnostic> {
     })
 }
 
+/// Returns whether an image is that of a mail catcher.
+fn is_mail_catcher(image: &str) -> bool {
+    let name = image.rsplit('/').next().unwrap_or_default();
+    MAIL_CATCHERS.contains(&name.split([':', '@']).next().unwrap_or_default())
+}
+
 /// Refuses development tools in production.
 fn development_tool(profile: Profile, name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
-    (profile == Profile::Prod && member.service.development_only).then(|| {
+    let catches_mail = member.service.image.as_ref().is_some_and(|image| is_mail_catcher(image.as_str()));
+    (profile == Profile::Prod && (member.service.development_only || catches_mail)).then(|| {
         let path = if member.service.only.is_some() { member.path.key("only") } else { member.path.clone() };
         Diagnostic::error(Code::DevelopmentInProd, path)
             .message(format!("`{name}` is a development tool and must not run in production"))
@@ -144,5 +154,18 @@ fn host_privileges(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
                     .hint("run such a program outside the stack"),
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mail_catchers_are_recognised_by_their_image() {
+        for image in ["axllent/mailpit:v1.20", "mailhog/mailhog", "docker.io/maildev/maildev@sha256:ab"] {
+            assert!(is_mail_catcher(image), "{image}");
+        }
+        assert!(!is_mail_catcher("boky/postfix:4") && !is_mail_catcher("acme/mailpit-reader:1"));
     }
 }

@@ -13,6 +13,7 @@ pub mod domains;
 mod exposure;
 pub mod fixed_names;
 mod image_settings;
+mod internet_access;
 mod interpolation;
 pub mod machines;
 mod mounts;
