@@ -117,14 +117,11 @@ impl Renderer<'_> {
             (old != new).then_some((old, new))
         };
         let compose_change = changed_file(compose::FILE);
-        let has_own_server = plan.setup.as_ref().is_some_and(|setup| setup.is_own_server);
+        let compose_upgrade = compose_change.map(|(old, new)| compose::upgrade(plan, &old, new));
         // The database server of a project with a new name is new.
-        let has_new_server = has_own_server
-            && compose_change
-                .as_ref()
-                .is_some_and(|(old, _)| compose::has_other_project(plan, &String::from_utf8_lossy(old)));
-        let mut warnings: Vec<Diagnostic> =
-            compose_change.into_iter().flat_map(|(old, new)| compose::upgrade_warnings(plan, &old, new)).collect();
+        let has_new_server = plan.setup.as_ref().is_some_and(|setup| setup.is_own_server)
+            && compose_upgrade.as_ref().is_some_and(|upgrade| upgrade.is_other_project);
+        let mut warnings = compose_upgrade.map_or_else(Vec::new, |upgrade| upgrade.warnings);
         let setup_change = changed_file(postgres::SETUP).filter(|_| !has_new_server).into_iter();
         warnings.extend(setup_change.flat_map(|(old, new)| postgres::upgrade_warnings(plan, &old, new)));
         let volumes_change = changed_file(kubernetes::VOLUMES).into_iter();

@@ -179,7 +179,7 @@ fn a_project_with_a_new_name_loses_all_volumes() {
     let old = text(&files(&stack), "compose.yaml");
     let warnings = |stack: &Value| {
         let new = text(&files(stack), "compose.yaml");
-        let warnings = compose::upgrade_warnings(&plan(stack).0, old.as_bytes(), new.as_bytes());
+        let warnings = compose::upgrade(&plan(stack).0, old.as_bytes(), new.as_bytes()).warnings;
         warnings
             .iter()
             .map(|finding| (finding.code, finding.path.to_string(), finding.message.clone()))

@@ -8,10 +8,10 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 
 /// Returns NS744 for each volume of `old` that is missing in `new`: the `compose.yaml` of the last generation and of
-/// this one. If the project has a new name, one finding names all volumes of `old`. On a cluster, the Kubernetes backend
-/// compares the claims of one namespace.
-pub fn warnings(plan: &Plan, old: &str, new: &str) -> Vec<Diagnostic> {
-    if let Some(old_project) = old_project(plan, old) {
+/// this one. If the project has a new name and had the name `old_project`, one finding names all volumes of `old`. On a
+/// cluster, the Kubernetes backend compares the claims of one namespace.
+pub fn warnings(plan: &Plan, old_project: Option<&str>, old: &str, new: &str) -> Vec<Diagnostic> {
+    if let Some(old_project) = old_project {
         return renamed_project(plan, old_project, &volumes(old)).into_iter().collect();
     }
     if plan.kubernetes.is_some() {

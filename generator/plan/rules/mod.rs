@@ -35,6 +35,7 @@ pub use resources::{CUSTOM_PORTS, PLUGIN_PORTS};
 pub use variables::check_variable;
 
 use super::addresses::Addresses;
+use super::env_files::FileVariables;
 use super::inputs::Inputs;
 use super::model::Plan;
 use super::roster::Roster;
@@ -79,11 +80,17 @@ fn concerns(finding: &Diagnostic, fields: &[&FieldPath]) -> bool {
 }
 
 /// Checks the finished plan.
-pub fn check_plan(inputs: Inputs, roster: &Roster, addresses: &Addresses, plan: &Plan) -> Vec<Diagnostic> {
+pub fn check_plan(
+    inputs: Inputs,
+    roster: &Roster,
+    addresses: &Addresses,
+    file_variables: &FileVariables,
+    plan: &Plan,
+) -> Vec<Diagnostic> {
     let mut findings = nginx_snippets::check(addresses.routes(), &inputs.files.nginx_snippets);
     findings.extend(mounts::check(roster, &plan.services));
     findings.extend(data_folder::check(roster, plan));
     findings.extend(cluster::check_plan(inputs, roster, plan));
-    findings.extend(written_addresses::check(inputs, roster, plan));
+    findings.extend(written_addresses::check(inputs, roster, file_variables, plan));
     findings
 }
