@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::folder::SecretFolder;
 use super::value_search::{SearchedSecret, ValueSearch};
-use super::{certificate, committed, modes};
+use super::{certificate, committed, modes, placeholder};
 use crate::artifact::Digest;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::files::Root;
@@ -148,7 +148,7 @@ fn is_derived(recipe: &Recipe) -> bool {
         | Recipe::LocalCertificate { .. }
         | Recipe::LocalKey { .. }
         | Recipe::LocalAuthority { .. } => true,
-        Recipe::Random { .. } | Recipe::External { .. } => false,
+        Recipe::Random { .. } | Recipe::RandomBytes(_) | Recipe::External { .. } => false,
     }
 }
 
@@ -160,8 +160,10 @@ fn check_value<'a>(
 ) -> Vec<Diagnostic> {
     let environment = &folder.list.environment;
     let mut findings = Vec::new();
+    findings.extend(placeholder_finding((folder, name, entry), value));
     if is_host_or_user_name(name, &entry.recipe) {
-        return short_name_finding(name, value, entry.min_length).into_iter().collect();
+        findings.extend(short_name_finding(name, value, entry.min_length));
+        return findings;
     }
     if let Some(reason) = weakness(value, folder, entry) {
         let finding = match folder.list.profile {
@@ -217,6 +219,18 @@ fn required_from_operator<'a>(folder: &SecretFolder, recipe: &'a Recipe) -> Opti
         Recipe::External { what } if folder.list.profile != Profile::Local => Some(what.as_str()),
         _ => None,
     }
+}
+
+/// Returns a warning if the operator has not replaced the placeholder of a value that another party issues.
+fn placeholder_finding(
+    (folder, name, entry): (&SecretFolder, &SecretName, &SecretEntry),
+    value: &str,
+) -> Option<Diagnostic> {
+    let Recipe::External { what } = &entry.recipe else { return None };
+    let finding = Diagnostic::warning(Code::Placeholder, path!("secrets", name))
+        .message(format!("the value of `{name}` is a placeholder that `nself secrets init` created"))
+        .hint(format!("write the {what} to {}, if the service uses it in this environment", folder.value_path(name)));
+    placeholder::is_placeholder(value).then_some(finding)
 }
 
 /// Returns a finding if a host or user name is shorter than `min_length`.

@@ -12,6 +12,8 @@ mod environment_file;
 mod folder;
 mod kubernetes;
 mod modes;
+mod placeholder;
+mod random;
 mod tracked;
 mod value_search;
 

@@ -170,6 +170,36 @@ fn is_word_character(c: char) -> bool {
     c.is_alphanumeric() || "_:.$@".contains(c)
 }
 
+/// Returns the values that an expression compares with a label: `a`, `b` and `c` for `x{job="a"} + y{job=~"b|c"}`. Other
+/// regular expressions, values with a variable of Grafana, and comparisons with `!=` are left out.
+pub fn label_values<'a>(expression: &'a str, label: &str) -> Vec<&'a str> {
+    let selectors = tokens(expression).into_iter().filter(|token| token.starts_with('{'));
+    selectors.flat_map(|selector| values_in_selector(selector, label)).collect()
+}
+
+/// Returns the values that a text in braces compares with a label.
+fn values_in_selector<'a>(selector: &'a str, label: &str) -> Vec<&'a str> {
+    let mut values = Vec::new();
+    let mut rest = &selector[1..];
+    while let Some(start) = rest.find(['"', '\'', '`']) {
+        let (comparison, text) = rest.split_at(start);
+        let length = quoted_length(text);
+        let value = text.get(1..length - 1).unwrap_or_default();
+        let comparison = comparison.trim_start_matches([',', ' ']).trim_end();
+        let is_plain = |value: &str| value.chars().all(|c| c.is_ascii_alphanumeric() || "-_/.".contains(c));
+        if comparison.strip_suffix("=~").is_some_and(|name| name.trim_end() == label) {
+            if !value.contains('.') && value.split('|').all(is_plain) {
+                values.extend(value.split('|'));
+            }
+        } else if comparison.strip_suffix('=').is_some_and(|name| name.trim_end() == label) && is_plain(value) {
+            values.push(value);
+        }
+        rest = &text[length..];
+    }
+    values.retain(|value| !value.is_empty());
+    values
+}
+
 /// Returns the length in bytes of the quoted text with which a text begins, with its quotes.
 fn quoted_length(text: &str) -> usize {
     let mut chars = text.char_indices();
@@ -251,6 +281,17 @@ mod tests {
         }
         for text in ["", " ", "sum(a", "a)", "a{b=\"}", "a[5m)", "a\u{0}"] {
             assert!(PromqlExpression::refusal(text).is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn values_of_labels_are_found() {
+        let expression = r#"rate(a{job="x", le="0.1"}[5m]) / on(job) b{instance="i",job=~'y|z'} > up{job = "v"}"#;
+        assert_eq!(label_values(expression, "job"), ["x", "y", "z", "v"]);
+        for other in
+            [r#"a{job!="x"}"#, r#"a{job=~"x.*"}"#, r#"a{job=~"$job"}"#, "a{job=\"\"}", "a", "job", r#"a{myjob="x"}"#]
+        {
+            assert!(label_values(other, "job").is_empty(), "{other}");
         }
     }
 
