@@ -227,17 +227,13 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
     compared.retain(is_about_selected);
     findings.extend(compared);
     // Only a run of all environments deletes the files of others.
-    let removed_environments = if selected.is_none() {
-        let names = loaded_stack.environments.iter().map(|environment| environment.name.to_string());
-        removed_environments::warnings(&out, &names.collect())
-    } else {
-        Vec::new()
-    };
+    let mut upgrade_warnings =
+        if selected.is_none() { removed_environments::warnings(&out, &loaded_stack.environments) } else { Vec::new() };
     let environments: Vec<Environment> = loaded_stack.environments.into_iter().filter(is_selected).collect();
     let renderer =
         Renderer { files: &files, previous: &previous.outputs, out: &out, frozen: request.frozen, has_errors };
     let mut artifacts = Artifacts::default();
-    let (mut plans, mut upgrade_warnings) = (Vec::new(), removed_environments);
+    let mut plans = Vec::new();
     for rendered in renderer.render_all(environments) {
         artifacts
             .merge(Some(rendered.planned.plan.environment.as_str()), rendered.artifacts)
@@ -248,9 +244,8 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
     }
     let mut findings = without_unwritten_migrations(diagnostic::merge(findings));
     use_layer_hints(&mut findings, &plans);
-    findings.retain(|finding| {
-        finding.code != Code::UnusedWaiver || selected.is_none() && is_unused_waiver(finding, &plans)
-    });
+    let is_kept = |finding: &Diagnostic| selected.is_none() && is_unused_waiver(finding, &plans);
+    findings.retain(|finding| finding.code != Code::UnusedWaiver || is_kept(finding));
     findings.retain(|finding| finding.code != Code::MigrationMissing || !request.allows_unwritten_migrations);
     if findings.iter().any(Diagnostic::is_error) {
         return Err(findings);

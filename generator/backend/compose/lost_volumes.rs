@@ -68,7 +68,7 @@ pub fn removed_environment(environment: &str, file: &str, namespace: Option<&str
     let first = volumes.first()?;
     let names = volumes.iter().copied().collect::<Vec<_>>().join(", ");
     let finding = Diagnostic::warning(Code::LostVolume, path!("environments"));
-    let keep = format!("to keep the data in use, give the environment its old name `{environment}`");
+    let keep = format!("to keep the data in use, declare the environment with the name `{environment}` again");
     Some(match namespace {
         Some(namespace) => finding
             .message(format!(
