@@ -252,7 +252,7 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
     }
     let commands = request.commands();
     let findings = commands.complete_hints(findings);
-    let upgrade_warnings = commands.complete_hints(diagnostic::merge(upgrade_warnings));
+    let upgrade_warnings = diagnostic::merge_with_hints(commands.complete_hints(upgrade_warnings));
     Ok(Output { artifacts, plans, findings, upgrade_warnings, watches, selected, previous, writers_lock })
 }
 

@@ -11,6 +11,7 @@ mod created_secrets;
 mod environment_file;
 mod folder;
 mod kubernetes;
+mod missing;
 mod modes;
 mod placeholder;
 mod random;
