@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::artifact::{ArtifactPath, Artifacts, Digest, RecordedFile, Reusable};
 use crate::backend::PlanDigests;
-use crate::backend::{self, compose, kubernetes, postgres, waivers};
+use crate::backend::{self, compose, kubernetes, postgres, summary, timers, waivers};
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment};
 use crate::files::{FileKind, Root};
 use crate::parallel;
@@ -90,6 +90,7 @@ impl Renderer<'_> {
             }
         }
         findings.extend(waivers::unknown_waivers(&plan));
+        findings.extend(waivers::unused_waivers(&plan, &digests));
         findings.retain(|finding| {
             let follows_broken_field = environment.broken.iter().any(|broken: &FieldPath| {
                 finding.path.starts_with(broken) || (finding.code == Code::NoImage && broken.parent() == finding.path)
@@ -126,7 +127,22 @@ impl Renderer<'_> {
         warnings.extend(setup_change.flat_map(|(old, new)| postgres::upgrade_warnings(plan, &old, new)));
         let volumes_change = changed_file(kubernetes::VOLUMES).into_iter();
         warnings.extend(volumes_change.flat_map(|(old, new)| kubernetes::upgrade_warnings(plan, &old, new)));
+        let old_file = |file: &str| changed_file(file).map(|(old, _)| old);
+        warnings.extend(kubernetes::handover_warnings(plan, &old_file));
+        warnings.extend(timers::upgrade_warnings(plan, &self.old_timers(plan), artifacts));
+        let secrets_change = changed_file(summary::SECRETS).into_iter();
+        warnings.extend(secrets_change.flat_map(|(old, new)| summary::upgrade_warnings(plan, &old, new)));
         warnings
+    }
+
+    /// Returns the names of the files in the output folder of an environment's timers.
+    fn old_timers(&self, plan: &Plan) -> Vec<String> {
+        let folder = self.out.open().ok().flatten();
+        let timers = folder.and_then(|folder| {
+            folder.folder(format!("{}/{}", plan.environment, timers::FOLDER.trim_end_matches('/'))).ok()?
+        });
+        let files = timers.and_then(|timers| timers.list().ok()).unwrap_or_default();
+        files.into_iter().filter_map(|file| file.name.into_string().ok()).collect()
     }
 }
 

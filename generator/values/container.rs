@@ -91,6 +91,7 @@ checked! {
         prefix.and_then(labels_refusal)
             .or_else(|| alphabet_refusal(name, 63, "letters and digits, and between them `-_.`", |c| c.is_ascii_alphanumeric(), is_allowed))
             .or_else(|| (!name.ends_with(|c: char| c.is_ascii_alphanumeric())).then(|| "it does not end with a letter or digit".to_owned()))
+            .or_else(|| name.starts_with("com.docker.compose.").then(|| "Compose sets the labels with the prefix `com.docker.compose.` itself".to_owned()))
             .or_else(|| name.ends_with("-snippet").then(|| "snippets are not allowed: the ingress controller would run them with access to all secrets".to_owned()))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use promql_parser::label::{MatchOp, Matcher};
 use promql_parser::parser::Expr;
 use promql_parser::util::{ExprVisitor, walk_expr};
 use serde::{Serialize, Serializer};
@@ -123,27 +124,93 @@ impl ExprVisitor for ExperimentalNames {
     }
 }
 
-/// Returns why Prometheus would refuse the query of a panel, in which Grafana replaces variables by what fits: a duration,
-/// a number or a name.
+/// The text in the place of a variable of Grafana inside of quotes.
+const VARIABLE: &str = "variable";
+/// What may fit in the place of a variable outside of quotes.
+const REPLACEMENTS: [&str; 3] = ["5m", "1", VARIABLE];
+
+/// Returns why Prometheus would refuse the query of a panel, in which Grafana replaces variables.
 pub fn panel_refusal(query: &str) -> Option<String> {
-    let with_variables = |value: &str| {
-        let mut parts = query.split('$');
-        let mut text = parts.next().unwrap_or_default().to_owned();
-        for part in parts {
-            let end = match part.strip_prefix('{') {
-                Some(braced) => braced.find('}').map_or(part.len(), |end| end + 2),
-                None => part.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(part.len()),
-            };
-            text.push_str(value);
-            text.push_str(&part[end..]);
-        }
-        text
-    };
     let mut refusals = Vec::new();
-    for value in ["5m", "1", "x"] {
-        refusals.push(promql_refusal(&with_variables(value))?);
+    for replacement in REPLACEMENTS {
+        refusals.push(promql_refusal(&without_variables(query, replacement))?);
     }
     refusals.into_iter().next()
+}
+
+/// Returns an expression without variables of Grafana such as `$job` and `${job:regex}`.
+fn without_variables(query: &str, replacement: &str) -> String {
+    let mut text = String::new();
+    let mut quote = None;
+    let mut rest = query;
+    while let Some(c) = rest.chars().next() {
+        rest = &rest[c.len_utf8()..];
+        if c != '$' {
+            text.push(c);
+            if quote.is_none() && "\"'`".contains(c) {
+                quote = Some(c);
+            } else if quote == Some(c) && !text.ends_with(&format!("\\{c}")) {
+                quote = None;
+            }
+            continue;
+        }
+        let end = match rest.strip_prefix('{') {
+            Some(braced) => braced.find('}').map_or(rest.len(), |end| end + 2),
+            None => rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len()),
+        };
+        // At the end of a regular expression, `$` is no variable.
+        text.push_str(match (end, quote) {
+            (0, _) => "$",
+            (_, Some(_)) => VARIABLE,
+            (_, None) => replacement,
+        });
+        rest = &rest[end..];
+    }
+    text
+}
+
+/// Returns the values that an expression compares with a label: `a`, `b` and `c` for `x{job="a"} + y{job=~"b|c"}`. Other
+/// regular expressions, values with a variable of Grafana, and comparisons with `!=` are left out.
+pub fn label_values(expression: &str, label: &str) -> Vec<String> {
+    let texts = REPLACEMENTS.map(|replacement| without_variables(expression, replacement));
+    let text = texts.iter().find(|text| promql_refusal(text).is_none());
+    let parsed = text.and_then(|text| promql_parser::parser::parse(text).ok());
+    let mut values = LabelValues { label, values: Vec::new() };
+    if let Some(parsed) = parsed {
+        let Ok(_) = walk_expr(&mut values, &parsed);
+    }
+    values.values
+}
+
+/// Collects the values of one label.
+struct LabelValues<'a> {
+    label: &'a str,
+    values: Vec<String>,
+}
+
+impl ExprVisitor for LabelValues<'_> {
+    type Error = std::convert::Infallible;
+
+    fn pre_visit(&mut self, expression: &Expr) -> Result<bool, Self::Error> {
+        let selector = match expression {
+            Expr::VectorSelector(selector) => selector,
+            Expr::MatrixSelector(range) => &range.vs,
+            _ => return Ok(true),
+        };
+        let matchers = selector.matchers.matchers.iter().chain(selector.matchers.or_matchers.iter().flatten());
+        for Matcher { op, value, .. } in matchers.filter(|matcher| matcher.name == self.label) {
+            let is_plain = |value: &&str| value.chars().all(|c| c.is_ascii_alphanumeric() || "-_/".contains(c));
+            let values: Vec<&str> = match op {
+                MatchOp::Equal => vec![value],
+                MatchOp::Re(_) => value.split('|').collect(),
+                MatchOp::NotEqual | MatchOp::NotRe(_) => continue,
+            };
+            if values.iter().all(is_plain) && !value.contains(VARIABLE) {
+                self.values.extend(values.into_iter().filter(|value| !value.is_empty()).map(str::to_owned));
+            }
+        }
+        Ok(true)
+    }
 }
 
 /// Returns the reason to refuse a text with a quote or bracket that is not closed, or that closes nothing. A comment
@@ -275,6 +342,24 @@ mod tests {
         ];
         for (text, reason) in cases {
             assert_eq!(PromqlExpression::refusal(text).as_deref(), Some(reason));
+        }
+    }
+
+    #[test]
+    fn values_of_labels_are_found() {
+        let expression = r#"rate(a{job="x", le="0.1"}[5m]) / on(job) b{instance="i",job=~'y|z'} > up{job = "v"}"#;
+        assert_eq!(label_values(expression, "job"), ["x", "y", "z", "v"]);
+        for other in [
+            r#"a{job!="x"}"#,
+            r#"a{job=~"x.*"}"#,
+            r#"a{job=~"$job"}"#,
+            r#"rate(a{job="${job}"}[$__range])"#,
+            "a{job=\"\"}",
+            "a",
+            "job",
+            r#"a{myjob="x"}"#,
+        ] {
+            assert!(label_values(other, "job").is_empty(), "{other}");
         }
     }
 

@@ -11,6 +11,7 @@ mod raw_keys;
 mod service;
 
 pub use fidelity::TABLE as FIDELITY;
+pub use lost_volumes::removed_environment;
 pub use raw_keys::RAW_KEYS;
 
 use std::collections::BTreeMap;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::*;
 use crate::codes::Code;
+use crate::values::ApiRole;
 use crate::values::checked::{Checked, checked};
 
 /// A table. Constraints and indexes are named here, because names that the server chooses cannot be known beforehand.
@@ -80,7 +81,7 @@ pub struct Table {
     pub scope: Option<Scope>,
     /// Permissions of the roles of the GraphQL API, if an API serves the database.
     #[serde(skip_serializing)]
-    pub api: BTreeMap<SqlIdent, Api>,
+    pub api: BTreeMap<ApiRole, Api>,
     /// The old name, with its schema if the table moves to a different one. A name without a schema is one of the same
     /// schema or of `public`.
     #[serde(skip_serializing)]

@@ -15,11 +15,13 @@ pub mod fixed_names;
 mod image_settings;
 mod internet_access;
 mod interpolation;
+mod kernel_settings;
 pub mod machines;
 mod mounts;
 pub mod nginx_snippets;
 mod plugins;
 mod presence;
+mod publications;
 mod redis;
 mod resources;
 mod server_settings;
@@ -47,7 +49,7 @@ pub fn check_declarations(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     findings.extend(presence::check(inputs.stack, inputs.profile));
     findings.extend(resources::check(inputs.stack, roster));
     findings.extend(domains::check(inputs, roster));
-    findings.extend(exposure::check(inputs.profile, roster));
+    findings.extend(exposure::check(inputs, roster));
     for member in roster.values() {
         let image_settings = image_settings::check(member);
         // A port on which the program does not listen may also be that of a different field. The wrong number is the cause.
@@ -64,7 +66,10 @@ pub fn check_declarations(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
         findings.extend(database_image::check(member));
         findings.extend(shorthands::check(member));
         findings.extend(alerts::check(member));
+        findings.extend(kernel_settings::check(member));
     }
+    findings.extend(alerts::check_jobs(inputs.stack, roster));
+    findings.extend(publications::check(inputs.stack, roster));
     findings.extend(cluster::check_declarations(inputs, roster));
     findings.extend(database::check(inputs.stack, roster));
     findings.extend(database::check_superuser(inputs.stack, roster));
