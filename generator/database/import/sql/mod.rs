@@ -15,6 +15,7 @@ mod defaults;
 mod derived_name;
 mod detach;
 mod do_block;
+mod do_statement;
 mod drop;
 mod drop_column;
 mod extension;
@@ -197,8 +198,8 @@ impl Reader {
         self.require_creation_in_public(node)?;
         match node.kind() {
             DO => {
-                for (statement, is_guarded) in Reader::statements_of_do_block(node)? {
-                    if !is_guarded || !self.creates_existing_object(&statement) {
+                for (statement, guard) in Reader::statements_of_do_block(node)? {
+                    if self.runs_in_block(&statement, guard) {
                         self.read_statement(&statement);
                     }
                 }
