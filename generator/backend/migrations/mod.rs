@@ -5,11 +5,13 @@
 //! sessions.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use minijinja::{Value, context};
 use serde::Serialize;
 
 use super::render::{Language, Template, empty_psql_argument, psql_argument, sql_literal, sql_name, sql_null};
+use super::rights_in_schema::{self, RightsInSchema};
 use crate::artifact::Artifacts;
 use crate::backend::{Description, Emit, PlanField};
 use crate::database::history::RunMode;
@@ -17,7 +19,7 @@ use crate::database::model::{Extension, RequiredExtension};
 use crate::database::{ledger, superuser};
 use crate::diagnostic::Diagnostic;
 use crate::path;
-use crate::plan::{Migrations, Plan, Step};
+use crate::plan::{Grant, Migrations, Plan, Step};
 use crate::values::{Checked, ExtensionName, SqlIdent};
 
 pub const DESCRIPTION: Description = Description {
@@ -29,7 +31,8 @@ pub const DESCRIPTION: Description = Description {
 };
 
 const RUN_SCRIPT: &str = include_str!("run.sh");
-static RUN_SQL_TEMPLATE: Template = Template::new(Language::Sql, include_str!("run.sql.j2"));
+static RUN_SQL_TEMPLATE: LazyLock<Template> =
+    LazyLock::new(|| Template::new(Language::Sql, rights_in_schema::insert_into(include_str!("run.sql.j2"))));
 static EXTENSIONS_SQL_TEMPLATE: Template = Template::new(Language::Sql, include_str!("extensions.sql.j2"));
 
 /// Writes `migrations/<database>/` with `run.sh`, `run.sql`, the migrations and the seeds, and
@@ -140,6 +143,14 @@ struct MigrationView {
     placed: Vec<PlacedExtensionView>,
 }
 
+/// The access of a service to a schema that the migrations create.
+#[derive(Serialize)]
+struct GrantView {
+    schema_literal: Value,
+    #[serde(flatten)]
+    rights: RightsInSchema,
+}
+
 /// Returns `run.sql`. `ledger::replace_placeholders` adds the statements that it shares with `db baseline`.
 fn run_sql(migrations: &Migrations) -> Result<String, Diagnostic> {
     let views: Vec<MigrationView> =
@@ -150,8 +161,13 @@ fn run_sql(migrations: &Migrations) -> Result<String, Diagnostic> {
         points => views.iter().filter(|view| !view.names.is_empty()).collect::<Vec<_>>(),
         migrations => views,
         seeded => !migrations.seeds.is_empty(),
+        grants => migrations.grants.iter().map(|grant| grant_view(grant, &migrations.owner)).collect::<Vec<_>>(),
     };
     Ok(ledger::replace_placeholders(&RUN_SQL_TEMPLATE.render(view)?))
+}
+
+fn grant_view(grant: &Grant, owner: &SqlIdent) -> GrantView {
+    GrantView { schema_literal: sql_literal(&grant.schema), rights: RightsInSchema::new(grant, Some(owner)) }
 }
 
 fn migration_view(number: usize, step: &Step) -> MigrationView {

@@ -8,6 +8,7 @@ mod rights;
 pub use removed::upgrade_warnings;
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use minijinja::{Value, context};
 use serde::Serialize;
@@ -16,13 +17,15 @@ use super::provenance::field_of_service;
 use super::render::{
     Language, Template, hba_addresses, hba_connection, hba_name, psql_argument, sql_json, sql_literal, sql_name,
 };
+use super::rights_in_schema::{self, RightsInSchema};
 use crate::artifact::Artifacts;
 use crate::backend::{Description, Emit, PlanField};
 use crate::database::extension_catalogue::in_order_of_creation;
+use crate::database::model::PUBLIC_SCHEMA;
 use crate::database::superuser;
 use crate::diagnostic::Diagnostic;
 use crate::path;
-use crate::plan::{Database, DatabaseSetup, Plan, ServerAccess};
+use crate::plan::{Database, DatabaseSetup, Grant, Plan, ServerAccess};
 use crate::stack::Access;
 use crate::values::SqlIdent;
 
@@ -43,7 +46,8 @@ pub const DESCRIPTION: Description = Description {
 
 /// The path of the file with the statements of the setup job.
 pub const SETUP: &str = "postgres/setup/setup.sql";
-static SETUP_TEMPLATE: Template = Template::new(Language::Sql, include_str!("setup.sql.j2"));
+static SETUP_TEMPLATE: LazyLock<Template> =
+    LazyLock::new(|| Template::new(Language::Sql, rights_in_schema::insert_into(include_str!("setup.sql.j2"))));
 /// The statements that take back rights which the stack no longer grants. [`SETUP`] includes the file in each database.
 const REVOKE: &str = include_str!("revoke.sql");
 const SETUP_SCRIPT: &str = include_str!("setup.sh");
@@ -176,11 +180,14 @@ struct CrossSchemaRole {
 
 #[derive(Serialize)]
 struct GrantView {
-    role: Value,
     role_literal: Value,
-    schema: Value,
-    /// The privileges of the role, as a word that the template compares.
-    level: &'static str,
+    role_argument: Value,
+    schema_literal: Value,
+    schema_argument: Value,
+    /// Whether the schema may not exist yet.
+    may_lack_schema: bool,
+    #[serde(flatten)]
+    rights: RightsInSchema,
 }
 
 fn database_view(plan: &Plan, name: &SqlIdent, database: &Database) -> Result<DatabaseView, Diagnostic> {
@@ -190,6 +197,11 @@ fn database_view(plan: &Plan, name: &SqlIdent, database: &Database) -> Result<Da
     // on these tables.
     let owner_grants = database.grants.iter().filter(|grant| grant.access == Access::Owner);
     let schema_owners = owner_grants.map(|grant| CrossSchemaRole { role: sql_name(&grant.role), may_reference: false });
+    // A service may use the rows of a schema that a later statement creates for a different service.
+    let mut grants: Vec<&Grant> = database.grants.iter().collect();
+    grants.sort_by_key(|grant| {
+        matches!(grant.access, Access::Write | Access::Read) && grant.schema.as_str() != PUBLIC_SCHEMA
+    });
     Ok(DatabaseView {
         rights: sql_json(&rights::rights(plan.roles.keys(), database))?,
         declared: sql_json(&database.declared_privileges)?,
@@ -202,21 +214,17 @@ fn database_view(plan: &Plan, name: &SqlIdent, database: &Database) -> Result<Da
         owner_literal: database.owner.as_ref().map_or(Value::UNDEFINED, sql_literal),
         connecting_roles: connecting_roles(database).into_iter().map(sql_name).collect(),
         extensions: in_order_of_creation(&database.extensions).iter().map(psql_argument).collect(),
-        grants: database
-            .grants
-            .iter()
-            .map(|grant| GrantView {
-                role: sql_name(&grant.role),
-                role_literal: sql_literal(&grant.role),
-                schema: sql_name(&grant.schema),
-                level: match grant.access {
-                    Access::Owner => "everything",
-                    Access::Schema => "schema",
-                    Access::Write => "write",
-                    Access::Read => "read",
-                    Access::Monitor => "monitor",
-                },
-            })
-            .collect(),
+        grants: grants.into_iter().map(|grant| grant_view(database, grant)).collect(),
     })
+}
+
+fn grant_view(database: &Database, grant: &Grant) -> GrantView {
+    GrantView {
+        role_literal: sql_literal(&grant.role),
+        role_argument: psql_argument(&grant.role),
+        schema_literal: sql_literal(&grant.schema),
+        schema_argument: psql_argument(&grant.schema),
+        may_lack_schema: database.may_lack_schema(grant),
+        rights: RightsInSchema::new(grant, database.creator(&grant.schema)),
+    }
 }

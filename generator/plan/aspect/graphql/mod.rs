@@ -7,6 +7,7 @@ mod events;
 mod handlers;
 mod lookup;
 mod subset;
+mod taken_names;
 mod types;
 
 use std::collections::BTreeMap;
