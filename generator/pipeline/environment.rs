@@ -184,6 +184,13 @@ fn follows_refused(finding: &Diagnostic, refused: &FieldPath) -> bool {
     if is_definition && finding.path.0.len() >= 4 && refused.starts_with(&finding.path) {
         return true;
     }
+    // A secret whose only recipe was refused.
+    if finding.code == Code::BadValue
+        && finding.path.parent().last_key() == "secrets"
+        && refused.starts_with(&finding.path)
+    {
+        return true;
+    }
     if finding.code == Code::UnknownSecret && may_declare_secret(refused, finding.lacks.as_ref()) {
         return true;
     }

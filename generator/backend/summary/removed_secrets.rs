@@ -11,7 +11,7 @@ use crate::plan::service_names::SETUP_JOB;
 use crate::values::SecretName;
 use crate::words;
 
-/// Returns NS510 for each secret of the last generation whose value nself created, and that this generation does not
+/// Returns NS510 for the secrets of the last generation whose values nself created, and that this generation does not
 /// have. `old` and `new` are their `secrets.json`.
 pub fn warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> {
     let parse = |text: &[u8]| serde_json::from_slice::<SecretList>(text).ok();
@@ -23,7 +23,11 @@ pub fn warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> {
         secrets.map(|(name, _)| name.clone()).collect()
     };
     let (removed, added) = (generated_only_in(&old, &new), generated_only_in(&new, &old));
-    removed.iter().map(|name| warning(plan, name, &added)).collect()
+    let with_new_names = removed.iter().map(|name| (name, new_name(name, &added)));
+    let (renamed, gone): (Vec<_>, Vec<_>) = with_new_names.partition(|(_, new_name)| new_name.is_some());
+    let renamed = renamed.into_iter().filter_map(|(name, new_name)| Some(renamed_secret(plan, name, new_name?)));
+    let gone: Vec<&SecretName> = gone.into_iter().map(|(name, _)| name).collect();
+    renamed.chain(removed_secrets(plan, &gone)).collect()
 }
 
 /// Returns whether the setup job gives the value to a role of the database server. The job can give the role any other
@@ -32,28 +36,40 @@ fn is_password_of_role(entry: &SecretEntry) -> bool {
     entry.used_by.iter().any(|service| service.as_str() == SETUP_JOB)
 }
 
-/// Returns the warning about one secret. `added` has the generated secrets that only this generation has.
-fn warning(plan: &Plan, name: &SecretName, added: &BTreeSet<SecretName>) -> Diagnostic {
+/// Returns the probable new name of a secret: the only secret that is new, or else the one with the most similar name.
+fn new_name<'a>(name: &SecretName, added: &'a BTreeSet<SecretName>) -> Option<&'a str> {
+    let mut names = added.iter().map(SecretName::as_str);
+    if added.len() == 1 { names.next() } else { words::nearest(name.as_str(), names) }
+}
+
+/// Returns the warning about a secret that probably has a new name.
+fn renamed_secret(plan: &Plan, name: &SecretName, new_name: &str) -> Diagnostic {
     let environment = &plan.environment;
-    let added_names: Vec<&str> = added.iter().map(SecretName::as_str).collect();
-    let new_name = match added_names.as_slice() {
-        [only] => Some(*only),
-        names => words::nearest(name.as_str(), names.iter().copied()),
-    };
     let folder = format!("deploy/{environment}/secrets");
-    let path = new_name.map_or_else(|| path!("secrets"), |new_name| path!("secrets", new_name));
-    Diagnostic::warning(Code::LostSecret, path)
+    Diagnostic::warning(Code::LostSecret, path!("secrets", new_name))
         .message(format!(
             "`{environment}` no longer uses the generated secret `{name}`; its value stays in the folder of the secrets"
         ))
-        .hint(match new_name {
-            Some(new_name) => format!(
-                "if `{new_name}` is its new name, keep the value: `mv {folder}/{name} {folder}/{new_name}`, and then \
-                 `nself secrets init --env {environment}`; otherwise delete `{folder}/{name}` when nothing needs it"
-            ),
-            None => format!(
-                "to use the value again, declare a secret with this name; delete `{folder}/{name}` when nothing that was \
-                 encrypted or signed with it is needed"
-            ),
-        })
+        .hint(format!(
+            "if `{new_name}` is its new name, keep the value: `mv {folder}/{name} {folder}/{new_name}`, and then `nself secrets \
+             init --env {environment}`; otherwise delete `{folder}/{name}` when nothing needs it"
+        ))
+}
+
+/// Returns the warning about secrets without a new name; `None` if there are none.
+fn removed_secrets(plan: &Plan, names: &[&SecretName]) -> Option<Diagnostic> {
+    let environment = &plan.environment;
+    let (pronoun, noun) = if names.len() == 1 { ("its value", "secret") } else { ("their values", "secrets") };
+    let verb = if names.len() == 1 { "stays" } else { "stay" };
+    let list = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let files: String = names.iter().map(|name| format!(" deploy/{environment}/secrets/{name}")).collect();
+    let finding = Diagnostic::warning(Code::LostSecret, path!("secrets"))
+        .message(format!(
+            "`{environment}` no longer uses the generated {noun} {list}; {pronoun} {verb} in the folder of the secrets"
+        ))
+        .hint(format!(
+            "to use a value again, declare a secret with its name; when nothing that was encrypted or signed with them is \
+             needed: `rm{files}`"
+        ));
+    (!names.is_empty()).then_some(finding)
 }
