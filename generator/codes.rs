@@ -130,6 +130,8 @@ codes! {
         "Frontends are often served by a different server, so an environment with the profile prod has none unless the stack says so. A declared container would then be left out silently. Set `include` of the frontend, or `include_frontends`, to true or false."
     FrontendOnHost "NS528" "a frontend without a container outside of local"
         "In the profile local, the edge forwards the requests of a frontend to its dev server on the host. An environment of a server that includes the frontend does the same unless it has a `container`, so whatever listens at that port of the server answers. A cluster has no such machine and leaves out the route. Declare `container`, or decide with `include`."
+    UnknownSchema "NS329" "access to a schema that the database does not have"
+        "`schema` limits the access of a service to the rows of one schema. In a database that the stack defines, its definition and services with `access = 'schema` create the schemas, so the service would never get its rights in a different one. Correct the name, or declare the schema in `schemas` of the definition."
     EnvFile "NS318" "a file of variables cannot be read"
         "`env_files` are files of the project in UTF-8 with a line `NAME=value` for each variable. Empty lines and lines that begin with `#` are skipped, `export` in front of a name too, and single or double quotes around a value are removed. nself expands nothing. A value that is a credential is refused as in `env`."
     ServiceFile "NS317" "a configuration file cannot be written"

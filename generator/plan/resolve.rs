@@ -8,7 +8,7 @@ use super::addresses::Addresses;
 use super::aspect::{
     access, backup_files, backups, cache_memory, connections, database_clients, database_endpoints, databases,
     definitions, encryption, extensions, external_server, files, fixed_addresses, graphql, ingress, login_roles, mail,
-    migrations, monitoring, plugins, secrets, server_settings, setup, variables, volumes,
+    migrations, monitoring, named_schemas, plugins, secrets, server_settings, setup, variables, volumes,
 };
 use super::assemble::assemble;
 use super::declared_processes::DeclaredProcesses;
@@ -37,6 +37,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let mut server = outcome.collect(databases::plan(stack, &roster));
     let definitions = outcome.collect(definitions::plan(stack, &server));
     server.add_declared_privileges(&definitions);
+    outcome.findings.extend(named_schemas::check(stack, &roster, &server.databases));
     let planned_migrations = migrations::plan(inputs, &roster, &server.databases, &definitions, &outcome.findings);
     let planned_migrations = outcome.collect(planned_migrations);
     let setup = outcome.collect(setup::plan(stack, &roster, &server, &planned_migrations.migrations));

@@ -276,6 +276,39 @@ fn a_definition_cannot_have_the_schema_of_a_service() {
 }
 
 #[test]
+fn access_to_a_schema_needs_the_schema() {
+    let errors_of = |schema: &str| {
+        let mut stack = with_databases(&json!({
+            "main": { "access": "read", "schema": schema }, "own": { "access": "schema", "schema": "orders" },
+        }));
+        stack["databases"]["shop"] = json!({ "schemas": { "audit": {} }, "tables": {} });
+        let errors = errors(&stack).into_iter().filter(|(code, _)| *code == Code::UnknownSchema);
+        errors.map(|(_, path)| path.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(errors_of("audits"), ["services.orders.databases.main.schema"]);
+    for schema in ["audit", "orders", "public"] {
+        assert_eq!(errors_of(schema), [""; 0], "{schema}");
+    }
+}
+
+#[test]
+fn rights_in_schemas_are_granted_after_their_creation() {
+    let mut stack = with_databases(&json!({
+        "main": { "access": "read", "schema": "audit" }, "own": { "access": "schema", "schema": "orders" },
+    }));
+    stack["databases"]["shop"] = json!({ "schemas": { "audit": {} }, "tables": {} });
+    let (plan, _) = plan(&stack);
+    let files = generate(&plan).unwrap();
+    let grant = "GRANT USAGE ON SCHEMA \"audit\" TO \"orders\";";
+    let setup = text(&files, "postgres/setup/setup.sql");
+    let guarded = setup.split_once("WHERE nspname = 'audit') AS nself_exists").map(|(_, rest)| rest);
+    assert!(guarded.is_some_and(|rest| rest.contains(grant)), "{setup}");
+    assert!(setup.contains(r#"["connect - -","read audit shop_migrations","use public -"]"#), "{setup}");
+    let run = text(&files, "migrations/shop/run.sql");
+    assert!(run.find(grant).is_some_and(|grant| grant < run.find("INSERT INTO nself.catalog").unwrap()), "{run}");
+}
+
+#[test]
 fn the_setup_job_knows_what_the_stack_grants() {
     let mut stack = with_databases(&json!({ "main": { "access": "read" } }));
     stack["databases"]["shop"] = json!({ "tables": { "members": {

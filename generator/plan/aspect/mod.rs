@@ -27,6 +27,7 @@ pub mod login_roles;
 pub mod mail;
 pub mod migrations;
 pub mod monitoring;
+pub mod named_schemas;
 pub mod plugins;
 mod reference_scope;
 pub mod secrets;
