@@ -13,6 +13,7 @@ mod export;
 mod import;
 mod losses;
 mod migration_folders;
+mod moves;
 mod names;
 mod objects;
 mod pairs;
