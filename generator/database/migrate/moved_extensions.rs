@@ -150,12 +150,12 @@ mod tests {
             "types": { "d": { "domain": { "type": format!("{prefix}citext") } } },
             "tables": { "t": {
                 "columns": {
-                    "citext": { "type": format!("{prefix}citext[]"), "nullable": true },
+                    "m": { "type": format!("{prefix}citext[]"), "nullable": true },
                     "n": { "type": "text", "default": format!("'a'::{prefix}citext::text") },
                 },
                 "indexes": { "i": { "columns": [{ "column": "n", "opclass": format!("{prefix}gin_trgm_ops") }], "using": "gin" } },
             }},
-            "views": { "v": { "query": format!("SELECT citext, 'a'::{prefix}citext AS x FROM t") } },
+            "views": { "v": { "query": format!("SELECT m, 'a'::{prefix}citext AS x FROM t") } },
             "functions": { "f": {
                 "arguments": [{ "type": format!("{prefix}citext") }], "returns": format!("{prefix}citext"),
                 "language": "sql", "body": format!("SELECT 'a'::{prefix}citext"),
