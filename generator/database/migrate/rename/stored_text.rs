@@ -132,7 +132,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::database::migrate::{Down, plan};
+    use crate::database::migrate::{Down, plan, plan_with_all_hazards};
     use crate::diagnostic::FieldPath;
 
     /// Returns a schema with a type and a sequence of these names, and objects whose texts mention them.
@@ -169,7 +169,8 @@ mod tests {
     #[test]
     fn a_step_after_the_renames_is_reverted_before_them() {
         let before = schema("e", "q", "x <> 'b'::e");
-        let groups = plan(&before, &schema("e2", "q", "x = 'a'::e2"), &FieldPath::root()).unwrap();
+        let after = schema("e2", "q", "x = 'a'::e2");
+        let groups = plan_with_all_hazards(&before, &after, &FieldPath::root()).unwrap();
         let steps: Vec<_> = groups.into_iter().flatten().collect();
         let mut downs = steps.iter().filter_map(|step| match &step.down {
             Down::Sql(sql) => Some(sql.as_str()),
