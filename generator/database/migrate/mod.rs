@@ -45,9 +45,10 @@ mod type_use;
 mod types;
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use super::model::Schema;
+use super::model::{ObjectName, Schema};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use affected::Affected;
 use diff::Diff;
@@ -113,8 +114,24 @@ fn plan_with(mut planner: Planner, old: Cow<Schema>) -> Result<StepGroups, Vec<D
     // The sort is stable: steps at the same position of a phase stay in the order in which they were added, which is
     // the order of the names of their objects.
     steps.sort_by_key(|step| (step.phase, step.order_in_phase));
+    use_names_of_time(&mut steps, &renamed.renamed_objects);
     moved_extensions.restore_names(&mut steps);
     Ok(group_steps(steps))
+}
+
+/// Gives the statements that revert steps the names that renamed objects have then: those of steps after the renames run
+/// before the renames are reverted, and those of earlier steps after it.
+fn use_names_of_time(steps: &mut [MigrationStep], renamed_objects: &[(ObjectName, ObjectName)]) {
+    for step in steps {
+        let Down::Sql(sql) = &mut step.down else { continue };
+        for (old, new) in renamed_objects {
+            *sql = match step.phase.cmp(&Phase::Rename) {
+                Ordering::Less => rename::replace_name_in_sql(sql, new, old),
+                Ordering::Greater => rename::replace_name_in_sql(sql, old, new),
+                Ordering::Equal => continue,
+            };
+        }
+    }
 }
 
 /// Returns the finding for objects that need each other in a cycle.

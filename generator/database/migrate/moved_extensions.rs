@@ -2,14 +2,10 @@
 //! have names with the new schema then. Columns, views and other parts that the server stores in its parsed form follow,
 //! so the old schema gets the new names before it is compared with the new one.
 
-use serde_json::Value;
-
-use super::rename::{replace_object_name, replace_type_name};
+use super::rename::{adopt_texts, replace_name_in_sql, replace_object_name, replace_type_name};
 use super::step::{Down, MigrationStep};
 use crate::database::extension_catalogue::{function_names, operator_class_names, type_names};
-use crate::database::lexer;
 use crate::database::model::*;
-use crate::values::Checked;
 
 /// The objects of the extensions that move, each with its old and its new name.
 pub struct MovedExtensions {
@@ -47,62 +43,7 @@ impl MovedExtensions {
         for (from, to) in &self.types {
             replace_type_name(&mut schema, from, to);
         }
-        let (Ok(mut old_value), Ok(new_value)) = (serde_json::to_value(&schema), serde_json::to_value(new)) else {
-            return schema;
-        };
-        self.adopt(&mut old_value, &new_value);
-        let Ok(mut renamed) = serde_json::from_value::<Schema>(old_value) else { return schema };
-        for (name, table) in &mut renamed.tables {
-            // The decoded value does not tell how the definition declares the partition.
-            table.partition_of = schema.tables.get(name).and_then(|table| table.partition_of.clone());
-        }
-        renamed
-    }
-
-    /// Replaces each text of the old value by that of the new value, if both differ only in names of the extensions.
-    /// Texts that the server keeps as they are written, such as comments and most bodies of functions, stay.
-    fn adopt(&self, old: &mut Value, new: &Value) {
-        const KEPT: [&str; 4] = ["comment", "column_comments", "settings", "grants"];
-        match (old, new) {
-            (Value::String(old), Value::String(new)) if old != new && self.with_new_names(old.as_str()) == *new => {
-                old.clone_from(new);
-            }
-            (Value::Array(old), Value::Array(new)) => {
-                old.iter_mut().zip(new).for_each(|(old, new)| self.adopt(old, new));
-            }
-            (Value::Object(old), Value::Object(new)) => {
-                self.adopt_keys(old, new);
-                let has_text_body = old.get("body").and_then(Value::as_str).is_some_and(|body| {
-                    old.get("language").is_none_or(|language| language != "sql")
-                        || !Body::wrap(body.into()).is_standard()
-                });
-                for (key, old) in old.iter_mut() {
-                    let is_kept = KEPT.contains(&key.as_str()) || (key == "body" && has_text_body);
-                    if let Some(new) = new.get(key).filter(|_| !is_kept) {
-                        self.adopt(old, new);
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// Gives the entries of an old object the keys of the new object, if they differ only in names of the extensions. The
-    /// key of an aggregate has the types of its arguments.
-    fn adopt_keys(&self, old: &mut serde_json::Map<String, Value>, new: &serde_json::Map<String, Value>) {
-        let removed = old.keys().filter(|key| !new.contains_key(*key));
-        let renames: Vec<(String, String)> = removed
-            .map(|key| (key.clone(), self.with_new_names(key)))
-            .filter(|(_, renamed)| new.contains_key(renamed) && !old.contains_key(renamed))
-            .collect();
-        for (key, renamed) in renames {
-            let value = old.remove(&key);
-            old.extend(value.map(|value| (renamed, value)));
-        }
-    }
-
-    fn with_new_names(&self, text: &str) -> String {
-        self.objects.iter().fold(text.to_owned(), |text, (from, to)| replace_object_name(&text, from, to))
+        adopt_texts(schema, new, &self.objects)
     }
 
     /// Gives the statements that revert steps the old names: they run after the extensions moved back.
@@ -110,26 +51,16 @@ impl MovedExtensions {
         for step in steps {
             if let Down::Sql(sql) = &mut step.down {
                 for (from, to) in &self.objects {
+                    let statement = sql.replace(&to.sql(), &from.sql());
                     *sql = match to.schema() {
-                        PUBLIC_SCHEMA => with_name_in_public(sql, to, from),
-                        _ => replace_object_name(sql, to, from),
+                        // A plain word may be the name of a column.
+                        PUBLIC_SCHEMA => replace_name_in_sql(&statement, to, from),
+                        _ => replace_object_name(&statement, to, from),
                     };
                 }
             }
         }
     }
-}
-
-/// Replaces the name of an object in `public`. A plain word may be the name of a column, unless it is the type in a cast.
-fn with_name_in_public(sql: &str, from: &ObjectName, to: &ObjectName) -> String {
-    let mut sql = sql.replace(&from.sql(), &to.sql());
-    let tokens = lexer::tokens(&sql).unwrap_or_default();
-    let is_cast = |pair: &&[lexer::Token]| pair[0].text.ends_with(':') && pair[1].text == from.name();
-    let places: Vec<usize> = tokens.windows(2).filter(is_cast).map(|pair| pair[1].at).collect();
-    for at in places.into_iter().rev() {
-        sql.replace_range(at..at + from.name().len(), &to.spelled());
-    }
-    sql
 }
 
 #[cfg(test)]

@@ -110,8 +110,9 @@ pub(super) fn exchanged_names<T: Clone + PartialEq>(name: &T, old_name: impl Fn(
 pub(super) fn words_about_exchange<T: std::fmt::Display>(names: &[T]) -> (String, String) {
     let all = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let message = format!("{all} exchange their names, which `renamed_from` cannot express");
-    let hint = "remove `renamed_from` if they did so already; otherwise give one of them a free name in a first migration (`nself db new`), the others their new names in a second \
-                one, and the first its new name in a third one"
-        .to_owned();
+    let hint =
+        "remove `renamed_from` if they did so already; otherwise give one of them a free name in a first migration \
+                (`nself db new`), the others their new names in a second one, and the first its new name in a third one"
+            .to_owned();
     (message, hint)
 }

@@ -8,6 +8,7 @@ mod moved;
 mod name_path;
 mod new_names;
 mod renamed_schema;
+mod stored_text;
 mod taken_names;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +28,7 @@ use taken_names::free_taken_names;
 pub use columns::{replace_column_names, with_partitions};
 pub use new_names::{replace_object_name, replace_sequence_name, replace_type_name, sequences_of_nextval};
 pub use renamed_schema::RenamedSchema;
+pub use stored_text::{adopt_texts, replace_name_in_sql};
 pub use taken_names::{all_names, is_name_of_table_taken};
 
 /// Plans all renames, and returns the old schema with the new names.
@@ -36,10 +38,15 @@ pub fn apply(planner: &mut Planner, old: &Schema) -> RenamedSchema {
         affected_tables: BTreeSet::new(),
         old_table_names: BTreeMap::new(),
         freed_names: BTreeMap::new(),
+        renamed_objects: Vec::new(),
     };
     rename_types(planner, &mut renamed);
     rename_sequences(planner, &mut renamed);
     rename_tables(planner, &mut renamed);
+    if !renamed.renamed_objects.is_empty() {
+        let schema = std::mem::take(&mut renamed.schema);
+        renamed.schema = adopt_texts(schema, planner.new, &renamed.renamed_objects);
+    }
     rename_columns(planner, &mut renamed);
     free_taken_names(planner, &mut renamed);
     rename_constraints(planner, &mut renamed);
@@ -73,6 +80,7 @@ fn rename_types(planner: &mut Planner, renamed: &mut RenamedSchema) {
             planner.push(rename_step(ddl::type_kind(&old_kind), &from, name, path.clone()));
             renamed.schema.types.insert(name.clone(), old_kind);
             replace_type_name(&mut renamed.schema, &from, name);
+            renamed.renamed_objects.push((from, name.clone()));
         }
         if let (UserType::Enum(kind), Some(UserType::Enum(old_kind))) = (kind, renamed.schema.types.get_mut(name)) {
             rename_labels(planner, name, kind, old_kind);
@@ -116,6 +124,7 @@ fn rename_sequences(planner: &mut Planner, renamed: &mut RenamedSchema) {
             planner.push(rename_step("SEQUENCE", &from, name, path.clone()));
             renamed.schema.sequences.insert(name.clone(), old);
             replace_sequence_name(&mut renamed.schema, &from, name);
+            renamed.renamed_objects.push((from, name.clone()));
         }
     }
 }

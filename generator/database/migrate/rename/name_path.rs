@@ -19,7 +19,7 @@ pub(super) fn name_path(from: &ObjectName, to: &ObjectName, is_taken: impl Fn(&O
     vec![from.clone(), from.in_same_schema(&free), to.in_same_schema(&free), to.clone()]
 }
 
-/// Returns a name that is free in the schema of an object and in another one.
+/// Returns a name that is free in the schema of an object and in a second schema.
 pub(super) fn free_name_in_both(object: &ObjectName, schema: &str, is_taken: impl Fn(&ObjectName) -> bool) -> SqlName {
     let is_free = |name: &SqlName| {
         !is_taken(&object.in_same_schema(name)) && !is_taken(&ObjectName::new_in(schema, name.as_str()))
