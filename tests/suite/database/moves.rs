@@ -25,13 +25,13 @@ const CHANGES: [Change; 8] = [
     Change {
         name: "types and operator classes of extensions that move",
         before: "CREATE SCHEMA ext; CREATE EXTENSION citext; CREATE EXTENSION hstore; CREATE EXTENSION pg_trgm; CREATE DOMAIN d AS citext; CREATE TYPE c AS (a citext);
-            CREATE TABLE t (id integer PRIMARY KEY, a citext DEFAULT 'a'::citext, b citext[], h hstore, d d, c c, n text, CONSTRAINT k CHECK (a <> 'x'::citext), CONSTRAINT u UNIQUE (a));
+            CREATE TABLE t (id integer PRIMARY KEY, a citext DEFAULT 'a'::citext, b citext[], h hstore, d d, c c, n text, CONSTRAINT k CHECK ('x'::citext IS NOT NULL), CONSTRAINT u UNIQUE (a));
             CREATE INDEX i ON t USING gin (n gin_trgm_ops); CREATE INDEX j ON t ((n::citext)); CREATE VIEW v AS SELECT a, 'x'::citext AS x FROM t;
             CREATE FUNCTION f(a citext, b citext DEFAULT 'b'::citext) RETURNS SETOF citext LANGUAGE sql AS 'SELECT $1'; COMMENT ON FUNCTION f(citext, citext) IS 'both';
             CREATE FUNCTION o(a citext) RETURNS integer LANGUAGE sql AS 'SELECT 1'; CREATE FUNCTION o(a text) RETURNS integer LANGUAGE sql AS 'SELECT 2'; CREATE FUNCTION gone(a citext) RETURNS hstore LANGUAGE sql AS 'SELECT NULL::hstore';
             INSERT INTO t (id, a, n) VALUES (1, 'A', 'n'), (2, 'B', 'm');",
         after: "CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext; CREATE EXTENSION hstore SCHEMA ext; CREATE EXTENSION pg_trgm SCHEMA ext; CREATE DOMAIN d AS ext.citext; CREATE TYPE c AS (a ext.citext);
-            CREATE TABLE t (id integer PRIMARY KEY, a ext.citext DEFAULT 'a'::ext.citext, b ext.citext[], h ext.hstore, d d, c c, n text, CONSTRAINT k CHECK (a <> 'x'::ext.citext), CONSTRAINT u UNIQUE (a));
+            CREATE TABLE t (id integer PRIMARY KEY, a ext.citext DEFAULT 'a'::ext.citext, b ext.citext[], h ext.hstore, d d, c c, n text, CONSTRAINT k CHECK ('x'::ext.citext IS NOT NULL), CONSTRAINT u UNIQUE (a));
             CREATE INDEX i ON t USING gin (n ext.gin_trgm_ops); CREATE INDEX j ON t ((n::ext.citext)); CREATE VIEW v AS SELECT a, 'x'::ext.citext AS x FROM t;
             CREATE FUNCTION f(a ext.citext, b ext.citext DEFAULT 'b'::ext.citext) RETURNS SETOF ext.citext LANGUAGE sql AS 'SELECT $1'; COMMENT ON FUNCTION f(ext.citext, ext.citext) IS 'both';
             CREATE FUNCTION o(a ext.citext) RETURNS integer LANGUAGE sql AS 'SELECT 1'; CREATE FUNCTION o(a text) RETURNS integer LANGUAGE sql AS 'SELECT 2';",
