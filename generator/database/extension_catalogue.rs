@@ -179,6 +179,25 @@ pub fn extension_of_operator_class(name: &str) -> Option<&'static str> {
     extension_with(&OPERATOR_CLASSES, name)
 }
 
+/// Returns the names of the types of an extension; none for an unknown extension.
+pub fn type_names(extension: &str) -> &'static [&'static str] {
+    names_of(&TYPES, extension)
+}
+
+/// Returns the names of functions of an extension; none for an unknown extension.
+pub fn function_names(extension: &str) -> &'static [&'static str] {
+    names_of(&FUNCTIONS, extension)
+}
+
+/// Returns the names of the operator classes of an extension; none for an unknown extension.
+pub fn operator_class_names(extension: &str) -> &'static [&'static str] {
+    names_of(&OPERATOR_CLASSES, extension)
+}
+
+fn names_of(objects: &[(&str, &'static [&'static str])], extension: &str) -> &'static [&'static str] {
+    objects.iter().find(|(name, _)| *name == extension).map_or(&[], |(_, names)| names)
+}
+
 fn extension_with(objects: &[(&'static str, &[&str])], name: &str) -> Option<&'static str> {
     objects.iter().find(|(_, names)| names.contains(&name)).map(|(extension, _)| *extension)
 }

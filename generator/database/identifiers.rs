@@ -161,7 +161,7 @@ pub fn name_of_token<'a>(token: &Token<'a>) -> Option<Cow<'a, str>> {
 
 /// Returns whether the server reads the string at an index as the name of an object: in `'orders'::regclass`,
 /// `CAST('orders' AS regclass)`, `regclass 'orders'` and `nextval('orders')`.
-fn is_name_of_object(tokens: &[Token], index: usize) -> bool {
+pub fn is_name_of_object(tokens: &[Token], index: usize) -> bool {
     let text = |i: usize| tokens.get(i).map_or("", |token| token.text);
     let is_one_of = |names: &[&str], i: usize| names.iter().any(|name| name.eq_ignore_ascii_case(text(i)));
     let is_object_type = |i: usize| {

@@ -21,6 +21,7 @@ mod key_step;
 mod keys;
 mod labels;
 mod late_drops;
+mod moved_extensions;
 mod needed_names;
 mod node;
 mod objects;
@@ -43,17 +44,21 @@ mod triggers;
 mod type_use;
 mod types;
 
+use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use super::model::Schema;
+use super::model::{ObjectName, Schema};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use affected::Affected;
 use diff::Diff;
 use graph::{Graph, ObjectNode};
+use moved_extensions::MovedExtensions;
 use planner::Planner;
 
 pub use rename::{
-    replace_column_names, replace_sequence_name, replace_type_name, sequences_of_nextval, with_partitions,
+    replace_column_names, replace_object_name, replace_sequence_name, replace_type_name, sequences_of_nextval,
+    with_partitions,
 };
 pub use step::{Down, MigrationStep, Phase, StepMode};
 
@@ -66,7 +71,7 @@ pub type StepGroups = Vec<Vec<MigrationStep>>;
 /// One finding for each change that is impossible, ambiguous or has a hazard that the definition does not allow.
 pub fn plan(old: &Schema, new: &Schema, root: &FieldPath) -> Result<StepGroups, Vec<Diagnostic>> {
     let (old, new) = (old.with_partitions_as_tables(), new.with_partitions_as_tables());
-    plan_with(Planner::with_allowed_hazards(root, &new), &overloads::rename_function_keys(old, &new))
+    plan_with(Planner::with_allowed_hazards(root, &new), old)
 }
 
 /// Plans like [`plan`], but allows every hazard. `db diff` uses this function, since it only displays the plan.
@@ -75,12 +80,15 @@ pub fn plan(old: &Schema, new: &Schema, root: &FieldPath) -> Result<StepGroups, 
 /// One finding for each change that is impossible or ambiguous.
 pub fn plan_with_all_hazards(old: &Schema, new: &Schema, root: &FieldPath) -> Result<StepGroups, Vec<Diagnostic>> {
     let (old, new) = (old.with_partitions_as_tables(), new.with_partitions_as_tables());
-    plan_with(Planner::with_all_hazards(root, &new), &overloads::rename_function_keys(old, &new))
+    plan_with(Planner::with_all_hazards(root, &new), old)
 }
 
-/// Plans the migration from `old` to the new schema of the planner. The functions of both have the same keys.
-fn plan_with(mut planner: Planner, old: &Schema) -> Result<StepGroups, Vec<Diagnostic>> {
+/// Plans the migration from `old` to the new schema of the planner. Partitions are tables in both.
+fn plan_with(mut planner: Planner, old: Cow<Schema>) -> Result<StepGroups, Vec<Diagnostic>> {
     let new = planner.new;
+    let moved_extensions = MovedExtensions::of(&old, new);
+    let old = if moved_extensions.is_empty() { old } else { Cow::Owned(moved_extensions.renamed(&old, new)) };
+    let old = &*overloads::rename_function_keys(old, new);
     let renamed = rename::apply(&mut planner, old);
     let (old_graph, new_graph) =
         match (Graph::new(&renamed.schema, &renamed.freed_names), Graph::new(new, &BTreeMap::new())) {
@@ -106,7 +114,24 @@ fn plan_with(mut planner: Planner, old: &Schema) -> Result<StepGroups, Vec<Diagn
     // The sort is stable: steps at the same position of a phase stay in the order in which they were added, which is
     // the order of the names of their objects.
     steps.sort_by_key(|step| (step.phase, step.order_in_phase));
+    use_names_of_time(&mut steps, &renamed.renamed_objects);
+    moved_extensions.restore_names(&mut steps);
     Ok(group_steps(steps))
+}
+
+/// Gives the statements that revert steps the names that renamed objects have then: those of steps after the renames run
+/// before the renames are reverted, and those of earlier steps after it.
+fn use_names_of_time(steps: &mut [MigrationStep], renamed_objects: &[(ObjectName, ObjectName)]) {
+    for step in steps {
+        let Down::Sql(sql) = &mut step.down else { continue };
+        for (old, new) in renamed_objects {
+            *sql = match step.phase.cmp(&Phase::Rename) {
+                Ordering::Less => rename::replace_name_in_sql(sql, new, old),
+                Ordering::Greater => rename::replace_name_in_sql(sql, old, new),
+                Ordering::Equal => continue,
+            };
+        }
+    }
 }
 
 /// Returns the finding for objects that need each other in a cycle.

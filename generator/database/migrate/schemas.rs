@@ -14,6 +14,9 @@ use crate::values::ExtensionName;
 /// Position of schemas in their phase: they are created before all other objects.
 const SCHEMA_POSITION: usize = 0;
 
+/// Position of the last steps before schemas are dropped.
+const BEFORE_SCHEMAS: usize = usize::MAX - 1;
+
 /// Plans changes of schemas and extensions.
 pub fn plan(planner: &mut Planner, diff: &Diff) {
     let no_schema = Namespace::default();
@@ -50,7 +53,9 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
             continue;
         }
         let step = MigrationStep::new(Phase::DropData, name.as_str(), path, format!("the schema {name} is gone"));
-        let mut down = vec![ddl::create_schema(name)];
+        let has_extension = diff.old.extensions_in(name.as_str()).next().is_some();
+        let create = if has_extension { ddl::create_schema_of_extension(name) } else { ddl::create_schema(name) };
+        let mut down = vec![create];
         down.extend(ddl::grants("SCHEMA", &object, old.rights()));
         down.extend(ddl::change_default_privileges(
             Some(&object),
@@ -103,7 +108,7 @@ fn plan_extensions(planner: &mut Planner, diff: &Diff) {
     for name in in_order_of_creation(&new_extensions.keys().cloned().collect()) {
         let Some(new) = new_extensions.get(&name) else { continue };
         if let Some(old) = old_extensions.get(&name) {
-            plan_changed_extension(planner, &name, (old, new), &path);
+            plan_changed_extension(planner, diff, &name, (old, new), &path);
             continue;
         }
         let step =
@@ -124,6 +129,7 @@ fn plan_extensions(planner: &mut Planner, diff: &Diff) {
 /// Plans the change of the schema and of the version of an extension.
 fn plan_changed_extension(
     planner: &mut Planner,
+    diff: &Diff,
     name: &ExtensionName,
     (old, new): (&Extension, &Extension),
     path: &FieldPath,
@@ -131,9 +137,17 @@ fn plan_changed_extension(
     let step = |why: String| MigrationStep::new(Phase::Create, name.as_str(), path.clone(), why);
     let (old_schema, new_schema) = (old.schema_of(name), new.schema_of(name));
     if old_schema != new_schema {
-        let step = step(format!("the extension {name} moves to the schema {new_schema}"));
-        let step = step.up(ddl::move_extension(name, new_schema));
-        planner.push(step.down(ddl::move_extension(name, old_schema)));
+        // All statements use the new names of its objects, and all that revert them the old ones.
+        let new_schemas = diff.new.schemas.keys().filter(|schema| schema.as_str() == new_schema);
+        let missing = new_schemas.filter(|schema| !diff.before_renames.schemas.contains_key(*schema));
+        let missing = missing.filter(|schema| schema.as_str() != PUBLIC_SCHEMA);
+        let mut up: Vec<String> = missing.map(ddl::create_schema_of_extension).collect();
+        up.push(ddl::move_extension(name, new_schema));
+        let why = format!("the extension {name} moves to the schema {new_schema}");
+        planner.push(MigrationStep { phase: Phase::DropDependents, ..step(why).up(up.join("\n")) });
+        let last = step(format!("`down` begins with the extension {name}")).order_in_phase(BEFORE_SCHEMAS);
+        let last = last.down(ddl::move_extension(name, old_schema));
+        planner.push(MigrationStep { phase: Phase::DropData, ..last });
     }
     match (&old.version, &new.version) {
         (old_version, Some(version)) if old_version.as_ref() != Some(version) => {

@@ -95,8 +95,8 @@ impl ObjectName {
     }
 
     /// Returns the old name of a table that `renamed_from` declares: a name of the same schema, a name with a schema, or
-    /// a name of the schema `public`. A table of a different schema moves, if the
-    /// old definition has neither a table with the new name nor one in the same schema.
+    /// a name of the schema `public`. A table of a different schema moves, if the old definition has no table of this name
+    /// in the same schema. A table that has the new name already was moved before, unless a different one would move.
     pub fn old_name(
         &self,
         renamed_from: &SqlName,
@@ -104,15 +104,26 @@ impl ObjectName {
         is_new: impl Fn(&ObjectName) -> bool,
     ) -> ObjectName {
         let in_same_schema = self.in_same_schema(renamed_from);
-        if is_old(&in_same_schema) || is_old(self) {
+        if is_old(&in_same_schema) {
             return in_same_schema;
         }
+        let is_plain = path_parts(renamed_from.as_str()).is_some_and(|parts| parts.len() == 1);
+        let may_move = |name: &ObjectName| !((is_plain || is_old(self)) && is_new(name));
+        self.declared_old_name(renamed_from, &is_old).filter(may_move).unwrap_or(in_same_schema)
+    }
+
+    /// Returns the table of the old definition that `renamed_from` names.
+    pub fn declared_old_name(
+        &self,
+        renamed_from: &SqlName,
+        is_old: impl Fn(&ObjectName) -> bool,
+    ) -> Option<ObjectName> {
         let elsewhere = match path_parts(renamed_from.as_str()).as_deref() {
-            Some([name]) => Some(ObjectName::new_in(PUBLIC_SCHEMA, name)).filter(|name| !is_new(name)),
+            Some([name]) => Some(ObjectName::new_in(PUBLIC_SCHEMA, name)),
             Some([schema, name]) => Some(ObjectName::new_in(schema, name)),
             _ => None,
         };
-        elsewhere.filter(|name| is_old(name)).unwrap_or(in_same_schema)
+        [self.in_same_schema(renamed_from)].into_iter().chain(elsewhere).find(|name| is_old(name))
     }
 
     /// Returns the name in SQL, with quotes only where they are needed and without the schema `public`: `orders`, or

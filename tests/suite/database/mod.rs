@@ -14,6 +14,7 @@ mod guarded_statements;
 mod import;
 mod losses;
 mod migration_folders;
+mod moves;
 mod names;
 mod objects;
 mod pairs;

@@ -4,8 +4,11 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::reader::Reader;
 use super::tree::{self, AtNode, Parsed, Parts, unsupported};
-use crate::database::extension_catalogue::{fixed_schema, requirements};
-use crate::database::model::{Extension, PUBLIC_SCHEMA, SqlName};
+use crate::database::extension_catalogue::{
+    fixed_schema, function_names, operator_class_names, requirements, type_names,
+};
+use crate::database::migrate::{replace_object_name, replace_type_name};
+use crate::database::model::*;
 use crate::values::{Checked, ExtensionName, ExtensionVersion, SqlIdent};
 
 impl Reader {
@@ -31,12 +34,50 @@ impl Reader {
         if sets_schema {
             let schema_ref = Parts::of(&action).require(SyntaxKind::SCHEMA_REF)?;
             let schema = self.schema_of_extension(&name, &schema_ref)?;
-            self.schema.extensions.entry(ExtensionName::new(&name).at(&action)?).or_default().schema = schema;
-            return Ok(());
+            let name = ExtensionName::new(&name).at(&action)?;
+            let extension = self.schema.extensions.entry(name.clone()).or_default();
+            let from = extension.schema_of(&name).to_owned();
+            extension.schema = schema;
+            let to = extension.schema_of(&name).to_owned();
+            return if from == to { Ok(()) } else { self.move_objects_of_extension(&name, (&from, &to), &action) };
         }
         // Without a version, the server chooses one.
         let version = tree::tokens(&action).nth(2).map(|token| version(token.text())).transpose().at(&action)?;
         self.schema.extensions.entry(ExtensionName::new(&name).at(&action)?).or_default().version = version;
+        Ok(())
+    }
+
+    /// Replaces the names of an extension's objects after it moved from one schema to another. Texts that name one of its
+    /// types or functions, other than defaults and results, are refused.
+    fn move_objects_of_extension(
+        &mut self,
+        extension: &ExtensionName,
+        (from, to): (&str, &str),
+        node: &SyntaxNode,
+    ) -> Parsed<()> {
+        let names = |object: &&str| (ObjectName::new_in(from, object), ObjectName::new_in(to, object));
+        let types: Vec<_> = type_names(extension.as_str()).iter().map(names).collect();
+        for (from, to) in types.iter().filter(|(from, _)| !self.schema.has_type(from)).cloned().collect::<Vec<_>>() {
+            self.require_no_mention_of_type(&from, true, node)?;
+            replace_type_name(&mut self.schema, &from, &to);
+            for result in self.schema.functions.values_mut().filter_map(|function| function.returns.as_mut()) {
+                *result = Returns::wrap(replace_object_name(result.as_str(), &from, &to));
+            }
+            self.replace_in_defaults(&from, &to);
+        }
+        for (from, to) in function_names(extension.as_str()).iter().map(names) {
+            self.require_no_mention_of_function(&from, true, node)?;
+            self.replace_in_defaults(&from, &to);
+        }
+        let classes: Vec<_> = operator_class_names(extension.as_str()).iter().map(names).collect();
+        let Schema { tables, views, .. } = &mut self.schema;
+        let indexes_of_tables = tables.values_mut().flat_map(|table| table.indexes.values_mut());
+        let indexes = indexes_of_tables.chain(views.values_mut().flat_map(|view| view.indexes.values_mut()));
+        for class in indexes.flat_map(|index| &mut index.columns).filter_map(|column| column.opclass.as_mut()) {
+            if let Some((_, new_name)) = classes.iter().find(|(old_name, _)| old_name == class) {
+                class.clone_from(new_name);
+            }
+        }
         Ok(())
     }
 
@@ -167,6 +208,26 @@ mod tests {
             let (actual, schemas, notes) = imported(&format!("{created}{text}"));
             assert_eq!((actual, schemas, notes), (extensions, vec!["extensions".to_owned()], vec![]), "{text}");
         }
+    }
+
+    #[test]
+    fn types_and_classes_move_with_their_extension() {
+        let created = "CREATE SCHEMA ext; CREATE EXTENSION citext; CREATE EXTENSION pg_trgm; \
+                       CREATE TABLE t (a citext[] DEFAULT '{}'::citext[], b text); CREATE DOMAIN d AS citext; \
+                       CREATE FUNCTION f(x citext) RETURNS SETOF citext LANGUAGE sql AS 'SELECT x'; \
+                       CREATE INDEX i ON t USING gin (b gin_trgm_ops); ";
+        let moved = "ALTER EXTENSION citext SET SCHEMA ext; ALTER EXTENSION pg_trgm SET SCHEMA ext;";
+        let schema = serde_json::to_value(sql::read(&format!("{created}{moved}")).unwrap().schema).unwrap();
+        let table = &schema["tables"]["t"];
+        assert_eq!(table["columns"]["a"]["type"], "ext.citext[]");
+        assert_eq!(table["columns"]["a"]["default"], "'{}'::ext.citext[]");
+        assert_eq!(table["indexes"]["i"]["columns"][0]["opclass"], "ext.gin_trgm_ops");
+        assert_eq!(schema["types"]["d"]["domain"]["type"], "ext.citext");
+        assert_eq!(schema["functions"]["f"]["arguments"][0]["type"], "ext.citext");
+        assert_eq!(schema["functions"]["f"]["returns"], "SETOF ext.citext");
+        let with_view = format!("{created}CREATE VIEW v AS SELECT 'a'::citext AS x; {moved}");
+        let findings = sql::read(&with_view).unwrap_err();
+        assert!(findings[0].what.contains("the view v mentions it"), "{findings:?}");
     }
 
     #[test]

@@ -4,8 +4,6 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::reader::Reader;
 use super::tree::{Parsed, Parts, ident, unsupported};
-use crate::database::identifiers::name_of_token;
-use crate::database::lexer;
 use crate::database::model::*;
 
 impl Reader {
@@ -44,39 +42,5 @@ impl Reader {
             Some(new_name) => self.rename_view_to(name, &new_name, node),
             None => Ok(()),
         }
-    }
-}
-
-/// Replaces the name of an object in a text, with its schema if the text has the schema.
-pub fn replace_object_name(text: &str, from: &ObjectName, to: &ObjectName) -> String {
-    let tokens = lexer::tokens(text).unwrap_or_default();
-    let is_name = |index: usize, name: &str| tokens.get(index).and_then(name_of_token).is_some_and(|it| it == name);
-    let is_dot = |index: usize| tokens.get(index).is_some_and(|token| token.text == ".");
-    let mut new_text = text.to_owned();
-    for index in (0..tokens.len()).rev().filter(|index| is_name(*index, from.name())) {
-        let has_schema = index >= 2 && is_dot(index - 1);
-        let start = match has_schema {
-            true if is_name(index - 2, from.schema()) => index - 2,
-            false if from.schema() == PUBLIC_SCHEMA => index,
-            _ => continue,
-        };
-        new_text.replace_range(tokens[start].at..tokens[index].at + tokens[index].text.len(), &to.spelled());
-    }
-    new_text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_objects_are_replaced_with_their_schema() {
-        let (public, app) = (ObjectName::new_in("public", "e"), ObjectName::new_in("app", "The e"));
-        assert_eq!(
-            replace_object_name("'e'::e || 'b'::public.E", &public, &app),
-            "'e'::app.\"The e\" || 'b'::app.\"The e\""
-        );
-        assert_eq!(replace_object_name("'a'::app.\"The e\" || x.\"The e\"", &app, &public), "'a'::e || x.\"The e\"");
-        assert_eq!(replace_object_name("'a'::\"The e\"", &app, &public), "'a'::\"The e\"");
     }
 }

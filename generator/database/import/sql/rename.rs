@@ -2,11 +2,12 @@
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use super::move_object::replace_object_name;
 use super::reader::{GrantObject, Reader};
 use super::tree::{AtNode, Parsed, Parts, ident, leading_keywords, object_name, unsupported};
 use crate::database::ddl::{default_key_name, has_constraint, primary_key_name};
-use crate::database::migrate::{replace_column_names, replace_sequence_name, replace_type_name, with_partitions};
+use crate::database::migrate::{
+    replace_column_names, replace_object_name, replace_sequence_name, replace_type_name, with_partitions,
+};
 use crate::database::model::*;
 use crate::values::Checked;
 
@@ -160,7 +161,7 @@ impl Reader {
                      create the type under its new name";
                 return unsupported(node, what);
             }
-            Some(_) => self.require_no_mention_of_type(from, node)?,
+            Some(_) => self.require_no_mention_of_type(from, false, node)?,
         }
         if let Some(kind) = self.schema.types.remove(from) {
             self.schema.types.insert(to.clone(), kind);

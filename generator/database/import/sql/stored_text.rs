@@ -157,10 +157,16 @@ impl Reader {
     }
 
     /// Refuses the rename of a type that a stored text other than a default mentions: after `::` or AS, or in the result
-    /// of a function.
-    pub(super) fn require_no_mention_of_type(&self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+    /// of a function. `follows_results` permits mentions in results.
+    pub(super) fn require_no_mention_of_type(
+        &self,
+        name: &ObjectName,
+        follows_results: bool,
+        node: &SyntaxNode,
+    ) -> Parsed<()> {
         let texts = stored_texts(&self.schema);
-        let mentions_type = |text: &&StoredText| !text.is_default && text.mentions_type(name.name());
+        let is_followed = |text: &StoredText| text.is_default || (follows_results && text.is_result);
+        let mentions_type = |text: &&StoredText| !is_followed(text) && text.mentions_type(name.name());
         refuse_mention(texts.iter().find(mentions_type), name.as_str(), node)
     }
 

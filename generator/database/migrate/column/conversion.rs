@@ -243,7 +243,7 @@ mod tests {
         let schema: Schema = serde_json::from_value(serde_json::json!({
             "schemas": { "ext": {}, "s": {} },
             "extensions": [{ "name": "citext", "schema": "ext" }],
-            "types": { "citext": { "enum": ["a"] }, "s.citext": { "enum": ["a"] } },
+            "types": { "citext": { "enum": { "values": ["a"] } }, "s.citext": { "enum": { "values": ["a"] } } },
         }))
         .unwrap();
         let name =

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::candidate::{exchanged_names, words_about_exchange};
 use super::renamed_schema::RenamedSchema;
 use crate::database::identifiers::replace_names;
 use crate::database::migrate::planner::Planner;
@@ -24,6 +25,22 @@ pub(super) fn rename_columns(planner: &mut Planner, renamed: &mut RenamedSchema)
                 continue;
             }
             let path = planner.path(&["tables", name.as_str(), "columns", column.as_str()]);
+            let declared_name = |column: &SqlName| {
+                let declared = table.columns.get(column)?.renamed_from.clone()?;
+                let is_in_both = old.columns.contains_key(&declared) && table.columns.contains_key(&declared);
+                is_in_both.then_some(declared)
+            };
+            if let Some(names) = exchanged_names(column, declared_name) {
+                // One finding for all columns that exchange their names, and none about their types.
+                if names.iter().all(|other| column <= other) {
+                    let (message, hint) = words_about_exchange(&names);
+                    planner.refuse(Code::RenameClash, path.key("renamed_from"), message, &hint);
+                }
+                if let Some(table) = renamed.schema.tables.get_mut(name) {
+                    table.columns.insert(column.clone(), definition.clone());
+                }
+                continue;
+            }
             let reason = if old.columns.contains_key(column) || table.columns.contains_key(old_name) {
                 Some("both exist".to_owned())
             } else {
@@ -35,7 +52,7 @@ pub(super) fn rename_columns(planner: &mut Planner, renamed: &mut RenamedSchema)
                     Code::RenameClash,
                     path.key("renamed_from"),
                     message,
-                    "remove `renamed_from`, or one of the two columns",
+                    "remove `renamed_from`, or rename in a first migration (`nself db new`) and add the other column in a second one",
                 );
                 continue;
             }

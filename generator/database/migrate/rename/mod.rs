@@ -1,11 +1,14 @@
 //! Plans renames, before all other changes, so that both sides then use the same names. `renamed_from` declares a
 //! rename; a constraint or index that differs only in its name is renamed without a declaration.
 
+mod candidate;
 mod columns;
 mod constraints;
 mod moved;
+mod name_path;
 mod new_names;
 mod renamed_schema;
+mod stored_text;
 mod taken_names;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,16 +17,18 @@ use crate::database::ddl;
 use crate::database::migrate::planner::Planner;
 use crate::database::migrate::step::{MigrationStep, Phase};
 use crate::database::model::*;
-use crate::diagnostic::{Code, FieldPath};
+use crate::diagnostic::FieldPath;
 use crate::words;
+use candidate::{PendingRename, RenameCandidate};
 use columns::rename_columns;
 use constraints::rename_constraints;
 use new_names::rename_sql;
 use taken_names::free_taken_names;
 
 pub use columns::{replace_column_names, with_partitions};
-pub use new_names::{replace_sequence_name, replace_type_name, sequences_of_nextval};
+pub use new_names::{replace_object_name, replace_sequence_name, replace_type_name, sequences_of_nextval};
 pub use renamed_schema::RenamedSchema;
+pub use stored_text::{adopt_texts, replace_name_in_sql};
 pub use taken_names::{all_names, is_name_of_table_taken};
 
 /// Plans all renames, and returns the old schema with the new names.
@@ -33,59 +38,19 @@ pub fn apply(planner: &mut Planner, old: &Schema) -> RenamedSchema {
         affected_tables: BTreeSet::new(),
         old_table_names: BTreeMap::new(),
         freed_names: BTreeMap::new(),
+        renamed_objects: Vec::new(),
     };
     rename_types(planner, &mut renamed);
     rename_sequences(planner, &mut renamed);
     rename_tables(planner, &mut renamed);
+    if !renamed.renamed_objects.is_empty() {
+        let schema = std::mem::take(&mut renamed.schema);
+        renamed.schema = adopt_texts(schema, planner.new, &renamed.renamed_objects);
+    }
     rename_columns(planner, &mut renamed);
     free_taken_names(planner, &mut renamed);
     rename_constraints(planner, &mut renamed);
     renamed
-}
-
-/// An object of the new schema that may be a renamed object of the old schema.
-struct RenameCandidate<'a> {
-    name: &'a ObjectName,
-    /// The old name in the definition, if it declares a rename.
-    renamed_from: Option<&'a SqlName>,
-    path: &'a FieldPath,
-}
-
-impl RenameCandidate<'_> {
-    /// Returns the old name of the object if it must be renamed: the old schema has an object with the old name and
-    /// none with the new name. `renamed_from` may stay in the definition after the rename.
-    fn old_name<T>(
-        &self,
-        planner: &mut Planner,
-        old: &BTreeMap<ObjectName, T>,
-        new: &BTreeMap<ObjectName, T>,
-    ) -> Option<ObjectName> {
-        let old_name = self.name.in_same_schema(self.renamed_from?);
-        self.pending_rename(planner, old_name, (old, new))
-    }
-
-    /// Returns the old name if the rename is still to be planned.
-    fn pending_rename<T>(
-        &self,
-        planner: &mut Planner,
-        old_name: ObjectName,
-        (old, new): (&BTreeMap<ObjectName, T>, &BTreeMap<ObjectName, T>),
-    ) -> Option<ObjectName> {
-        let name = self.name;
-        if !old.contains_key(&old_name) || old_name == *name {
-            return None;
-        }
-        if old.contains_key(name) || new.contains_key(&old_name) {
-            planner.refuse(
-                Code::RenameClash,
-                self.path.key("renamed_from"),
-                format!("`{old_name}` cannot be renamed to `{name}`: both exist"),
-                "remove `renamed_from`, or one of the two objects",
-            );
-            return None;
-        }
-        Some(old_name)
-    }
 }
 
 /// Returns the message for a `renamed_from` that is similar to the old name of a removed object, but different from it.
@@ -108,12 +73,14 @@ fn rename_types(planner: &mut Planner, renamed: &mut RenamedSchema) {
     for (name, kind) in &new.types {
         let path = &planner.path(&["types", name.as_str()]);
         let candidate = RenameCandidate { name, renamed_from: kind.renamed_from(), path };
-        if let Some(from) = candidate.old_name(planner, &renamed.schema.types, &new.types)
+        let from = candidate.old_name(planner, (&mut renamed.schema.types, &new.types), UserType::renamed_from);
+        if let Some(from) = from
             && let Some(old_kind) = renamed.schema.types.remove(&from)
         {
             planner.push(rename_step(ddl::type_kind(&old_kind), &from, name, path.clone()));
             renamed.schema.types.insert(name.clone(), old_kind);
             replace_type_name(&mut renamed.schema, &from, name);
+            renamed.renamed_objects.push((from, name.clone()));
         }
         if let (UserType::Enum(kind), Some(UserType::Enum(old_kind))) = (kind, renamed.schema.types.get_mut(name)) {
             rename_labels(planner, name, kind, old_kind);
@@ -150,12 +117,14 @@ fn rename_sequences(planner: &mut Planner, renamed: &mut RenamedSchema) {
     for (name, sequence) in &new.sequences {
         let path = &planner.path(&["sequences", name.as_str()]);
         let candidate = RenameCandidate { name, renamed_from: sequence.renamed_from.as_ref(), path };
-        if let Some(from) = candidate.old_name(planner, &renamed.schema.sequences, &new.sequences)
+        let sequences = (&mut renamed.schema.sequences, &new.sequences);
+        if let Some(from) = candidate.old_name(planner, sequences, |sequence| sequence.renamed_from.as_ref())
             && let Some(old) = renamed.schema.sequences.remove(&from)
         {
             planner.push(rename_step("SEQUENCE", &from, name, path.clone()));
             renamed.schema.sequences.insert(name.clone(), old);
             replace_sequence_name(&mut renamed.schema, &from, name);
+            renamed.renamed_objects.push((from, name.clone()));
         }
     }
 }
@@ -165,43 +134,79 @@ fn rename_tables(planner: &mut Planner, renamed: &mut RenamedSchema) {
     let new = planner.new;
     for (name, table) in &new.tables {
         let path = &planner.path(&["tables", name.as_str()]);
-        let candidate = RenameCandidate { name, renamed_from: table.renamed_from.as_ref(), path };
-        let old_tables = &renamed.schema.tables;
-        let Some(written) = candidate.renamed_from else { continue };
-        let old_name = name.old_name(written, |it| old_tables.contains_key(it), |it| new.tables.contains_key(it));
-        let Some(from) = candidate.pending_rename(planner, old_name, (old_tables, &new.tables)) else { continue };
-        if from.schema() != name.schema() && moved::is_refused(planner, renamed, &from, path) {
+        let Some(written) = table.renamed_from.as_ref() else { continue };
+        let candidate = RenameCandidate { name, renamed_from: Some(written), path };
+        let is_new = |other: &ObjectName| new.tables.contains_key(other);
+        let old_name = name.old_name(written, |other| renamed.schema.tables.contains_key(other), is_new);
+        let declared_name = |name: &ObjectName| {
+            let written = new.tables.get(name)?.renamed_from.as_ref()?;
+            name.declared_old_name(written, |other| renamed.schema.tables.contains_key(other))
+        };
+        let from =
+            match candidate.pending_rename(planner, old_name, (&renamed.schema.tables, &new.tables), declared_name) {
+                PendingRename::Of(from) => from,
+                PendingRename::None => continue,
+                PendingRename::Exchanged => {
+                    renamed.schema.tables.insert(name.clone(), table.clone());
+                    continue;
+                }
+            };
+        let moves = from.schema() != name.schema();
+        if moves && moved::is_refused(planner, renamed, (&from, name), path) {
+            // The table has no further findings.
+            renamed.schema.tables.remove(&from);
+            renamed.schema.tables.insert(name.clone(), table.clone());
+            moved::move_owned_sequences(renamed, &from, name);
+            rename_references(&mut renamed.schema, &from, name);
             continue;
         }
         let Some(mut old) = renamed.schema.tables.remove(&from) else { continue };
-        if from.schema() != name.schema() {
+        let mut step = rename_step("TABLE", &from, name, path.clone());
+        if moves {
             moved::create_schema(planner, renamed, name);
             moved::move_owned_sequences(renamed, &from, name);
+            let names = moved::rename_parts(&renamed.schema, (&from, &mut old), (name, table));
+            step = step.up(names.up()).down(names.down());
+        } else {
+            step = rename_primary_key(step, (&from, &mut old), (name, table));
         }
-        let mut step = rename_step("TABLE", &from, name, path.clone());
-        let (old_key, new_key) = (ddl::primary_key_name(&from, &old), ddl::primary_key_name(name, table));
-        if !old.primary_key.is_empty() && old_key != new_key {
-            let rename = |from: &SqlName, to: &SqlName| {
-                format!("ALTER TABLE {} RENAME CONSTRAINT {} TO {};", name.sql(), quoted(from), quoted(to))
-            };
-            let (up, down) = (rename_sql("TABLE", &from, name), rename_sql("TABLE", name, &from));
-            step = step
-                .up(format!("{up}\n{}", rename(&old_key, &new_key)))
-                .down(format!("{}\n{down}", rename(&new_key, &old_key)));
-            old.rename_constraint_comment(&old_key, &new_key);
-        }
-        old.primary_key_name.clone_from(&table.primary_key_name);
         planner.push(step);
         renamed.schema.tables.insert(name.clone(), old);
         renamed.affected_tables.insert(name.clone());
         renamed.old_table_names.insert(name.clone(), from.clone());
-        let keys = renamed.schema.tables.values_mut().flat_map(|table| table.foreign_keys.values_mut());
-        keys.filter(|key| key.references.table == from).for_each(|key| key.references.table = name.clone());
-        let owners = renamed.schema.sequences.values_mut().filter_map(|sequence| sequence.owned_by.as_mut());
-        owners.filter(|owner| owner.table == from).for_each(|owner| owner.table = name.clone());
-        let partitions = renamed.schema.tables.values_mut().filter_map(|table| table.partition_of.as_mut());
-        partitions.filter(|partition| partition.table == from).for_each(|partition| partition.table = name.clone());
-        // The rows of a table are a type with the table's name.
-        replace_type_name(&mut renamed.schema, &from, name);
+        rename_references(&mut renamed.schema, &from, name);
     }
+}
+
+/// Adds the rename of the primary key to the step that renames a table, and applies it to the old table.
+fn rename_primary_key(
+    mut step: MigrationStep,
+    (from, old): (&ObjectName, &mut Table),
+    (name, new): (&ObjectName, &Table),
+) -> MigrationStep {
+    let (old_key, new_key) = (ddl::primary_key_name(from, old), ddl::primary_key_name(name, new));
+    if !old.primary_key.is_empty() && old_key != new_key {
+        let rename = |from: &SqlName, to: &SqlName| {
+            format!("ALTER TABLE {} RENAME CONSTRAINT {} TO {};", name.sql(), quoted(from), quoted(to))
+        };
+        let (up, down) = (rename_sql("TABLE", from, name), rename_sql("TABLE", name, from));
+        step = step
+            .up(format!("{up}\n{}", rename(&old_key, &new_key)))
+            .down(format!("{}\n{down}", rename(&new_key, &old_key)));
+        old.rename_constraint_comment(&old_key, &new_key);
+    }
+    old.primary_key_name.clone_from(&new.primary_key_name);
+    step
+}
+
+/// Replaces the name of a table in the objects that refer to it.
+fn rename_references(schema: &mut Schema, from: &ObjectName, to: &ObjectName) {
+    let keys = schema.tables.values_mut().flat_map(|table| table.foreign_keys.values_mut());
+    keys.filter(|key| key.references.table == *from).for_each(|key| key.references.table = to.clone());
+    let owners = schema.sequences.values_mut().filter_map(|sequence| sequence.owned_by.as_mut());
+    owners.filter(|owner| owner.table == *from).for_each(|owner| owner.table = to.clone());
+    let partitions = schema.tables.values_mut().filter_map(|table| table.partition_of.as_mut());
+    partitions.filter(|partition| partition.table == *from).for_each(|partition| partition.table = to.clone());
+    // The rows of a table are a type with the table's name.
+    replace_type_name(schema, from, to);
 }

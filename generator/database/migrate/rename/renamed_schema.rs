@@ -13,4 +13,6 @@ pub struct RenamedSchema {
     pub old_table_names: BTreeMap<ObjectName, ObjectName>,
     /// Maps the new name of a dropped object, whose name a different object takes, to its old name.
     pub freed_names: BTreeMap<ObjectName, ObjectName>,
+    /// The old and new names of renamed types and sequences.
+    pub renamed_objects: Vec<(ObjectName, ObjectName)>,
 }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::columns::with_partitions;
+use super::name_path::free_names;
 use super::new_names::{rename_sql, replace_sequence_name, replace_type_name};
 use super::renamed_schema::RenamedSchema;
 use crate::database::ddl;
@@ -191,11 +192,6 @@ fn continues(old: &Schema, new: &Schema, holder: &Holder, new_holder: &Holder) -
 /// Returns a name in the same schema that no object has: for `orders`, the first of `orders_before`, `orders_before2`, …
 /// that is not in use.
 fn free_name(name: &ObjectName, used_names: &BTreeSet<ObjectName>) -> ObjectName {
-    let endings = std::iter::once(String::new()).chain((2..).map(|number: usize| number.to_string()));
-    let names = endings.map(|ending| {
-        let ending = format!("_before{ending}");
-        let start = prefix(name.name(), LONGEST_NAME - ending.len());
-        name.in_same_schema(&SqlName::truncated(&format!("{start}{ending}")))
-    });
-    names.into_iter().find(|name| !used_names.contains(name)).unwrap_or_else(|| name.clone())
+    let mut names = free_names(name.name()).map(|free| name.in_same_schema(&free));
+    names.find(|name| !used_names.contains(name)).unwrap_or_else(|| name.clone())
 }
