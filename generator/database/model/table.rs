@@ -109,6 +109,16 @@ impl Table {
             || self.excludes.contains_key(name)
     }
 
+    /// Returns whether the server checks a constraint of the table, or runs a trigger, only at the end of a transaction.
+    pub fn has_deferred_constraint(&self) -> bool {
+        let uniques = self.uniques.values().map(|unique| unique.deferrable);
+        let foreign_keys = self.foreign_keys.values().map(|key| key.deferrable);
+        let excludes = self.excludes.values().map(|exclude| exclude.deferrable);
+        let triggers = self.triggers.values().map(|trigger| trigger.deferrable);
+        let mut all = uniques.chain(foreign_keys).chain(excludes).chain(triggers).chain([self.primary_key_deferrable]);
+        all.any(|deferrable| deferrable == Deferrable::Deferred)
+    }
+
     /// Returns whether a unique constraint has the columns and options of the primary key, or of an earlier unique
     /// constraint. For two such keys in CREATE TABLE, PostgreSQL creates only one constraint.
     pub fn is_repeated_key(&self, name: &SqlName) -> bool {

@@ -7,6 +7,7 @@ mod changes;
 mod commands;
 mod concurrency;
 mod dbml;
+mod deferred_constraints;
 mod dependents;
 mod edits;
 mod export;

@@ -106,11 +106,11 @@ impl Block {
         if !creates(statement) || (!conditions.is_empty() && !conditions.iter().any(|condition| suits(condition))) {
             return None;
         }
-        match is_guarded {
-            // The results of some actions of a guarded statement may exist already, and those of others not.
-            true => (actions(statement).count() < 2).then_some(Guard::UnlessExists),
-            false => Some(Guard::Always),
+        if !is_guarded {
+            return Some(Guard::Always);
         }
+        // The results of some actions of a guarded statement may exist already, and those of others not.
+        (actions(statement).count() < 2).then_some(Guard::UnlessExists)
     }
 }
 

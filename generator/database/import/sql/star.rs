@@ -121,13 +121,19 @@ impl Reader {
         let Some(from) = select.children().find(|part| part.kind() == SyntaxKind::FROM_CLAUSE) else {
             return unknown_star(target);
         };
+        let names = path(target);
         let mut from_columns = ItemColumns::default();
         for item in from.children() {
-            let item_columns = self.columns_of_item(&item)?;
+            let item_columns = match (self.columns_of_item(&item), names.last()) {
+                (Err(_), Some(relation)) => ItemColumns {
+                    star_columns: Vec::new(),
+                    qualified_columns: self.columns_of_named_item(&item, relation).unwrap_or_default(),
+                },
+                (result, _) => result?,
+            };
             from_columns.star_columns.extend(item_columns.star_columns);
             from_columns.qualified_columns.extend(item_columns.qualified_columns);
         }
-        let names = path(target);
         let Some(relation) = names.last() else {
             // A merged column has no table before its name, so no other column may have the name.
             let columns = from_columns.star_columns;
@@ -139,6 +145,21 @@ impl Reader {
             |column: &FromColumn| column.relation.as_ref().is_some_and(|name| name.as_str() == relation);
         let columns: Vec<FromColumn> = from_columns.qualified_columns.into_iter().filter(is_of_relation).collect();
         if columns.is_empty() { unknown_star(target) } else { Ok(columns) }
+    }
+
+    /// Returns the columns of the item with a name inside of an item of a FROM clause, which may also contain functions and
+    /// VALUES, whose columns are unknown.
+    fn columns_of_named_item(&self, item: &SyntaxNode, relation: &str) -> Option<Vec<FromColumn>> {
+        use SyntaxKind::*;
+        match item.kind() {
+            JOIN_EXPR | JOIN => item.children().find_map(|part| self.columns_of_named_item(&part, relation)),
+            RELATION_FROM_ITEM | PAREN_FROM_ITEM => {
+                let mut columns = self.columns_of_item(item).ok()?.qualified_columns;
+                columns.retain(|column| column.relation.as_ref().is_some_and(|name| name.as_str() == relation));
+                Some(columns).filter(|columns| !columns.is_empty())
+            }
+            _ => None,
+        }
     }
 
     /// Returns the columns of an item of a FROM clause.
@@ -297,15 +318,26 @@ fn query_inside(node: &SyntaxNode) -> Option<SyntaxNode> {
 
 /// Returns the WITH query that a name means at a place. Without RECURSIVE, a WITH query sees only those before it.
 fn with_query(node: &SyntaxNode, name: &str) -> Option<SyntaxNode> {
-    use SyntaxKind::{WITH_CLAUSE, WITH_TABLE};
+    use SyntaxKind::WITH_TABLE;
     let is_named = |query: &SyntaxNode| tokens(query).next().is_some_and(|token| folded_name(&token) == name);
     let is_before = |query: &SyntaxNode| query.text_range().end() <= node.text_range().start();
     node.ancestors().find_map(|outer| {
-        let clause = outer.children().find(|part| part.kind() == WITH_CLAUSE)?;
+        let clause = with_clause(&outer)?;
         let is_recursive = tokens(&clause).nth(1).is_some_and(|token| token.text().eq_ignore_ascii_case("recursive"));
         let mut queries = clause.children().filter(|query| query.kind() == WITH_TABLE && is_named(query));
         queries.find(|query| is_recursive || is_before(query))
     })
+}
+
+/// Returns the WITH clause of a statement. The clause before a UNION is in its first part, and all parts see its queries.
+fn with_clause(statement: &SyntaxNode) -> Option<SyntaxNode> {
+    use SyntaxKind::{COMPOUND_SELECT, SELECT, WITH_CLAUSE};
+    let clause = statement.children().find(|part| part.kind() == WITH_CLAUSE);
+    let first_part = || {
+        let is_compound = statement.kind() == COMPOUND_SELECT;
+        statement.first_child().filter(|part| is_compound && matches!(part.kind(), SELECT | COMPOUND_SELECT))
+    };
+    clause.or_else(|| with_clause(&first_part()?))
 }
 
 /// Returns whether the columns of a WITH query are known where `node` mentions it: after the query, or in a later part of
@@ -364,5 +396,37 @@ pub(super) fn output_name(target: &SyntaxNode) -> Parsed<SqlName> {
     match name.and_then(|name| SqlName::new(&name).ok()) {
         Some(name) => Ok(name),
         None => unknown_star(target),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::database::import::sql::read;
+
+    #[test]
+    fn all_parts_of_a_union_see_the_queries_before_it() {
+        let schema = |query: &str| {
+            read(&format!("CREATE TABLE t (id int, name text); CREATE VIEW v AS {query};")).unwrap().schema
+        };
+        let stars = "WITH a AS (SELECT * FROM t) SELECT * FROM a UNION ALL SELECT x.* FROM a x UNION SELECT * FROM a";
+        let names = "WITH a AS (SELECT t.id, t.name FROM t) SELECT a.id, a.name FROM a UNION ALL SELECT x.id, x.name FROM a x \
+                     UNION SELECT a.id, a.name FROM a";
+        assert_eq!(schema(stars), schema(names));
+    }
+
+    #[test]
+    fn a_star_of_one_table_needs_no_columns_of_others() {
+        let schema = |list: &str, from: &str| {
+            read(&format!("CREATE TABLE t (id int, tags jsonb); CREATE VIEW v AS SELECT {list} FROM {from};"))
+                .map(|read| read.schema)
+        };
+        for from in [
+            "t JOIN (VALUES (1, 'a')) AS x (id, n) ON x.id = t.id",
+            "t CROSS JOIN LATERAL jsonb_each(t.tags) x",
+            "t, generate_series(1, 3) x",
+        ] {
+            assert_eq!(schema("t.*", from).unwrap(), schema("t.id, t.tags", from).unwrap(), "{from}");
+            assert!(schema("*", from).is_err() && schema("x.*", from).is_err(), "{from}");
+        }
     }
 }

@@ -14,6 +14,18 @@ use crate::database::model::*;
 pub const INHERITS_REFUSAL: &str = "nself cannot represent the inheritance of tables, since a definition has no inherited tables; write the columns and \
      constraints in each table, or make the tables partitions";
 
+/// Refuses INHERITS and OF, which give a table the columns of a different object.
+fn refuse_derived_columns(parts: &mut Parts) -> Parsed<()> {
+    if let Some(clause) = parts.take_node(SyntaxKind::INHERITS) {
+        return unsupported(&clause, INHERITS_REFUSAL);
+    }
+    let Some(clause) = parts.take_node(SyntaxKind::OF_TYPE) else { return Ok(()) };
+    unsupported(
+        &clause,
+        "nself cannot represent a table of a composite type; write CREATE TABLE with the columns of the type",
+    )
+}
+
 /// The names that CREATE TABLE chooses for its keys.
 struct KeyNames {
     has_named_primary_key: bool,
@@ -55,9 +67,7 @@ impl Reader {
         Self::take_default_access_method(&mut parts)?;
         self.leave_out_tablespace(&mut parts);
         parts.take_node(SyntaxKind::WITHOUT_OIDS);
-        if let Some(clause) = parts.take_node(SyntaxKind::INHERITS) {
-            return unsupported(&clause, INHERITS_REFUSAL);
-        }
+        refuse_derived_columns(&mut parts)?;
         let list = parts.require(SyntaxKind::TABLE_ARG_LIST)?;
         if let Some(clause) = parts.take_node(SyntaxKind::PARTITION_BY) {
             table.partition_by = Some(partition_by(&clause)?);
@@ -163,6 +173,12 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use crate::database::import::sql::read;
+
+    #[test]
+    fn a_table_of_a_type_is_refused_with_the_way_out() {
+        let findings = read("CREATE TYPE c AS (a int); CREATE TABLE t OF c;").map(|_| ()).unwrap_err();
+        assert!(findings.len() == 1 && findings[0].what.contains("with the columns of the type"), "{findings:#?}");
+    }
 
     #[test]
     fn equal_keys_of_a_new_table_become_one_constraint() {

@@ -162,7 +162,7 @@ fn add_with_backfill(planner: &mut Planner, change: &ColumnChange, column: &Colu
     let mut up = vec![format!("ALTER TABLE {table} ADD COLUMN {};", ddl::column(change.column, &nullable_column))];
     up.extend(column.default.as_ref().map(|default| change.set_default(Some(default))));
     up.push(
-        change.without_forced_row_security(&format!("UPDATE {table} SET {name} = ({backfill}) WHERE {name} IS NULL;")),
+        change.update_all_rows(planner.new, &format!("UPDATE {table} SET {name} = ({backfill}) WHERE {name} IS NULL;")),
     );
     planner.push(change.step(Phase::Create, "", "is new").up(up.join("\n")).irreversible(VALUES_LOST));
     if !column.nullable {

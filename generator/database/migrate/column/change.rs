@@ -44,6 +44,17 @@ impl ColumnChange<'_> {
         security::without_forced_row_security([(self.table.name, Some(self.table.old))], sql)
     }
 
+    /// Returns the SQL of an UPDATE that must see all rows. Deferred constraints and triggers are checked at once, since the
+    /// server refuses to alter a table with pending checks.
+    pub fn update_all_rows(&self, new: &Schema, update: &str) -> String {
+        let update = self.without_forced_row_security(update);
+        let mut tables = new.tables.values().chain([self.table.old]);
+        if tables.any(Table::has_deferred_constraint) {
+            return format!("SET CONSTRAINTS ALL IMMEDIATE;\n{update}");
+        }
+        update
+    }
+
     /// Returns the start of a statement that alters the column: `ALTER TABLE "public"."orders" ALTER COLUMN "total"`.
     pub fn alter_column_prefix(&self) -> String {
         format!("ALTER TABLE {} ALTER COLUMN {}", self.table.name.sql(), quoted(self.column))

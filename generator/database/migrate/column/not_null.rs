@@ -19,7 +19,7 @@ pub(super) fn set_not_null(planner: &mut Planner, change: &ColumnChange, backfil
         planner.push(
             change
                 .step(Phase::Create, "backfill", "gets values where it has none")
-                .up(change.without_forced_row_security(&update))
+                .up(change.update_all_rows(planner.new, &update))
                 .irreversible("the rows that had NULL before are not recorded"),
         );
     }
@@ -40,4 +40,29 @@ pub(super) fn set_not_null(planner: &mut Planner, change: &ColumnChange, backfil
             .down(format!("{add_check}\n{alter} DROP NOT NULL;"))
             .hazard(Hazard::MayFail),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::database::migrate::plan;
+    use crate::diagnostic::FieldPath;
+
+    #[test]
+    fn a_backfill_checks_deferred_constraints_at_once() {
+        let update_sql = |deferrable: &str| {
+            let schema = |nullable: bool| -> Schema {
+                let columns = json!({ "id": { "type": "integer" }, "parent": { "type": "integer", "nullable": true },
+                    "a": { "type": "text", "nullable": nullable, "backfill": "'x'" } });
+                let key = json!({ "columns": ["parent"], "references": { "table": "t", "columns": ["id"] }, "deferrable": deferrable });
+                serde_json::from_value(json!({ "tables": { "t": { "columns": columns, "primary_key": ["id"], "foreign_keys": { "k": key } } } })).unwrap()
+            };
+            let steps = plan(&schema(true), &schema(false), &FieldPath::root()).unwrap();
+            steps.into_iter().flatten().find(|step| step.up.contains("UPDATE")).unwrap().up
+        };
+        assert!(update_sql("deferred").starts_with("SET CONSTRAINTS ALL IMMEDIATE;\nUPDATE "));
+        assert!(update_sql("immediate").starts_with("UPDATE "));
+    }
 }
