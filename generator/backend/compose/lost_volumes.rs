@@ -25,7 +25,7 @@ pub fn warnings(plan: &Plan, old: &str, new: &str) -> Vec<Diagnostic> {
         Diagnostic::warning(Code::LostVolume, path)
             .message(format!("the volume `{volume}` is no longer declared; its data stays on the host as `{engine_name}`, unused"))
             .hint(format!(
-                "to keep the data in use, declare the volume again with this name; to delete it, run `docker volume rm {engine_name}`"
+                "to keep the data in use, restore the volume, or the service or setting to which it belonged; to delete it, run `docker volume rm {engine_name}`"
             ))
     });
     findings.collect()
