@@ -93,7 +93,17 @@ const QUOTED_LABELS: &[&str] =
     &["day", "filter", "hour", "minute", "month", "over", "second", "varying", "within", "without", "year"];
 
 /// Types of the server whose texts are names of objects, as in `'public.orders'::regclass`.
-const TYPES_OF_NAMES: &[&str] = &["regclass", "regproc", "regprocedure", "regtype", "regrole", "regnamespace"];
+const TYPES_OF_NAMES: &[&str] = &[
+    "regclass",
+    "regcollation",
+    "regconfig",
+    "regdictionary",
+    "regnamespace",
+    "regproc",
+    "regprocedure",
+    "regrole",
+    "regtype",
+];
 
 /// An SQL text without the double quotes that its names do not need.
 pub struct PlainNames {
