@@ -29,6 +29,7 @@ impl Reader {
             }
             self.problems.push(Unsupported { at, what: format!("the foreign key {name} of {table}: {reason}") });
         }
+        self.require_tables_of_other_programs();
         self.require_collations();
         self.require_owners_of_unlogged_sequences();
         self.require_enabled_triggers();
@@ -72,6 +73,29 @@ impl Reader {
                 );
                 self.problems.push(Unsupported { at, what });
             }
+        }
+    }
+
+    /// Reports foreign keys to tables in schemas that the file does not create, such as `auth.users`, once for each table.
+    fn require_tables_of_other_programs(&mut self) {
+        let mut missing_tables = Vec::new();
+        for (name, table) in &self.schema.tables {
+            for (key, definition) in &table.foreign_keys {
+                let target = &definition.references.table;
+                let is_of_file = target.schema() == PUBLIC_SCHEMA || self.schema.schemas.contains_key(target.schema());
+                if !is_of_file && !self.schema.tables.contains_key(target) {
+                    missing_tables.push((name.clone(), key.clone(), target.clone()));
+                }
+            }
+        }
+        for (name, key, target) in missing_tables {
+            if self.refused.contains(&target) {
+                continue;
+            }
+            let at = self.declared_at.get(&format!("tables.{name}")).copied().unwrap_or_default();
+            let what = format!("the foreign key {key} of {name}: {}", self.missing_table(&target));
+            self.refused.add(target);
+            self.problems.push(Unsupported { at, what });
         }
     }
 

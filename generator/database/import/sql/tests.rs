@@ -123,6 +123,7 @@ fn a_refused_object_is_reported_once() {
         "CREATE TYPE t (INPUT = a, OUTPUT = b); COMMENT ON TYPE t IS 'x'; GRANT USAGE ON TYPE t TO reader;",
         "COMMENT ON TABLE auth.users IS 'x'; CREATE TABLE t (id int REFERENCES auth.users); CREATE INDEX ON auth.users (id); GRANT SELECT ON auth.users TO reader;",
         "CREATE TABLE t (id int REFERENCES auth.users, x int REFERENCES auth.users);",
+        "CREATE TABLE t (id int REFERENCES auth.users (id)); ALTER TABLE t ADD FOREIGN KEY (id) REFERENCES auth.users (id);",
         "CREATE TABLE t (id int); ALTER PUBLICATION p ADD TABLE t; ALTER PUBLICATION p SET (publish = 'insert');",
     ] {
         let messages = messages(script);
