@@ -152,8 +152,8 @@ impl Reader {
         let Some(block) = Block::read(&text).filter(|_| is_plain_text && !has_other_language) else {
             return refusal();
         };
-        // The text begins after `$$`, `$name$` or a single quote. Blanks before it give its statements the byte offsets that they have
-        // in the file.
+        // The text begins after `$$`, `$name$` or a single quote. Blanks before it give its statements the byte offsets that
+        // they have in the file.
         let tag_length = body.text().to_string()[1..].find('$').map_or(0, |end| end + 2);
         let offset = start_offset(&body) + tag_length;
         let parsed = SourceFile::parse(&format!("{}{}", " ".repeat(offset), block.statements));
