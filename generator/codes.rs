@@ -294,6 +294,8 @@ codes! {
         "`allow` names an object that is neither in the definition nor in the last written migration. Either the name is misspelled, or the change is done and the allowance was not removed. Remove it: otherwise it would later allow the same hazard for a new object of this name, without a review."
     MigrationFolder "NS780" "the order of a folder's migrations is not clear"
         "`nself db import --sql FOLDER` reads the migrations of Prisma, Drizzle, Flyway, Hasura, golang-migrate, sqlx, dbmate and goose, and applies them in the order in which the tool does. The folder contains migrations of several tools, other files of SQL, migrations that are programs, or two with the same number. Give the folder that contains only the migrations of one tool, or one .sql file that the tool prints."
+    UnknownSeedTable "NS764" "a seed names a table that does not exist"
+        "A seed inserts, changes or deletes rows of a table that the definition does not have. It would fail when the migrations run, and the services that use the database would not start. Correct the name, or declare the table."
     ServiceSchema "NS767" "the schema belongs to a service or to nself"
         "Before the migrations run, the setup job creates the schemas of services with `access = 'schema`, such as `auth`, and the schema `nself` has the list of applied migrations. A definition has neither these schemas nor objects in them: the migrations would fail. The tables in them exist only after the service has started for the first time, so a new machine cannot create foreign keys to them either. Keep the value in a column with an index, without a foreign key."
     ScratchRequired "NS716" "one side comes from a server: add --scratch"

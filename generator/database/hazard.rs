@@ -55,6 +55,8 @@ hazards! {
     IndexBuild "index_build" false "an index is built, which takes time and disk"
     /// Fails if stored rows violate the new rule.
     MayFail "may_fail" false "the step fails if stored rows violate the new rule"
+    /// Running programs use the old name until they are replaced.
+    BreaksPrograms "breaks_programs" false "programs that use the old name fail until they use the new one"
     /// Rights change.
     AuthzUpdate "authz_update" false "privileges change"
 }

@@ -19,6 +19,7 @@ pub mod ledger;
 pub mod lexer;
 pub mod migrate;
 pub mod model;
+mod named_roles;
 pub mod parse;
 mod plpgsql_body;
 pub mod snapshot;
@@ -30,6 +31,7 @@ use model::Schema;
 
 pub use declared_privileges::{DeclaredPrivilege, declared_privileges};
 pub use model::{ACCESS_POLICY, APP_COLUMN, TENANT_COLUMN, TENANT_POLICY, TENANT_SETTING};
+pub use named_roles::named_roles;
 
 /// Completes a definition with the columns and policies of its convention and with the default privileges of its
 /// schemas. Also returns the findings about the definition. `root` is its path in the stack.

@@ -253,6 +253,18 @@ impl<'a> Decoder<'a, '_> {
         }
     }
 
+    /// Returns the hint for the name of a service as a field of the stack, as in `environments.prod.api.replicas`.
+    fn hint_of_service(&self, key: &str) -> Option<String> {
+        let is_stack = self.path() == FieldPath::root();
+        let Value::Record(fields) = &self.node.value else { return None };
+        let has_entry = |section: &&str| {
+            let entries = fields.get(*section).map(|section| &section.node.value);
+            matches!(entries, Some(Value::Record(entries)) if entries.contains_key(key))
+        };
+        let section = ["services", "frontends"].into_iter().find(has_entry).filter(|_| is_stack)?;
+        Some(format!("did you mean `{section}.{key}`?"))
+    }
+
     /// Reports a field of the record that its type does not have. `fields` are the fields of the type.
     fn report_unknown_field(&self, key: &str, mark: Option<Mark>, fields: &[&str]) {
         let shown_key = match key.char_indices().nth(MAX_SHOWN_KEY) {
@@ -261,10 +273,12 @@ impl<'a> Decoder<'a, '_> {
         };
         let meant_field = foreign_words::meant_field(key, fields);
         let field_names = fields.join(", ");
-        let hint = meant_field.map_or_else(
-            || "use one of these fields; `nself schema` describes each".into(),
-            |field| format!("did you mean `{field}`?"),
-        );
+        let hint = match meant_field {
+            Some(field) => format!("did you mean `{field}`?"),
+            None => self
+                .hint_of_service(key)
+                .unwrap_or_else(|| "use one of these fields; `nself schema` describes each".into()),
+        };
         let finding = Diagnostic::error(Code::UnknownField, self.path().key(key))
             .message(format!("there is no field `{shown_key}` here"))
             .expected(format!("one of {field_names}"))

@@ -201,8 +201,10 @@ pub fn conversion_hint(actual: &str, expected: &str) -> &'static str {
 /// Returns whether a keyword of Nickel is where a field has its name: after a `.`, a `,` or a bracket, and before `.` or
 /// `=`. `before` and `behind` are the source before and after the beginning of the word.
 fn is_keyword_as_name(before: &str, behind: &str) -> bool {
-    const KEYWORDS: [&str; 13] =
-        ["as", "else", "forall", "fun", "if", "import", "in", "include", "let", "match", "or", "rec", "then"];
+    const KEYWORDS: [&str; 18] = [
+        "as", "else", "forall", "fun", "if", "import", "in", "include", "let", "match", "or", "rec", "then", "Array",
+        "Bool", "Dyn", "Number", "String",
+    ];
     let length = behind.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(behind.len());
     let (word, after) = behind.split_at(length);
     let is_name = before.trim_end().ends_with(['.', ',', '{']) && after.trim_start().starts_with(['.', '=']);

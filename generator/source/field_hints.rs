@@ -104,7 +104,10 @@ const VALUES: [(&[&str], &str); 4] = [
 /// Sets the hint of a finding about a value of a wrong type or about a key of Compose, if there is one for the field.
 pub fn complete(finding: &mut Diagnostic) {
     let hint = match finding.code {
-        Code::UnknownField => foreign_words::hint(&finding.path),
+        Code::UnknownField => foreign_words::hint(&finding.path).or_else(|| {
+            let is_unexplained = !finding.hint.starts_with("did you mean");
+            is_unexplained.then(|| foreign_words::hint_of_similar_word(&finding.path)).flatten()
+        }),
         Code::BadValue if finding.hint.is_empty() => hint_of_field(&VALUES, finding).map(str::to_owned),
         // Two values of a field that Nickel cannot merge: that of the library, and that of the user.
         Code::Evaluation if finding.hint.is_empty() && finding.message.ends_with("a record is needed here") => {

@@ -405,6 +405,17 @@ pub fn hint(path: &FieldPath) -> Option<String> {
     find_at(&[&service[..], below].concat())
 }
 
+/// Returns the hint for an unknown field whose name is similar to a word of a different tool, such as `enviroment`.
+pub fn hint_of_similar_word(path: &FieldPath) -> Option<String> {
+    let record = &path.0[..path.0.len().checked_sub(1)?];
+    let tables = WORDS.iter().filter(|(pattern, _)| is_record(record, pattern));
+    let names = tables.flat_map(|(_, words)| words.iter().map(|(word, _)| *word));
+    let word = words::nearest(path.last_key(), names)?;
+    let mut similar_path = path.clone();
+    similar_path.0.pop();
+    hint(&similar_path.key(word))
+}
+
 /// Returns whether the path of a record fits a pattern, in which `*` is any name.
 fn is_record(record: &[Segment], pattern: &[&str]) -> bool {
     pattern.len() == record.len()
@@ -440,6 +451,9 @@ mod tests {
         assert_eq!(hint(&path!("graphql_endpoints", "a", "image")), None);
         assert!(has(path!("databases", "a", "tables", "t", "columns", "c", "not_null"), "nullable"));
         assert!(has(path!("name"), "project"));
+        let similar = hint_of_similar_word(&path!("services", "a", "enviroment"));
+        assert!(similar.is_some_and(|hint| hint.contains("`env`")));
+        assert_eq!(hint_of_similar_word(&path!("services", "a", "zebra")), None);
         assert_eq!(hint(&path!("services", "a", "env", "links")), None);
         assert_eq!(hint(&path!("links")), None);
         assert!(has(path!("services", "a", "health", "tcp", "initialDelaySeconds"), "`health.start_period"));

@@ -1,8 +1,8 @@
 //! Databases of services and options of the database server. The planner derives roles, grants and passwords from them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::values::{Checked, Cidr, ExtensionName, Host, Reason, SettingName, SqlIdent, Text, ranged};
+use crate::values::{Checked, Cidr, ExtensionName, Host, Reason, ServiceName, SettingName, SqlIdent, Text, ranged};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -33,8 +33,18 @@ pub struct DatabaseServer {
     /// Settings of PostgreSQL by name, for the server and its replica. They replace settings that nself derives from the
     /// memory limit of the server, such as `shared_buffers`.
     pub settings: BTreeMap<SettingName, Text>,
+    /// Roles that cannot log in, by name. The setup job creates those that are missing; definitions may grant rights to them.
+    pub roles: BTreeMap<SqlIdent, ServerRole>,
     /// A server outside of the stack, which replaces the service `postgres`.
     pub external: Option<ExternalServer>,
+}
+
+/// A role that cannot log in, such as `anon` of PostgREST.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerRole {
+    /// Services whose roles may act as this role, with `SET ROLE`.
+    pub members: BTreeSet<ServiceName>,
 }
 
 /// A PostgreSQL server outside of the stack, such as a managed one. Connections are encrypted, and its certificate is

@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 
 pub use backups::{BackupTarget, Backups, FolderTarget, Retention, S3Target};
 pub use container::{Autoscale, Limits, LogDriver, Logging, Protocol, Publish, Reservations};
-pub use database::{Access, DatabaseServer, DatabaseUse, ExternalServer};
+pub use database::{Access, DatabaseServer, DatabaseUse, ExternalServer, ServerRole};
 pub use edge::{Edge, RateLimit, Tls, TlsMode};
 pub use env::{EnvReference, EnvValue};
 pub use file::ServiceFile;

@@ -10,6 +10,7 @@ mod image;
 mod imports;
 mod layers;
 mod planner;
+mod shared_roles;
 
 use std::collections::BTreeMap;
 

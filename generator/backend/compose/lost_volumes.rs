@@ -26,7 +26,7 @@ pub fn warnings(plan: &Plan, old_project: Option<&str>, old: &str, new: &str) ->
         Diagnostic::warning(Code::LostVolume, path)
             .message(format!("the volume `{volume}` is no longer declared; its data stays on the host as `{engine_name}`, unused"))
             .hint(format!(
-                "to keep the data in use, declare the volume again with this name; to delete it, run `docker volume rm {engine_name}`"
+                "to keep the data in use, restore the volume, or the service or setting to which it belonged; to delete it, run `docker volume rm {engine_name}`"
             ))
     });
     findings.collect()

@@ -107,7 +107,7 @@ fn lost_claims(namespace: &str, old: &Value, new: &Value) -> Vec<Diagnostic> {
         };
         let way_to_keep = match new_owner {
             Some(owner) => format!("copy it with a pod that mounts `{claim}` and `{}`", claim_name(new, owner, &volume)),
-            None => "declare the volume again with this name".to_owned(),
+            None => "restore the volume, or the service or setting to which it belonged".to_owned(),
         };
         Diagnostic::warning(Code::LostVolume, path!("services", service))
             .message(format!(

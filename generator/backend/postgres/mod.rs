@@ -107,7 +107,15 @@ fn statements(plan: &Plan, setup: &DatabaseSetup) -> Result<String, Diagnostic> 
     let databases = plan.databases.iter().map(|(name, database)| database_view(plan, name, database));
     let databases = databases.collect::<Result<Vec<DatabaseView>, Diagnostic>>()?;
     let monitors = sql_json(&rights::monitors(&plan.databases))?;
-    let view = context! { roles, databases, monitors, is_own_server => setup.is_own_server };
+    let shared_roles = setup.shared_roles.iter().map(|(name, members)| {
+        let members: Vec<Value> = members
+            .iter()
+            .map(|member| context! { name => sql_name(member), literal => sql_literal(member) })
+            .collect();
+        context! { name => sql_name(name), literal => sql_literal(name), members }
+    });
+    let shared_roles: Vec<Value> = shared_roles.collect();
+    let view = context! { roles, shared_roles, databases, monitors, is_own_server => setup.is_own_server };
     Ok(superuser::replace_placeholders(&SETUP_TEMPLATE.render(view)?))
 }
 

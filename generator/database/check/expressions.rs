@@ -262,7 +262,7 @@ impl Check<'_> {
         if let Some(kind) = type_of_condition(self.schema, expression, column_type) {
             let comparison = match kind.base() {
                 _ if is_number(&kind) => "> 0",
-                "text" | "varchar" | "char" if !kind.is_array() => "<> ''",
+                "text" | "varchar" | "char" | "bpchar" if !kind.is_array() => "<> ''",
                 _ => "IS NOT NULL",
             };
             let message = format!("the condition has the type {kind}, but must be true or false");

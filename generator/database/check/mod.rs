@@ -25,6 +25,7 @@ mod query_scope;
 mod query_shape;
 mod routine;
 mod row_result;
+mod seeds;
 mod signature;
 mod sql_result;
 mod storage;
@@ -63,6 +64,7 @@ pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
         check.check_function(name, function);
     }
     check.check_overloads();
+    check.check_seeds();
     for (key, object) in &schema.objects {
         check.check_object(key, object);
     }

@@ -109,7 +109,7 @@ fn may_be_assigned(schema: &Schema, from: &TypeName, to: &TypeName) -> bool {
 fn family(schema: &Schema, kind: &TypeName) -> Option<String> {
     let family = match kind.base() {
         _ if is_number(kind) => "number",
-        "text" | "varchar" | "char" => "text",
+        "text" | "varchar" | "char" | "bpchar" => "text",
         "boolean" => "boolean",
         "uuid" => "uuid",
         "json" | "jsonb" => "json",

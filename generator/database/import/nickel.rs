@@ -170,10 +170,10 @@ fn multi_line_string(text: &str, indentation: &str) -> Option<String> {
     Some(out + "\"" + &percent_signs)
 }
 
-/// Keywords of Nickel. As names of fields they need quotes.
-const KEYWORDS: [&str; 16] = [
+/// Keywords and built-in types of Nickel. As names of fields they need quotes.
+const KEYWORDS: [&str; 21] = [
     "let", "in", "if", "then", "else", "fun", "import", "match", "forall", "rec", "null", "true", "false", "include",
-    "merge", "or",
+    "merge", "or", "Array", "Bool", "Dyn", "Number", "String",
 ];
 
 /// Returns the name of a field, in quotes if Nickel needs them.
@@ -202,4 +202,19 @@ fn quoted_string(text: &str) -> String {
     out.push('"');
     // `%{` would begin an interpolation.
     out.replace("%{", "\\%{")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_nickel_reads_as_something_else_have_quotes() {
+        for plain in ["id", "_id", "__EFMigrationsHistory", "Numbers", "number"] {
+            assert_eq!(field_name(plain), plain);
+        }
+        for other in ["in", "Number", "String", "__1", "a b", "1a", ""] {
+            assert_eq!(field_name(other), format!("\"{other}\""));
+        }
+    }
 }

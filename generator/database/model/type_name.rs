@@ -39,7 +39,6 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("national character", "char"),
     ("national char", "char"),
     ("nchar", "char"),
-    ("bpchar", "char"),
     ("timestamp without time zone", "timestamp"),
     ("timestamp with time zone", "timestamptz"),
     ("time without time zone", "time"),
@@ -54,7 +53,7 @@ const SINGLE_BYTE: &str = "\"char\"";
 pub const INTEGER_TYPES: [&str; 3] = ["smallint", "integer", "bigint"];
 
 /// The types of texts.
-pub const TEXT_TYPES: [&str; 3] = ["text", "varchar", "char"];
+pub const TEXT_TYPES: [&str; 4] = ["text", "varchar", "char", "bpchar"];
 
 /// Types that every server has, sorted.
 pub const BUILT_IN_TYPES: &[&str] = &[
@@ -63,6 +62,7 @@ pub const BUILT_IN_TYPES: &[&str] = &[
     "bit",
     "boolean",
     "box",
+    "bpchar",
     "bytea",
     "char",
     "cidr",
@@ -278,6 +278,8 @@ fn canonical(text: &str) -> Result<String, String> {
     };
     let spelling = SPELLINGS.iter().find(|(alternative, _)| *alternative == name);
     let name = spelling.map_or(name.as_str(), |(_, canonical)| *canonical);
+    // Without a length, `bpchar` has any number of characters, whereas `char` has one.
+    let name = if name == "bpchar" && !modifiers.is_empty() { "char" } else { name };
     if BUILT_IN_TYPES.binary_search(&name).is_err()
         && let Some(reason) = name.split('.').find_map(SqlIdent::refusal).or_else(|| ObjectName::refusal(name))
     {
@@ -306,7 +308,11 @@ impl TypeName {
     /// Returns the type that the server uses to distinguish functions: `varchar` for `varchar(10)`.
     pub fn without_modifiers(&self) -> TypeName {
         // The fields of an interval are modifiers too.
-        let base = if self.base().starts_with("interval ") { "interval" } else { self.base() };
+        let base = match self.base() {
+            base if base.starts_with("interval ") => "interval",
+            "bpchar" => "char",
+            base => base,
+        };
         TypeName::wrap(format!("{base}{}", if self.is_array() { "[]" } else { "" }))
     }
 
@@ -339,8 +345,9 @@ impl TypeName {
     /// Returns the storage of columns of this type that declare none (`pg_type.typstorage`); `None` for a type that is
     /// declared or from an extension.
     pub fn default_storage(&self) -> Option<ColumnStorage> {
-        const EXTENDED: [&str; 15] = [
+        const EXTENDED: [&str; 16] = [
             "bit",
+            "bpchar",
             "bytea",
             "char",
             "json",
@@ -429,6 +436,8 @@ mod tests {
             ("audit.mood[]", "audit.mood[]"),
             ("geometry(Point,4326)", "geometry(Point,4326)"),
             ("float(24)[]", "real[]"),
+            ("bpchar[]", "bpchar[]"),
+            ("bpchar(3)", "char(3)"),
             ("float(25)", "double precision"),
             ("national character varying(10)", "varchar(10)"),
             ("\"Status\"[]", "\"Status\"[]"),

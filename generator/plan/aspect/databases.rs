@@ -171,8 +171,12 @@ fn refused_login(stack: &Stack, role: &SqlIdent, service: &FieldPath) -> Option<
         let finding = finding("which is the administrator of the external server");
         return Some(finding.hint("rename the service, or use a different role for `database_server.external.admin`"));
     }
-    let is_reserved = RESERVED.contains(&role.as_str()) || SqlIdent::refusal(role.as_str()).is_some();
-    is_reserved.then(|| finding("which PostgreSQL reserves").hint("rename the service"))
+    is_reserved_role(role).then(|| finding("which PostgreSQL reserves").hint("rename the service"))
+}
+
+/// Returns whether a name belongs to the server, so that no role of the stack can have it.
+pub fn is_reserved_role(role: &SqlIdent) -> bool {
+    RESERVED.contains(&role.as_str()) || SqlIdent::refusal(role.as_str()).is_some()
 }
 
 /// Returns host and port of each endpoint that the environment has.

@@ -7,6 +7,7 @@ use super::service_schemas;
 use crate::database::complete;
 use crate::database::ledger::ServiceAccess;
 use crate::database::model::{PUBLIC_ROLE, Schema};
+use crate::database::named_roles;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::inputs::profile;
@@ -51,7 +52,9 @@ fn service_access(grant: &Grant) -> Option<ServiceAccess> {
 /// Completes the definitions, and checks that their databases and roles exist.
 pub fn plan(stack: &Stack, server: &Server) -> Planned<BTreeMap<SqlIdent, Schema>> {
     let Server { databases, roles } = server;
-    let role_names: BTreeSet<&str> = roles.values().map(|role| role.name.as_str()).chain([PUBLIC_ROLE]).collect();
+    let login_roles = roles.values().map(|role| &role.name);
+    let role_names = login_roles.chain(stack.database_server.roles.keys()).map(SqlIdent::as_str);
+    let role_names: BTreeSet<&str> = role_names.chain([PUBLIC_ROLE]).collect();
     let mut findings = Vec::new();
     let mut definitions = BTreeMap::new();
     for (name, schema) in &stack.databases {
@@ -69,71 +72,38 @@ pub fn plan(stack: &Stack, server: &Server) -> Planned<BTreeMap<SqlIdent, Schema
                     )),
             );
         }
-        for (role_path, role) in named_roles(&schema, &path) {
-            if !role_names.contains(role.as_str()) {
-                let near = crate::words::nearest(role.as_str(), role_names.iter().copied());
-                let hint = near.map_or_else(
-                    || "use the role of a service that uses the database, or `public` for all roles".to_owned(),
-                    |near| format!("did you mean `{near}`?"),
-                );
-                findings.push(
-                    Diagnostic::error(Code::UnknownRole, role_path)
-                        .message(format!("the stack has no role `{role}`"))
-                        .hint(hint),
-                );
-            }
-        }
+        findings.extend(unknown_roles(&schema, &path, &role_names));
         definitions.insert(name.clone(), schema);
     }
     Planned::without_wirings(definitions, findings)
 }
 
-/// Returns every role that a definition names, each with the field that contains the name.
-fn named_roles<'a>(schema: &'a Schema, path: &FieldPath) -> Vec<(FieldPath, &'a SqlIdent)> {
-    let mut names: Vec<(FieldPath, &SqlIdent)> = Vec::new();
-    let mut add = |path: FieldPath, role: &'a SqlIdent| names.push((path, role));
-    for (name, namespace) in &schema.schemas {
-        let path = path.key("schemas").key(name.as_str());
-        namespace.grants.keys().for_each(|role| add(path.key("grants").key(role.as_str()), role));
-        let path = path.key("default_privileges");
-        namespace.default_privileges.roles().for_each(|role| add(path.key(role.as_str()), role));
-    }
-    let database_privileges = path.key("default_privileges");
-    schema.default_privileges.roles().for_each(|role| add(database_privileges.key(role.as_str()), role));
-    for (name, table) in &schema.tables {
-        let path = path.key("tables").key(name.as_str());
-        table.grants.keys().for_each(|role| add(path.key("grants").key(role.as_str()), role));
-        for (column, definition) in &table.columns {
-            let path = path.key("columns").key(column.as_str());
-            definition.grants.keys().for_each(|role| add(path.key("grants").key(role.as_str()), role));
-            let path = path.key("identity_grants");
-            definition.identity_grants.keys().for_each(|role| add(path.key(role.as_str()), role));
-        }
-        for (policy, definition) in &table.policies {
-            let path = path.key("policies").key(policy.as_str()).key("roles");
-            definition.roles.iter().for_each(|role| add(path.clone(), role));
+/// Returns a finding for each role that a definition names and the stack does not have, at the first field with its name.
+fn unknown_roles(schema: &Schema, path: &FieldPath, role_names: &BTreeSet<&str>) -> Vec<Diagnostic> {
+    let mut places: BTreeMap<&SqlIdent, Vec<FieldPath>> = BTreeMap::new();
+    for (role_path, role) in named_roles(schema, path) {
+        if !role_names.contains(role.as_str()) {
+            places.entry(role).or_default().push(role_path);
         }
     }
-    for (name, view) in &schema.views {
-        let path = path.key("views").key(name.as_str());
-        view.grants.keys().for_each(|role| add(path.key("grants").key(role.as_str()), role));
-        for (column, grants) in &view.column_grants {
-            let path = path.key("column_grants").key(column.as_str());
-            grants.keys().for_each(|role| add(path.key(role.as_str()), role));
-        }
-    }
-    for (name, sequence) in &schema.sequences {
-        let path = path.key("sequences").key(name.as_str()).key("grants");
-        sequence.grants.keys().for_each(|role| add(path.key(role.as_str()), role));
-    }
-    for (name, kind) in &schema.types {
-        // The field of the grants depends on the kind of the type, so the place is the type.
-        let path = path.key("types").key(name.as_str());
-        kind.rights().grants.keys().for_each(|role| add(path.clone(), role));
-    }
-    for (name, function) in &schema.functions {
-        let path = path.key("functions").key(name.as_str()).key("grants");
-        function.grants.keys().for_each(|role| add(path.key(role.as_str()), role));
-    }
-    names
+    let findings = places.into_iter().map(|(role, paths)| {
+        let hint = crate::words::nearest(role.as_str(), role_names.iter().copied()).map_or_else(
+            || {
+                format!(
+                    "use the role of a service that uses the database, or `public` for all roles; `{role}` becomes a role \
+                     without a login with `database_server.roles.{role} = {{}}`"
+                )
+            },
+            |near| format!("did you mean `{near}`?"),
+        );
+        let others = match paths.len() {
+            1 => String::new(),
+            count => format!(", which the definition names in {count} places"),
+        };
+        let first = paths.into_iter().next().unwrap_or_else(|| path.clone());
+        Diagnostic::error(Code::UnknownRole, first)
+            .message(format!("the stack has no role `{role}`{others}"))
+            .hint(hint)
+    });
+    findings.collect()
 }

@@ -35,5 +35,6 @@ pub mod server_files;
 pub mod server_settings;
 pub mod service_schemas;
 pub mod setup;
+mod shared_roles;
 pub mod variables;
 pub mod volumes;

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::database_host::{DatabaseHost, secret_file};
 use super::databases::{Roles, Server, password};
+use super::shared_roles;
 use crate::diagnostic::FieldPath;
 use crate::path;
 use crate::plan::model::{ConfigMount, Database, DatabaseSetup, Migrations};
@@ -58,7 +59,7 @@ pub fn plan(
     }
     let service =
         PlannedService { service: job_service(&host), path: FieldPath::root(), category: Category::Catalogue };
-    Planned { value: Roster::from([(job, service)]), wirings, findings: Vec::new() }
+    Planned { value: Roster::from([(job, service)]), wirings, findings: shared_roles::check(stack, server) }
 }
 
 /// Returns the services that log in at the server, and their additional processes. Each has the path of the field
@@ -102,5 +103,15 @@ pub fn setup(
             waiters.entry(user.clone()).or_default().insert(secret.clone(), extensions.clone());
         }
     }
-    Some(DatabaseSetup { job, is_own_server: stack.database_server.external.is_none(), waiters })
+    let shared_roles = stack.database_server.roles.iter().map(|(name, role)| {
+        let members = role.members.iter().filter_map(|service| roles.get(service));
+        let members: BTreeSet<SqlIdent> = members.map(|member| member.name.clone()).collect();
+        (name.clone(), members)
+    });
+    Some(DatabaseSetup {
+        job,
+        is_own_server: stack.database_server.external.is_none(),
+        waiters,
+        shared_roles: shared_roles.collect(),
+    })
 }

@@ -82,6 +82,9 @@ pub struct DatabaseSetup {
     /// For each service that waits for the job, the secrets with its connection URLs; for each secret, the extensions
     /// that the job creates in the database of the URL.
     pub waiters: BTreeMap<ServiceName, BTreeMap<SecretName, BTreeSet<ExtensionName>>>,
+    /// Roles that cannot log in, each with the roles that may act as it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub shared_roles: BTreeMap<SqlIdent, BTreeSet<SqlIdent>>,
 }
 
 /// Settings of the pooler's configuration file.

@@ -133,6 +133,8 @@ fn an_import_equals_what_the_server_creates_from_the_sql() {
     let output = nself_in(folder.path(), ["db", "import", "--sql", &file]);
     assert_eq!(output.code, 0, "{}", output.stderr);
     let notes: Vec<&str> = output.stderr.lines().filter_map(|line| line.strip_prefix("warning[NS714]: ")).collect();
+    let (roles, notes): (Vec<&str>, Vec<&str>) = notes.iter().partition(|note| note.contains("names the role"));
+    assert!(roles.len() == 2 && roles[0].contains("`reader`") && roles[1].contains("`writer`"), "{roles:?}");
     assert_eq!(notes.len(), 3, "{notes:?}");
     for (note, words) in notes.iter().zip(["the comment on the extension", "`number_of_it`", "the owner `owner`"]) {
         assert!(note.contains(words) && note.contains("left out"), "{note}");

@@ -423,7 +423,8 @@ fn default_privileges_that_an_older_object_lacks_are_left_out() {
         ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON ROUTINES TO reader; ALTER DEFAULT PRIVILEGES GRANT USAGE ON SEQUENCES TO reader; GRANT USAGE ON everywhere TO reader;
         CREATE TABLE s.new (id int); CREATE VIEW s.v AS SELECT id FROM s.new; CREATE FUNCTION new() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE SEQUENCE later; REVOKE INSERT ON s.v FROM reader;";
     const LEFT_OUT: &str = "ALTER DEFAULT PRIVILEGES IN SCHEMA s REVOKE ALL ON TABLES FROM reader; ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON ROUTINES FROM reader;";
-    let notes: Vec<String> = sql::read(SQL).unwrap().notes.into_iter().map(|note| note.what).collect();
+    let notes = sql::read(SQL).unwrap().notes.into_iter().map(|note| note.what);
+    let notes: Vec<String> = notes.filter(|note| !note.contains("names the role")).collect();
     assert_eq!(notes.len(), 2, "{notes:#?}");
     for part in [
         "reader on functions are left out, since old lacks",

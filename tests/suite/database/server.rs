@@ -167,8 +167,13 @@ impl Server {
 
     /// Returns a database's schema as printed by pg_dump of the same version.
     pub fn dump(&self, database: &str) -> String {
+        self.dump_with(database, &[])
+    }
+
+    /// Returns a database's schema as printed by pg_dump of the same version with further options.
+    pub fn dump_with(&self, database: &str, options: &[&str]) -> String {
         let arguments = ["--schema-only", "-U", "owner", "-h", &self.inner(""), database];
-        let output = run(self.command("pg_dump").args(arguments));
+        let output = run(self.command("pg_dump").args(arguments).args(options));
         assert_eq!(output.code, 0, "{}", output.stderr);
         output.stdout
     }

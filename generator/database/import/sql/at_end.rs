@@ -16,14 +16,25 @@ impl Reader {
         // A key that is still unresolved refers to a table without a primary key.
         for (at, table, name) in std::mem::take(&mut self.foreign_keys_to_primary_key) {
             let key = self.schema.tables.get(&table).and_then(|table| table.foreign_keys.get(&name));
-            let Some(target) = key.map(|key| &key.references.table) else { continue };
-            let what = format!("the foreign key {name} of {table}: {target} has no primary key");
-            self.problems.push(Unsupported { at, what });
+            let Some(target) = key.map(|key| key.references.table.clone()) else { continue };
+            if self.refused.contains(&target) {
+                continue;
+            }
+            let reason = match self.schema.tables.contains_key(&target) {
+                true => format!("{target} has no primary key"),
+                false => self.missing_table(&target),
+            };
+            if !self.schema.tables.contains_key(&target) {
+                self.refused.add(target);
+            }
+            self.problems.push(Unsupported { at, what: format!("the foreign key {name} of {table}: {reason}") });
         }
+        self.require_tables_of_other_programs();
         self.require_collations();
         self.require_owners_of_unlogged_sequences();
         self.require_enabled_triggers();
         self.resolve_grants();
+        self.note_roles();
         self.leave_out_schemas_of_extensions();
         self.attach_partitions();
         self.allow_open_definers();
@@ -65,6 +76,29 @@ impl Reader {
         }
     }
 
+    /// Reports foreign keys to tables in schemas that the file does not create, such as `auth.users`, once for each table.
+    fn require_tables_of_other_programs(&mut self) {
+        let mut missing_tables = Vec::new();
+        for (name, table) in &self.schema.tables {
+            for (key, definition) in &table.foreign_keys {
+                let target = &definition.references.table;
+                let is_of_file = target.schema() == PUBLIC_SCHEMA || self.schema.schemas.contains_key(target.schema());
+                if !is_of_file && !self.schema.tables.contains_key(target) {
+                    missing_tables.push((name.clone(), key.clone(), target.clone()));
+                }
+            }
+        }
+        for (name, key, target) in missing_tables {
+            if self.refused.contains(&target) {
+                continue;
+            }
+            let at = self.declared_at.get(&format!("tables.{name}")).copied().unwrap_or_default();
+            let what = format!("the foreign key {key} of {name}: {}", self.missing_table(&target));
+            self.refused.add(target);
+            self.problems.push(Unsupported { at, what });
+        }
+    }
+
     /// Reports columns and indexes with a collation that the file does not create and that not every server has.
     fn require_collations(&mut self) {
         let mut missing_collations = Vec::new();
@@ -77,7 +111,7 @@ impl Reader {
             for (path, collation) in columns.chain(indexes) {
                 let Some(collation) = collation.as_ref().and_then(Collation::object) else { continue };
                 let key = ObjectKey::of_collation(&collation);
-                if !self.schema.objects.contains_key(&key) {
+                if !self.schema.objects.contains_key(&key) && !self.refused.contains(&collation) {
                     missing_collations.push((
                         self.declared_at.get(&path).copied().unwrap_or_default(),
                         name.clone(),

@@ -3,7 +3,7 @@
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::reader::{GrantObject, Reader};
-use super::tree::{AtNode, Parsed, Parts, Unsupported, column_type, expression, type_text, unsupported};
+use super::tree::{AtNode, Parsed, Parts, Unsupported, expression, type_name, type_text, unsupported};
 use super::{collation, constraint, sequence, storage, tree};
 use crate::database::model::*;
 use crate::values::Checked;
@@ -20,7 +20,7 @@ impl Reader {
         let serial_integer = serial_type(&type_text(&type_node)?);
         let kind = match serial_integer {
             Some(integer) => TypeName::new(integer).at(&node)?,
-            None => column_type(&type_node)?,
+            None => type_name(&type_node)?,
         };
         let mut column = Column { nullable: serial_integer.is_none(), ..Column::of_type(kind) };
         if serial_integer.is_some() {

@@ -200,15 +200,16 @@ impl Reader {
                  constraints `IF EXISTS`; write its statements without the block",
             )
         };
-        let is_dollar_quoted = tokens(&body).next().is_some_and(|token| token.text().starts_with('$'));
+        // Quotes inside of a string in single quotes are doubled, so the places of its statements are approximate.
+        let is_plain_text = tokens(&body).next().is_some_and(|token| token.text().starts_with(['$', '\'']));
         let has_other_language = parts.take_rest().iter().any(|part| {
             !tokens(part).any(|token| token.text().trim_matches(['\'', '"']).eq_ignore_ascii_case("plpgsql"))
         });
-        let Some(block) = Block::read(&text).filter(|_| is_dollar_quoted && !has_other_language) else {
+        let Some(block) = Block::read(&text).filter(|_| is_plain_text && !has_other_language) else {
             return refusal();
         };
-        // The text begins after `$$` or `$name$`. Blanks before it give its statements the byte offsets that they have
-        // in the file.
+        // The text begins after `$$`, `$name$` or a single quote. Blanks before it give its statements the byte offsets that
+        // they have in the file.
         let tag_length = body.text().to_string()[1..].find('$').map_or(0, |end| end + 2);
         let offset = start_offset(&body) + tag_length;
         let parsed = SourceFile::parse(&format!("{}{}", " ".repeat(offset), block.statements));

@@ -31,6 +31,9 @@ impl Reader {
         }
         let owner = owners.first().map(|(owner, _)| owner.as_str());
         for mut grant in std::mem::take(&mut self.grants) {
+            if self.refused.contains_object_of_grant(&grant.object) {
+                continue;
+            }
             grant.roles.retain(|role| Some(role.as_str()) != owner);
             for role in grant.roles.clone() {
                 let Some(grant) = self.without_service_rights(&grant, &role) else { continue };

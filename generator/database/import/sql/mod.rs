@@ -28,10 +28,12 @@ mod move_object;
 mod object;
 mod overload;
 mod partition;
+mod plain_names;
 mod policy;
 mod publication;
 mod query;
 mod reader;
+mod refused;
 mod relation;
 mod rename;
 mod rename_function;
@@ -40,6 +42,7 @@ mod rename_object;
 mod rename_schema;
 mod rename_table;
 mod retype;
+mod roles;
 mod routine;
 mod rows;
 mod search_path;
@@ -68,6 +71,7 @@ use super::ImportFinding;
 use crate::database::lexer::LineStarts;
 use crate::database::model::*;
 use crate::database::{completeness, parse};
+use plain_names::PlainNames;
 use reader::{GrantObject, Reader};
 use session::WithoutCommands;
 use tree::{Parsed, Parts, Unsupported, start_offset, summary, unsupported};
@@ -109,16 +113,20 @@ pub fn read_of_server(text: &str, service_rights: &ServiceRights) -> Result<Impo
     if let Some(fault) = completeness::nested_too_deep(sql) {
         return Err(vec![to_finding(Unsupported { at: fault.at, what: fault.what })]);
     }
-    let reader = parse::with_enough_stack(sql, || Reader::read(&text_to_read, service_rights.clone()));
+    let (reader, names) = parse::with_enough_stack(sql, || {
+        let names = PlainNames::of(sql);
+        (Reader::read(&text_to_read.with_plain_names(&names), service_rights.clone()), names)
+    });
+    let in_original = |item: Unsupported| Unsupported { at: names.original(item.at), what: item.what };
     let sorted_findings = |items: Vec<Unsupported>| {
-        let mut findings: Vec<ImportFinding> = items.into_iter().map(to_finding).collect();
+        let mut findings: Vec<ImportFinding> = items.into_iter().map(in_original).map(to_finding).collect();
         findings.sort();
         findings
     };
     if !reader.problems.is_empty() {
         return Err(sorted_findings(reader.problems));
     }
-    let places = reader.declared_at.into_iter().map(|(path, at)| (path, line_starts.position(at)));
+    let places = reader.declared_at.into_iter().map(|(path, at)| (path, line_starts.position(names.original(at))));
     Ok(Imported {
         schema: reader.schema,
         places: places.collect(),
@@ -152,8 +160,11 @@ impl Reader {
     /// Reads a statement. A problem does not stop the reading of later statements.
     fn read_statement(&mut self, node: &SyntaxNode) {
         self.object_in_messages.clear();
+        let first_problem = self.problems.len();
         let result = self.dispatch(node);
         self.record_error(result);
+        self.record_refusal(node, first_problem);
+        self.record_places_of_roles(node);
     }
 
     /// Reads a statement that neither creates nor changes an object; `None` for other statements.

@@ -65,8 +65,18 @@ impl Reader {
     /// Returns the object to which a text refers, such as `german` in `DROP COLLATION german`.
     fn object_of_text(&mut self, class: &'static ObjectClass, text: &str, node: &SyntaxNode) -> Parsed<&mut SqlObject> {
         let key = key_of_text(class, text, node)?;
+        if !self.schema.objects.contains_key(&key) {
+            self.refused.record_missing_key(key.as_str());
+        }
         match self.schema.objects.get_mut(&key) {
             Some(object) => Ok(object),
+            None if class.words == "PUBLICATION" => {
+                let what = format!(
+                    "there is no object `{key}`; if a different program creates it, put `CREATE PUBLICATION {};` in front",
+                    text.split_whitespace().next().unwrap_or_default()
+                );
+                unsupported(node, what)
+            }
             None => unsupported(node, format!("there is no object `{key}`")),
         }
     }

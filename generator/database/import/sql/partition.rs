@@ -127,6 +127,9 @@ impl Reader {
         // Attach partitions of partitions first: attaching a table removes the columns and keys that it inherits, with
         // which its own partitions are compared.
         attached_tables.sort_by_key(|attached| std::cmp::Reverse(depth(&attached.partition)));
+        attached_tables.retain(|attached| {
+            ![&attached.partition, &attached.partitioned].into_iter().any(|name| self.refused.contains(name))
+        });
         for AttachedTable { at, partitioned, partition, bound } in attached_tables {
             if let Err(what) = self.attach_partition(&partitioned, &partition, bound) {
                 self.problems

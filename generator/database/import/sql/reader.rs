@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use squawk_syntax::SyntaxNode;
 
+use super::refused::Refused;
 use super::search_path::CreationSchema;
 use super::service_rights::ServiceRights;
 use super::tree::{Parsed, Unsupported, start_offset, unsupported};
@@ -56,6 +57,10 @@ pub struct Reader {
     pub temporary_relations: BTreeSet<String>,
     /// Indexes of partitions that the server attached to a later index of the partitioned table.
     pub adopted_indexes: Vec<AdoptedIndex>,
+    /// Maps each role of a grant or policy to the place of the first statement that names it.
+    pub role_places: BTreeMap<SqlIdent, usize>,
+    /// Objects and columns that were refused.
+    pub refused: Refused,
 }
 
 /// GRANT or REVOKE on one object.
@@ -161,9 +166,11 @@ impl Reader {
 
     /// Returns a table, or an error at the node if there is no such table.
     pub fn table(&mut self, name: &ObjectName, node: &SyntaxNode) -> Parsed<&mut Table> {
-        match self.schema.tables.get_mut(name) {
-            Some(table) => Ok(table),
-            None => unsupported(node, format!("there is no table `{name}`")),
+        if !self.schema.tables.contains_key(name) {
+            self.refused.record_missing(name);
+            return unsupported(node, self.missing_table(name));
         }
+        let table = self.schema.tables.get_mut(name);
+        table.map_or_else(|| unsupported(node, format!("there is no table `{name}`")), Ok)
     }
 }

@@ -3,7 +3,7 @@
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::reader::Reader;
-use super::tree::{AtNode, Parsed, Parts, column_type, unsupported};
+use super::tree::{AtNode, Parsed, Parts, type_name, unsupported};
 use super::{collation, column, sequence};
 use crate::database::lexer::{self, TokenKind};
 use crate::database::migrate::with_partitions;
@@ -17,7 +17,7 @@ impl Reader {
         let Some(type_node) = parts.take_type() else {
             return unsupported(node, format!("{table}.{name}: the syntax of its type is unknown"));
         };
-        let kind = column_type(&type_node)?;
+        let kind = type_name(&type_node)?;
         let collation = match parts.take_node(SyntaxKind::COLLATE) {
             Some(clause) => collation::read_collation(&Parts::of(&clause).require(SyntaxKind::COLLATION_REF)?)?,
             None => None,

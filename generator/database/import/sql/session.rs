@@ -2,6 +2,7 @@
 
 use squawk_syntax::SyntaxNode;
 
+use super::plain_names::PlainNames;
 use super::query;
 use super::tree::{Parsed, Unsupported, leading_keywords, tokens, unsupported};
 use crate::database::lexer::{self, TokenKind};
@@ -131,6 +132,20 @@ pub struct WithoutCommands {
     pub unsupported_commands: Vec<Unsupported>,
     /// The place of the command that connects to the database. The statements before it belong to a different database.
     pub connected_at: Option<usize>,
+}
+
+impl WithoutCommands {
+    /// Returns the text without the double quotes that names do not need.
+    pub fn with_plain_names(&self, names: &PlainNames) -> WithoutCommands {
+        let commands = self.unsupported_commands.iter();
+        WithoutCommands {
+            sql: names.sql.clone(),
+            unsupported_commands: commands
+                .map(|command| Unsupported { at: names.changed(command.at), what: command.what.clone() })
+                .collect(),
+            connected_at: self.connected_at.map(|at| names.changed(at)),
+        }
+    }
 }
 
 /// Replaces the rows of `COPY … FROM stdin` and the commands of psql that do not change the schema by blanks, and

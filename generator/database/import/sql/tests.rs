@@ -101,10 +101,100 @@ fn statements_whose_result_is_unknown_are_refused() {
         ("SET TIME ZONE 'Europe/Berlin';", "changes the meaning of later statements"),
         ("SELECT set_config('app.x', 'y', false), set_config('search_path', 'app', false);", "a query is not part"),
         ("CREATE TYPE r AS RANGE (subtype = int); CREATE SCHEMA s; ALTER TYPE r SET SCHEMA s;", "new name of a range"),
-        ("CREATE TABLE t (a bpchar[]);", "`bpchar` without a length"),
         ("\\i other.sql\nCREATE TABLE t (id int);", "write the content of that file in its place"),
     ] {
         let findings = read(script).map(|_| ()).unwrap_err();
         assert!(findings.len() == 1 && findings[0].what.contains(reason), "{script}: {findings:#?}");
     }
+}
+
+/// Returns the messages of the findings about a script.
+fn messages(script: &str) -> Vec<String> {
+    read(script).map(|_| ()).unwrap_err().into_iter().map(|finding| finding.what).collect()
+}
+
+#[test]
+fn a_refused_object_is_reported_once() {
+    for script in [
+        "CREATE TABLE p (id int); CREATE TABLE t (id int) INHERITS (p); CREATE INDEX i ON t (id); COMMENT ON INDEX i IS 'x'; COMMENT ON TABLE t IS 'x'; \
+         GRANT SELECT ON t TO reader; ALTER TABLE t ADD CONSTRAINT c CHECK (id > 0); CREATE TABLE u (t int REFERENCES t);",
+        "CREATE VIEW v WITH (security_level = 1) AS SELECT 1 AS id; GRANT SELECT ON TABLE public.v TO reader; COMMENT ON COLUMN v.id IS 'x'; ALTER VIEW v OWNER TO me;",
+        "CREATE SCHEMA s; CREATE TABLE s.t (id int, x int COMPRESSION zstd); CREATE INDEX ON s.t (id, x); COMMENT ON COLUMN s.t.x IS 'x'; COMMENT ON COLUMN s.t.id IS 'x';",
+        "CREATE TYPE t (INPUT = a, OUTPUT = b); COMMENT ON TYPE t IS 'x'; GRANT USAGE ON TYPE t TO reader;",
+        "COMMENT ON TABLE auth.users IS 'x'; CREATE TABLE t (id int REFERENCES auth.users); CREATE INDEX ON auth.users (id); GRANT SELECT ON auth.users TO reader;",
+        "CREATE TABLE t (id int REFERENCES auth.users, x int REFERENCES auth.users);",
+        "CREATE TABLE t (id int REFERENCES auth.users (id)); ALTER TABLE t ADD FOREIGN KEY (id) REFERENCES auth.users (id);",
+        "CREATE TABLE t (id int); ALTER PUBLICATION p ADD TABLE t; ALTER PUBLICATION p SET (publish = 'insert');",
+    ] {
+        let messages = messages(script);
+        assert_eq!(messages.len(), 1, "{script}: {messages:#?}");
+    }
+    // Two mistakes are two findings.
+    let two = "CREATE TABLE t (id int) INHERITS (p); COMMENT ON TABLE t IS 'x'; COMMENT ON TABLE u IS 'x';";
+    assert_eq!(messages(two).len(), 2);
+}
+
+#[test]
+fn a_table_of_a_different_program_has_a_hint() {
+    let message = &messages("CREATE TABLE t (id int REFERENCES auth.users);")[0];
+    assert!(
+        message.contains("there is no table `auth.users`")
+            && message.contains("CREATE SCHEMA auth; CREATE TABLE auth.users")
+    );
+    let message = &messages("CREATE TABLE t (id int); ALTER PUBLICATION supabase_realtime ADD TABLE t;")[0];
+    assert!(message.contains("`CREATE PUBLICATION supabase_realtime;` in front"), "{message}");
+    assert!(!messages("CREATE TABLE t (id int REFERENCES users);")[0].contains("in front"));
+    // The statements of the hints in front of the file are sufficient.
+    let in_front = "CREATE SCHEMA auth; CREATE TABLE auth.users (id uuid PRIMARY KEY); CREATE PUBLICATION supabase_realtime; \
+                    CREATE TABLE t (id uuid REFERENCES auth.users); ALTER PUBLICATION supabase_realtime ADD TABLE t;";
+    assert!(read(in_front).is_ok());
+}
+
+#[test]
+fn a_role_of_a_grant_has_one_note() {
+    let script = "CREATE TABLE t (id int);\nGRANT SELECT ON t TO anon;\nGRANT UPDATE ON t TO anon, me;\nALTER TABLE t OWNER TO me;\nCREATE POLICY p ON t TO \"editor\";";
+    let notes = read(script).unwrap().notes;
+    let roles: Vec<(usize, &str)> = notes
+        .iter()
+        .filter(|note| note.what.contains("names the role"))
+        .map(|note| (note.line, &note.what[..40]))
+        .collect();
+    assert_eq!(
+        roles,
+        [(2, "the definition names the role `anon`, wh"), (5, "the definition names the role `editor`, ")]
+    );
+}
+
+#[test]
+fn quotes_that_names_do_not_need_change_nothing() {
+    for (quoted, plain) in [
+        (
+            "SET default_table_access_method = \"heap\"; CREATE TABLE \"public\".\"t\" (\"id\" \"uuid\" DEFAULT \"gen_random_uuid\"(), \"n\" integer DEFAULT \"nextval\"('\"public\".\"s\"'::\"regclass\"), \
+             \"time\" time without time zone, \"b\" \"bpchar\") WITH (\"fillfactor\"='70');",
+            "SET default_table_access_method = heap; CREATE TABLE public.t (id uuid DEFAULT gen_random_uuid(), n integer DEFAULT nextval('public.s'::regclass), \
+             \"time\" time without time zone, b bpchar) WITH (fillfactor='70');",
+        ),
+        (
+            "CREATE TABLE \"t\" (\"id\" \"text\" COLLATE \"C\"); CREATE VIEW \"v\" WITH (\"security_invoker\"='true') AS SELECT \"t\".\"id\" FROM \"t\" WHERE (\"t\".\"id\" ~~ 'a'::\"text\"); \
+             CREATE INDEX \"i\" ON \"t\" USING \"btree\" (\"id\" \"text_pattern_ops\");",
+            "CREATE TABLE t (id text COLLATE \"C\"); CREATE VIEW v WITH (security_invoker='true') AS SELECT t.id FROM t WHERE (t.id ~~ 'a'::text); \
+             CREATE INDEX i ON t USING btree (id text_pattern_ops);",
+        ),
+        (
+            "CREATE FUNCTION \"f\"(\"a\" \"uuid\"[]) RETURNS \"trigger\" LANGUAGE \"plpgsql\" SET \"search_path\" TO '' AS $$BEGIN RETURN \"new\"; END$$;",
+            "CREATE FUNCTION f(a uuid[]) RETURNS trigger LANGUAGE plpgsql SET search_path TO '' AS $$BEGIN RETURN \"new\"; END$$;",
+        ),
+        (
+            "DO 'BEGIN CREATE TYPE \"e\" AS ENUM (''a''); EXCEPTION WHEN duplicate_object THEN null; END';",
+            "CREATE TYPE e AS ENUM ('a');",
+        ),
+    ] {
+        let [quoted_schema, plain_schema] =
+            [quoted, plain].map(|text| read(text).unwrap_or_else(|findings| panic!("{text}: {findings:#?}")).schema);
+        assert_eq!(quoted_schema, plain_schema, "{quoted}");
+    }
+    // The place is that of the original text.
+    let finding =
+        &read("CREATE TABLE \"a\" (\"id\" integer); COMMENT ON TABLE \"b\" IS 'x';").map(|_| ()).unwrap_err()[0];
+    assert_eq!((finding.line, finding.column), (1, 51));
 }

@@ -49,10 +49,19 @@ pub(super) fn conversion(old: &TypeName, new: &TypeName) -> Conversion {
         {
             Conversion::Free { reversible: true }
         }
-        ("timestamp", "timestamp") | ("timestamptz", "timestamptz") | ("time", "time") if is_at_least_as_long => {
+        ("timestamp" | "timestamptz" | "time" | "timetz", new_base)
+            if old.base() == new_base && is_at_least_as_long =>
+        {
             Conversion::Free { reversible: false }
         }
-        ("cidr", "inet") => Conversion::Free { reversible: false },
+        // An interval may have fields after its name, such as `hour to second`.
+        (old_base, "interval") if old_base.starts_with("interval") && new_modifiers.is_empty() => {
+            Conversion::Free { reversible: false }
+        }
+        (old_base, new_base) if old_base == new_base && old_base.starts_with("interval") && is_at_least_as_long => {
+            Conversion::Free { reversible: false }
+        }
+        ("char", "bpchar") | ("cidr", "inet") => Conversion::Free { reversible: false },
         (_, "text" | "varchar") if old.base() == "citext" && new_modifiers.is_empty() => {
             Conversion::Free { reversible: false }
         }
@@ -62,7 +71,7 @@ pub(super) fn conversion(old: &TypeName, new: &TypeName) -> Conversion {
         (old_base, "numeric") if integer_size(old_base).is_some() && new_modifiers.is_empty() => {
             Conversion::Widens { reversible: false }
         }
-        ("real", "double precision") | ("char", "text") => Conversion::Widens { reversible: false },
+        ("real", "double precision") | ("char" | "bpchar", "text") => Conversion::Widens { reversible: false },
         _ => assignment_conversion(old, new),
     }
 }
@@ -101,7 +110,8 @@ fn assignment_conversion(old: &TypeName, new: &TypeName) -> Conversion {
     match (from, to) {
         _ if is_integer(from) && is_integer(to) => Conversion::Narrows { changes_values: false },
         _ if is_number(from) && is_number(to) => Conversion::Narrows { changes_values: true },
-        (_, "text" | "varchar")
+        ("text" | "varchar", "bpchar") => Conversion::Narrows { changes_values: false },
+        (_, "text" | "varchar" | "name")
             if is_number(from) || TYPES_PRINTED_ALIKE.contains(&from) || TEXT_TYPES.contains(&from) =>
         {
             Conversion::Narrows { changes_values: true }
@@ -111,7 +121,6 @@ fn assignment_conversion(old: &TypeName, new: &TypeName) -> Conversion {
         | ("json", "jsonb")
         | ("jsonb", "json")
         | ("timestamp", "timestamp" | "date" | "time") => Conversion::Narrows { changes_values: true },
-        ("timestamptz", "timestamptz") | ("time", "time") => Conversion::Narrows { changes_values: true },
         _ => conversion_of_rare_types(old, new),
     }
 }
@@ -132,7 +141,7 @@ fn conversion_of_rare_types(old: &TypeName, new: &TypeName) -> Conversion {
         | ("bigint", "oid")
         | ("macaddr8", "macaddr")
         | ("path", "polygon")
-        | ("text" | "varchar" | "char", "citext") => Conversion::Narrows { changes_values: false },
+        | ("text" | "varchar" | "char" | "bpchar", "citext") => Conversion::Narrows { changes_values: false },
         // Numbers of articles of the extension isn have the same bytes in all of its types.
         ("isbn" | "ismn" | "issn" | "isbn13" | "ismn13" | "issn13" | "upc", "ean13")
         | ("isbn13", "isbn")
@@ -141,15 +150,12 @@ fn conversion_of_rare_types(old: &TypeName, new: &TypeName) -> Conversion {
         | ("ismn", "ismn13")
         | ("issn13", "issn")
         | ("issn", "issn13") => Conversion::Free { reversible: false },
-        ("citext", "varchar" | "char")
-        | ("boolean" | "inet", "citext")
-        | ("time", "interval")
-        | ("inet", "cidr")
-        | ("smallint" | "integer", "oid")
-        | ("oid", "integer")
-        | ("interval" | "timetz", "time")
-        | ("text" | "varchar" | "char", "name")
-        | ("name", "char") => Conversion::Narrows { changes_values: true },
+        ("boolean" | "inet", "citext") | ("citext", "varchar" | "char" | "bpchar") | ("name", "char") => {
+            Conversion::Narrows { changes_values: true }
+        }
+        _ if is_converted_by_server(old, new) && deciding_setting(old, new).is_none() => {
+            Conversion::Narrows { changes_values: true }
+        }
         _ => Conversion::Other,
     }
 }
@@ -167,6 +173,49 @@ pub(super) fn type_in_conversions(schema: &Schema, kind: &TypeName) -> Option<Ty
     is_of_extension.then(|| kind.with_object(&ObjectName::new_in(PUBLIC_SCHEMA, object.name())))
 }
 
+/// Types of numbers that identify objects of the server.
+const TYPES_OF_OBJECTS: [&str; 11] = [
+    "regclass",
+    "regcollation",
+    "regconfig",
+    "regdictionary",
+    "regnamespace",
+    "regoper",
+    "regoperator",
+    "regproc",
+    "regprocedure",
+    "regrole",
+    "regtype",
+];
+
+/// Returns whether the server converts values of one type to another when it stores them (`pg_cast.castcontext` is `a` or
+/// `i`), for two types that are no arrays, of which at most one is a plain number.
+fn is_converted_by_server(old: &TypeName, new: &TypeName) -> bool {
+    let (from, to) = (old.base(), new.base());
+    let is_integer = INTEGER_TYPES.contains(&from);
+    match (from, to) {
+        // The modifiers differ.
+        _ if from == to || (is_interval(from) && is_interval(to)) => true,
+        // Every type has a text form.
+        (_, "name") => true,
+        _ if TEXT_TYPES.contains(&to) => true,
+        (_, "\"char\"") => TEXT_TYPES.contains(&from),
+        ("text" | "varchar", "regclass") => true,
+        (_, "oid") => is_integer || TYPES_OF_OBJECTS.contains(&from),
+        ("oid", _) => ["integer", "bigint"].contains(&to) || TYPES_OF_OBJECTS.contains(&to),
+        _ if is_integer => TYPES_OF_OBJECTS.contains(&to),
+        ("regproc", "regprocedure")
+        | ("regprocedure", "regproc")
+        | ("regoper", "regoperator")
+        | ("regoperator", "regoper") => true,
+        _ if TYPES_OF_OBJECTS.contains(&from) => ["integer", "bigint"].contains(&to),
+        ("inet", "cidr") => true,
+        ("time", _) => is_interval(to),
+        (_, "time") => is_interval(from) || from == "timetz",
+        _ => false,
+    }
+}
+
 /// Returns what decides the result of a conversion that the server makes without `using`, such as the setting `TimeZone`;
 /// `None` if the server has no such conversion. It is the reason why nself requires `using`.
 pub(super) fn deciding_setting(old: &TypeName, new: &TypeName) -> Option<&'static str> {
@@ -174,7 +223,11 @@ pub(super) fn deciding_setting(old: &TypeName, new: &TypeName) -> Option<&'stati
     match (old.element(), new.element()) {
         (Some(old), Some(new)) => return deciding_setting(&old, &new),
         (None, Some(_)) => return None,
-        _ => {}
+        (Some(_), None) if TEXT_TYPES.contains(&new.base()) || new.base() == "name" => {
+            return Some("the text form of the array");
+        }
+        (Some(_), None) => return None,
+        (None, None) => {}
     }
     let (from, to) = (old.base(), new.base());
     match (from, to) {
@@ -184,8 +237,9 @@ pub(super) fn deciding_setting(old: &TypeName, new: &TypeName) -> Option<&'stati
         ("integer" | "bigint" | "numeric", "money") | ("money", "numeric") => {
             Some("the setting `lc_monetary` of the session")
         }
-        _ if !TEXT_TYPES.contains(&to) || new.is_array() => None,
-        _ if old.is_array() => Some("the text form of the array"),
+        // The conversion changes only the length or the spelling of the text.
+        _ if TEXT_TYPES.contains(&from) && (TEXT_TYPES.contains(&to) || to == "name") => None,
+        _ if !TEXT_TYPES.contains(&to) && to != "name" => None,
         ("date" | "timestamp" | "daterange" | "tsrange", _) => Some("the setting `DateStyle` of the session"),
         ("timestamptz" | "tstzrange", _) => Some("the settings `DateStyle` and `TimeZone` of the session"),
         ("bytea", _) => Some("the setting `bytea_output` of the session"),
@@ -233,6 +287,22 @@ mod tests {
             ("integer[]", "bigint[]", "widens true"),
             ("varchar(10)[]", "text[]", "widens false"),
             ("integer[]", "bigint", "other"),
+            ("interval(0)", "interval", "free false"),
+            ("interval", "interval(0)", "narrows true"),
+            ("interval hour to second", "interval year to month", "narrows true"),
+            ("interval day", "time", "narrows true"),
+            ("timetz(3)", "timetz", "free false"),
+            ("timetz", "timetz(3)", "narrows true"),
+            ("char(5)", "bpchar", "free false"),
+            ("bpchar", "char(5)", "narrows true"),
+            ("text", "bpchar", "narrows false"),
+            ("integer", "regclass", "narrows true"),
+            ("oid", "regtype", "narrows true"),
+            ("text", "regclass", "narrows true"),
+            ("regclass", "regtype", "other"),
+            ("date", "name", "other"),
+            ("numeric", "name", "narrows true"),
+            ("text", "\"char\"", "narrows true"),
         ] {
             assert_eq!(description(old, new), expected, "{old} to {new}");
         }
@@ -264,5 +334,7 @@ mod tests {
         assert_eq!(setting("interval_kind", "text"), Some("the text form of the values"));
         assert_eq!(setting("interval", "integer"), None);
         assert_eq!(setting("text", "text[]"), None);
+        assert_eq!(setting("date[]", "timestamptz"), None);
+        assert_eq!(setting("date[]", "name"), Some("the text form of the array"));
     }
 }

@@ -33,6 +33,9 @@ fn example_conversion_of_scalars(value: &str, old: &TypeName, new: &TypeName) ->
     let (from, to) = (old.base(), new.base());
     let (from_number, to_number) = (NUMBERS.contains(&from), NUMBERS.contains(&to));
     let (from_interval, to_interval) = (is_interval(from), is_interval(to));
+    // Only whole numbers have casts from and to `oid`.
+    let number = if from == "oid" { format!("{value}::bigint") } else { value.to_owned() };
+    let number_type = if to == "oid" { "bigint::oid".to_owned() } else { new.to_string() };
     let in_utc = || format!("({value} AT TIME ZONE 'UTC')");
     let example = match (from, to) {
         ("json" | "jsonb", to) if !["json", "jsonb"].contains(&to) => format!("({value} #>> '{{}}')::{new}"),
@@ -42,18 +45,18 @@ fn example_conversion_of_scalars(value: &str, old: &TypeName, new: &TypeName) ->
         ("timestamptz", "date" | "time") => format!("{}::{new}", in_utc()),
         ("timestamptz", "timetz") => format!("({}::time::text || '+00')::{new}", in_utc()),
         ("timestamp" | "time", "timetz") => format!("({value}::time::text || '+00')::{new}"),
-        (_, "timestamptz") if from_number => format!("to_timestamp({value})"),
-        (_, "timestamp") if from_number => format!("to_timestamp({value}) AT TIME ZONE 'UTC'"),
-        (_, "date") if from_number => format!("(to_timestamp({value}) AT TIME ZONE 'UTC')::date"),
-        _ if from_number && to_interval => format!("make_interval(secs => {value})"),
+        (_, "timestamptz") if from_number => format!("to_timestamp({number})"),
+        (_, "timestamp") if from_number => format!("to_timestamp({number}) AT TIME ZONE 'UTC'"),
+        (_, "date") if from_number => format!("(to_timestamp({number}) AT TIME ZONE 'UTC')::date"),
+        _ if from_number && to_interval => format!("make_interval(secs => {number})"),
         ("date" | "timestamp" | "timestamptz" | "time", _) if to_number => {
-            format!("extract(epoch FROM {value})::{new}")
+            format!("extract(epoch FROM {value})::{number_type}")
         }
-        _ if from_interval && to_number => format!("extract(epoch FROM {value})::{new}"),
+        _ if from_interval && to_number => format!("extract(epoch FROM {value})::{number_type}"),
         (_, "boolean") if from_number && from != "oid" => format!("{value} <> 0"),
         ("boolean", "integer") => format!("{value}::integer"),
         ("boolean", _) if to_number || to == "money" => format!("{value}::integer::{new}"),
-        ("money", _) if to_number => format!("{value}::numeric::{new}"),
+        ("money", _) if to_number => format!("{value}::numeric::{number_type}"),
         (_, "money") if from_number && from != "oid" => format!("{value}::numeric::money"),
         ("integer" | "bigint", "bit") => format!("{value}::{new}"),
         _ if has_cast(from, to) => format!("{value}::{new}"),
@@ -178,6 +181,9 @@ mod tests {
             ("boolean[]", "bigint[]", "x::integer[]::bigint[]"),
             ("bigint[]", "uuid[]", ""),
             ("timestamp[]", "timestamptz[]", ""),
+            ("date", "oid", "extract(epoch FROM x)::bigint::oid"),
+            ("money", "oid", "x::numeric::bigint::oid"),
+            ("oid", "timestamptz", "to_timestamp(x::bigint)"),
             ("int4range", "int8multirange", "x::text::int8range::int8multirange"),
             ("int4range", "int4multirange", "x::int4multirange"),
             ("mood", "feeling", "x::text::feeling"),

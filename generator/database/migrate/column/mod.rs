@@ -35,6 +35,8 @@ pub fn plan(planner: &mut Planner, diff: &Diff, table: &TableChange) {
         let change = ColumnChange { table, column, order_in_phase };
         match (table.old.columns.get(column), table.new.columns.get(column)) {
             (Some(old), None) => drop_column(planner, &change, old),
+            // Its rename is refused, and what else differs follows from the name.
+            (Some(_), Some(new)) if is_refused_rename(table, column, new) => {}
             (Some(old), Some(new)) if diff.affected.regenerated_columns(table.name).contains(column) => {
                 regenerate(planner, diff, &change, (old, new));
             }
@@ -52,6 +54,11 @@ pub fn plan(planner: &mut Planner, diff: &Diff, table: &TableChange) {
             (None, None) => {}
         }
     }
+}
+
+/// Returns whether a column that exists before should also get the name of a different column that still exists.
+fn is_refused_rename(table: &TableChange, column: &SqlName, new: &Column) -> bool {
+    new.renamed_from.as_ref().is_some_and(|from| from != column && table.old.columns.contains_key(from))
 }
 
 /// Returns the columns of both versions of a table. Each comes after the columns that its new expressions read, and

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::candidate::{exchanged_names, words_about_exchange};
 use super::renamed_schema::RenamedSchema;
+use crate::database::hazard::Hazard;
 use crate::database::identifiers::replace_names;
 use crate::database::migrate::planner::Planner;
 use crate::database::migrate::step::{MigrationStep, Phase};
@@ -63,7 +64,8 @@ pub(super) fn rename_columns(planner: &mut Planner, renamed: &mut RenamedSchema)
             planner.push(
                 MigrationStep::new(Phase::Rename, format!("{name}.{column}"), path, why)
                     .up(rename(old_name, column))
-                    .down(rename(column, old_name)),
+                    .down(rename(column, old_name))
+                    .hazard(Hazard::BreaksPrograms),
             );
             new_names.insert(old_name.clone(), column.clone());
         }
@@ -164,5 +166,41 @@ pub fn replace_column_names(schema: &mut Schema, name: &ObjectName, new_names: &
             key.column.iter_mut().for_each(rename);
             key.expression.iter_mut().for_each(replace_in_expression);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::diagnostic::FieldPath;
+
+    /// Returns a definition with a table that has these columns.
+    fn with_columns(columns: &Value) -> Schema {
+        serde_json::from_value(json!({ "tables": { "t": { "columns": columns } } })).unwrap()
+    }
+
+    #[test]
+    fn columns_that_swap_their_names_have_one_finding_each() {
+        let before = with_columns(&json!({ "a": { "type": "integer" }, "b": { "type": "text" } }));
+        let after = with_columns(
+            &json!({ "a": { "type": "text", "renamed_from": "b" }, "b": { "type": "integer", "renamed_from": "a" } }),
+        );
+        let Err(findings) = crate::database::migrate::plan(&before, &after, &FieldPath::root()) else {
+            panic!("the renames are accepted")
+        };
+        let codes: Vec<Code> = findings.iter().map(|finding| finding.code).collect();
+        assert_eq!(codes, [Code::RenameClash, Code::RenameClash]);
+    }
+
+    #[test]
+    fn a_rename_breaks_running_programs() {
+        let before = with_columns(&json!({ "a": { "type": "integer" } }));
+        let after = with_columns(&json!({ "b": { "type": "integer", "renamed_from": "a" } }));
+        let Ok(groups) = crate::database::migrate::plan(&before, &after, &FieldPath::root()) else {
+            panic!("the rename is refused")
+        };
+        assert!(groups.iter().flatten().all(|step| step.hazards.contains(&Hazard::BreaksPrograms)));
     }
 }

@@ -14,6 +14,7 @@ mod taken_names;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::database::ddl;
+use crate::database::hazard::Hazard;
 use crate::database::migrate::planner::Planner;
 use crate::database::migrate::step::{MigrationStep, Phase};
 use crate::database::model::*;
@@ -65,6 +66,7 @@ fn rename_step(kind: &str, from: &ObjectName, to: &ObjectName, path: FieldPath) 
     MigrationStep::new(Phase::Rename, to.as_str(), path, format!("{from} is now called {to}"))
         .up(rename_sql(kind, from, to))
         .down(rename_sql(kind, to, from))
+        .hazard(Hazard::BreaksPrograms)
 }
 
 /// Plans the renames of types and of the labels of enumerations, and applies them to the old schema in `renamed`.
@@ -106,7 +108,8 @@ fn rename_labels(planner: &mut Planner, name: &ObjectName, new: &Enumeration, ol
         planner.push(
             MigrationStep::new(Phase::Rename, name.as_str(), path, format!("{name}: {from} is now {label}"))
                 .up(rename(from, label))
-                .down(rename(label, from)),
+                .down(rename(label, from))
+                .hazard(Hazard::BreaksPrograms),
         );
     }
 }

@@ -164,14 +164,6 @@ pub fn type_name(node: &SyntaxNode) -> Parsed<TypeName> {
     TypeName::new(&text).map_err(|reason| format!("the type `{text}`: {reason}")).at(node)
 }
 
-/// Reads the type of a column. `bpchar` without a length is refused: no other name means it, and `char` has one character.
-pub fn column_type(node: &SyntaxNode) -> Parsed<TypeName> {
-    if type_text(node)?.trim_end_matches("[]") == "bpchar" {
-        return unsupported(node, "nself cannot represent `bpchar` without a length; use text, or char with a length");
-    }
-    type_name(node)
-}
-
 /// Reads a list of names, such as columns. `kind` is the kind of the nodes in the list.
 pub fn idents(node: &SyntaxNode, kind: SyntaxKind) -> Parsed<Vec<SqlName>> {
     let mut parts = Parts::of(node);

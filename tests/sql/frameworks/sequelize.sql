@@ -1,0 +1,18 @@
+DROP TABLE IF EXISTS "Users" CASCADE;
+DO 'BEGIN CREATE TYPE "public"."enum_Users_status" AS ENUM(''active'', ''in-active''); EXCEPTION WHEN duplicate_object THEN null; END';
+CREATE TABLE IF NOT EXISTS "Users" ("id"   SERIAL , "username" VARCHAR(255) NOT NULL UNIQUE, "status" "public"."enum_Users_status" DEFAULT 'active', "ratio" FLOAT, "uuid" UUID, "birth" TIMESTAMP WITH TIME ZONE, "data" JSONB DEFAULT '{}', "list" VARCHAR(255)[] DEFAULT ARRAY[]::VARCHAR(255)[], "range" INT4RANGE, "ips" INET[], "createdAt" TIMESTAMP WITH TIME ZONE NOT NULL, "updatedAt" TIMESTAMP WITH TIME ZONE NOT NULL, PRIMARY KEY ("id"));
+COMMENT ON COLUMN "Users"."username" IS 'login';
+CREATE TABLE IF NOT EXISTS "Projects" ("id" UUID DEFAULT gen_random_uuid() , "title" VARCHAR(255), "UserId" INTEGER REFERENCES "Users" ("id") ON DELETE SET NULL ON UPDATE CASCADE, "cost" DECIMAL(10,2), "blob" BYTEA, "t" TIME, "b" BIGINT, "ci" TEXT, PRIMARY KEY ("id"), UNIQUE ("title", "UserId"));
+CREATE TABLE IF NOT EXISTS "UserProjects" ("UserId" INTEGER  REFERENCES "Users" ("id") ON DELETE CASCADE ON UPDATE CASCADE, "ProjectId" UUID  REFERENCES "Projects" ("id") ON DELETE CASCADE ON UPDATE CASCADE, PRIMARY KEY ("UserId","ProjectId"));
+CREATE TABLE IF NOT EXISTS "Tasks" ("id" SERIAL, "title" TEXT, "done" BOOLEAN DEFAULT false, "ProjectId" UUID REFERENCES "Projects" ("id"), "parent" INTEGER REFERENCES "Tasks" ("id") DEFERRABLE INITIALLY IMMEDIATE, PRIMARY KEY ("id"));
+CREATE TABLE IF NOT EXISTS "SequelizeMeta" ("name" VARCHAR(255) NOT NULL UNIQUE, PRIMARY KEY ("name"));
+CREATE SCHEMA "tenant_1";
+CREATE TABLE IF NOT EXISTS "tenant_1"."Things" ("id" SERIAL, "name" VARCHAR(255), PRIMARY KEY ("id"));
+CREATE INDEX "users_created" ON "Users" ("createdAt");
+CREATE UNIQUE INDEX "tasks_title" ON "Tasks" ("title" COLLATE "C" DESC) WHERE "done" = true;
+CREATE INDEX "users_data" ON "Users" USING gin ("data" jsonb_path_ops);
+ALTER TABLE "public"."Users" ADD COLUMN "deletedAt" TIMESTAMP WITH TIME ZONE;
+ALTER TYPE "public"."enum_Users_status" ADD VALUE 'banned';
+ALTER TABLE "Users" ALTER COLUMN "username" DROP NOT NULL;ALTER TABLE "Users" ALTER COLUMN "username" DROP DEFAULT;ALTER TABLE "Users" ALTER COLUMN "username" TYPE TEXT;
+ALTER TABLE "Tasks" ADD CONSTRAINT "tasks_title_ck" CHECK ("title" LIKE 'T%');
+ALTER TABLE "Tasks" RENAME COLUMN "done" TO "isDone";
