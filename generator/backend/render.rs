@@ -65,8 +65,10 @@ pub fn nginx_word(word: &'static str) -> Value {
     token(Language::Nginx, word.to_owned())
 }
 
-/// Returns a header name, then all its spellings in which `_` replaces one or more `-`: `X-A`, then `X_A`.
-pub fn nginx_header_spellings(name: &'static str) -> impl Iterator<Item = Value> {
+/// Returns a header name, then all its spellings in which `_` replaces one or more `-`: `X-A`, then `X_A`. The name is a
+/// constant of the generator or a [`HeaderName`] whose hyphens are limited (NS523), since their number doubles with
+/// each of them.
+pub fn nginx_header_spellings(name: &str) -> impl Iterator<Item = Value> {
     let dash_offsets: Vec<usize> = name.match_indices('-').map(|(offset, _)| offset).collect();
     // Each number is one subset of the dashes: bit i is 1 if `_` replaces the dash with the index i.
     (0..1_usize << dash_offsets.len()).map(move |subset| {
