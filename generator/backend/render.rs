@@ -114,11 +114,13 @@ fn path_pattern(path: &UrlPath) -> String {
 }
 
 /// Returns the argument of a `location` for a path and the paths below it: the one for `/api` matches `/api/v1` and
-/// does not match `/api-docs`. nginx tries regular expressions in the order of the file, so longer paths must come
-/// first.
-pub fn nginx_location(path: &UrlPath) -> Value {
+/// does not match `/api-docs`. It may ignore upper and lower case. nginx tries regular expressions in the order of the
+/// file, so longer paths must come first.
+pub fn nginx_location(path: &UrlPath, ignores_case: bool) -> Value {
+    let operator = if ignores_case { "~*" } else { "~" };
     let end = if path.as_str().ends_with('/') { "/" } else { "(?:/|$)" };
-    let text = if path.as_str() == "/" { "/".to_owned() } else { format!("~ \"^{}{end}\"", path_pattern(path)) };
+    let text =
+        if path.as_str() == "/" { "/".to_owned() } else { format!("{operator} \"^{}{end}\"", path_pattern(path)) };
     token(Language::Nginx, text)
 }
 
