@@ -327,9 +327,12 @@ mod tests {
         assert_eq!(pattern("/v1.0/c++"), "/v1\\.0(?:;[^/]*)?/c\\+\\+(?:;[^/]*)?");
         assert_eq!(pattern("/admin/"), pattern("/admin"));
         assert_eq!(pattern("/"), "");
-        let location = |path: &str| {
-            render(Language::Nginx, "{{ x }}", context! { x => nginx_location(&UrlPath::wrap(path.into())) }).unwrap()
+        let location_of = |path: &str, ignores_case: bool| {
+            let argument = nginx_location(&UrlPath::wrap(path.into()), ignores_case);
+            render(Language::Nginx, "{{ x }}", context! { x => argument }).unwrap()
         };
+        let location = |path: &str| location_of(path, false);
+        assert_eq!(location_of("/wiki", true), "~* \"^/wiki(?:;[^/]*)?(?:/|$)\"");
         assert_eq!(location("/"), "/");
         assert_eq!(location("/v1.0"), "~ \"^/v1\\.0(?:;[^/]*)?(?:/|$)\"");
         assert_eq!(location("/files/"), "~ \"^/files(?:;[^/]*)?/\"");
