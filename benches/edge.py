@@ -1,4 +1,6 @@
-"""Times the generated edge beside a hand-written nginx configuration for the same services: one worker each, TLS, in turn.
+"""Times the generated edge beside two hand-written nginx configurations for the same services: one worker each, TLS, in turn.
+The first only forwards requests. The second also does what the documentation of the edge promises: a log in JSON, limits of
+requests and connections, headers for browsers, an identity of each request, streams in both directions.
 Each kind of route has a part: plain requests, static files, websockets, streams of events, gRPC. Prints what a second of
 load was, the processor time of the edge for each request or message, and the ratios.
 
@@ -49,6 +51,31 @@ BY_HAND = HEAD + """
   server {{ listen 9443 ssl; http2 on; server_name {HOST[kind]}; location / {{ {LOCATIONS[kind]} }} }}
 """ for kind in KINDS) + "}"
 
+# The additions of the second configuration, to `http` and to the headers of requests.
+PROMISES = """
+  log_format json escape=json '{"time":"$time_iso8601","client":"$remote_addr","host":"$host","scheme":"$scheme",'
+    '"protocol":"$server_protocol","method":"$request_method","path":"$uri","agent":"$http_user_agent",'
+    '"status":$status,"bytes":$bytes_sent,"seconds":$request_time,"upstream":"$upstream_addr",'
+    '"upstream_seconds":"$upstream_response_time","request":"$request_id"}';
+  access_log /dev/stdout json buffer=64k flush=1s;
+  limit_req_zone $binary_remote_addr zone=api:10m rate=1000000r/s; limit_req zone=api burst=1000000 nodelay;
+  limit_conn_zone $binary_remote_addr zone=clients:10m; limit_conn clients 10000;
+  add_header X-Content-Type-Options nosniff always; add_header Referrer-Policy strict-origin-when-cross-origin always;
+  add_header X-Frame-Options SAMEORIGIN always; add_header Strict-Transport-Security max-age=63072000 always;
+  gzip on; gzip_types application/json text/css; proxy_buffering off; proxy_buffer_size 16k; proxy_buffers 4 16k; proxy_request_buffering off;
+  ssl_protocols"""
+CLIENT = {"Host": "$host", "X-Forwarded-For": "$remote_addr", "X-Forwarded-Proto": "https", "X-Real-IP": "$remote_addr",
+          "X-Forwarded-Host": "$host", "X-Request-Id": "$request_id"}
+
+
+def headers(module):
+    return " ".join(f"{module}_set_header {name} {value};" for name, value in CLIENT.items())
+
+
+WITH_PROMISES = (BY_HAND.replace("access_log off;", "").replace("ssl_protocols", PROMISES, 1)
+                 .replace(COMMON, headers("proxy")).replace("grpc_pass", headers("grpc") + " grpc_pass")
+                 .replace("9443", "9543"))
+
 
 def name_server():
     """Answers every name with 127.0.0.1, as the engine's does for containers."""
@@ -85,7 +112,7 @@ def prepare(folder):
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
                     "/CN=probe", "-keyout", f"{SYSTEM}/run/secrets/tls_key", "-out", f"{SYSTEM}/run/secrets/tls_certificate"],
                    check=True, capture_output=True)
-    for name, text in [("service", SERVICE), ("hand", BY_HAND)]:
+    for name, text in [("service", SERVICE), ("hand", BY_HAND), ("promises", WITH_PROMISES)]:
         open(f"{SYSTEM}/tmp/{name}.conf", "w").write(text.replace("NAME", name))
     os.makedirs(f"{SYSTEM}/tmp/files")
     open(f"{SYSTEM}/tmp/files/page.bin", "wb").write(os.urandom(100 << 10))
@@ -99,17 +126,16 @@ def nginx(configuration):
     return subprocess.Popen(command, stdout=subprocess.DEVNULL)
 
 
-def worker_ticks(master):
+def worker_nanoseconds(master):
     children = open(f"/proc/{master.pid}/task/{master.pid}/children").read().split()
-    fields = open(f"/proc/{children[0]}/stat").read().rsplit(")", 1)[1].split()
-    return int(fields[11]) + int(fields[12])
+    return int(open(f"/proc/{children[0]}/schedstat").read().split()[0])
 
 
 def used_time(master, function):
     """The result of the function, and the processor time that the edge used meanwhile, in microseconds."""
-    before = worker_ticks(master)
+    before = worker_nanoseconds(master)
     result = function()
-    return result, (worker_ticks(master) - before) * 1e6 / os.sysconf("SC_CLK_TCK")
+    return result, (worker_nanoseconds(master) - before) / 1000
 
 
 def wrk(host, port, path, *options):
@@ -174,15 +200,17 @@ def main():
     threading.Thread(target=name_server, daemon=True).start()
     time.sleep(0.5)
     streams = subprocess.Popen([sys.executable, STREAMS, "serve", str(PORTS["chat"]), str(PORTS["events"])])
-    servers = [nginx("/tmp/service.conf"), nginx("/tmp/hand.conf"), nginx("/etc/nself/nginx.conf")]
+    servers = [nginx("/tmp/service.conf"), nginx("/etc/nself/nginx.conf"), nginx("/tmp/hand.conf"), nginx("/tmp/promises.conf")]
+    edges = list(zip([8443, 9443, 9543], servers[1:]))
     try:
         time.sleep(2)
         for what, values, measure in PARTS:
-            pairs = [(measure(8443, servers[2]), measure(9443, servers[1])) for _ in range(ROUNDS)]
+            rounds = [[measure(*edge) for edge in edges] for _ in range(ROUNDS)]
             for i, (label, digits) in enumerate(values):
-                ours, theirs = (statistics.median(pair[side][i] for pair in pairs) for side in (0, 1))
-                ratio = statistics.median(pair[0][i] / pair[1][i] for pair in pairs)
-                print(f"edge: {what}: {label}: {ours:.{digits}f} beside {theirs:.{digits}f} by hand: {ratio:.2f}", flush=True)
+                ours, plain, equal = (f"{statistics.median(results[side][i] for results in rounds):.{digits}f}" for side in range(3))
+                to_plain, to_equal = (statistics.median(results[0][i] / results[side][i] for results in rounds) for side in (1, 2))
+                print(f"edge: {what}: {label}: {ours} beside {plain} by hand: {to_plain:.2f}, and {equal} by hand with the same "
+                      f"promises: {to_equal:.2f}", flush=True)
     finally:
         for server in [*servers, streams]:
             server.terminate()

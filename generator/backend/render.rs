@@ -66,8 +66,10 @@ pub fn nginx_word(word: &'static str) -> Value {
     token(Language::Nginx, word.to_owned())
 }
 
-/// Returns a header name, then all its spellings in which `_` replaces one or more `-`: `X-A`, then `X_A`.
-pub fn nginx_header_spellings(name: &'static str) -> impl Iterator<Item = Value> {
+/// Returns a header name, then all its spellings in which `_` replaces one or more `-`: `X-A`, then `X_A`. The name is a
+/// constant of the generator or a [`HeaderName`] whose hyphens are limited (NS523), since their number doubles with
+/// each of them.
+pub fn nginx_header_spellings(name: &str) -> impl Iterator<Item = Value> {
     let dash_offsets: Vec<usize> = name.match_indices('-').map(|(offset, _)| offset).collect();
     // Each number is one subset of the dashes: bit i is 1 if `_` replaces the dash with the index i.
     (0..1_usize << dash_offsets.len()).map(move |subset| {
@@ -113,11 +115,13 @@ fn path_pattern(path: &UrlPath) -> String {
 }
 
 /// Returns the argument of a `location` for a path and the paths below it: the one for `/api` matches `/api/v1` and
-/// does not match `/api-docs`. nginx tries regular expressions in the order of the file, so longer paths must come
-/// first.
-pub fn nginx_location(path: &UrlPath) -> Value {
+/// does not match `/api-docs`. It may ignore upper and lower case. nginx tries regular expressions in the order of the
+/// file, so longer paths must come first.
+pub fn nginx_location(path: &UrlPath, ignores_case: bool) -> Value {
+    let operator = if ignores_case { "~*" } else { "~" };
     let end = if path.as_str().ends_with('/') { "/" } else { "(?:/|$)" };
-    let text = if path.as_str() == "/" { "/".to_owned() } else { format!("~ \"^{}{end}\"", path_pattern(path)) };
+    let text =
+        if path.as_str() == "/" { "/".to_owned() } else { format!("{operator} \"^{}{end}\"", path_pattern(path)) };
     token(Language::Nginx, text)
 }
 
@@ -367,9 +371,12 @@ mod tests {
         assert_eq!(pattern("/v1.0/c++"), "/v1\\.0(?:;[^/]*)?/c\\+\\+(?:;[^/]*)?");
         assert_eq!(pattern("/admin/"), pattern("/admin"));
         assert_eq!(pattern("/"), "");
-        let location = |path: &str| {
-            render(Language::Nginx, "{{ x }}", context! { x => nginx_location(&UrlPath::wrap(path.into())) }).unwrap()
+        let location_of = |path: &str, ignores_case: bool| {
+            let argument = nginx_location(&UrlPath::wrap(path.into()), ignores_case);
+            render(Language::Nginx, "{{ x }}", context! { x => argument }).unwrap()
         };
+        let location = |path: &str| location_of(path, false);
+        assert_eq!(location_of("/wiki", true), "~* \"^/wiki(?:;[^/]*)?(?:/|$)\"");
         assert_eq!(location("/"), "/");
         assert_eq!(location("/v1.0"), "~ \"^/v1\\.0(?:;[^/]*)?(?:/|$)\"");
         assert_eq!(location("/files/"), "~ \"^/files(?:;[^/]*)?/\"");

@@ -3,6 +3,7 @@
 It answers with what arrived: the version of the protocol, the method, the path as it was sent, the query, the body, the
 headers, doubled ones joined by `|`, the port of the connection, and that of the server. Some paths have fixed answers:
 
+/accel?X   what arrived, with a header that asks nginx to redirect the request to the path X
 /events    one event, and the rest after a request for /release
 /html      a page of 4 KB without a charset
 /cookies   three cookies of 2,000 bytes
@@ -74,4 +75,5 @@ async def app(scope, receive, send):
     seen = {"version": scope["http_version"], "method": scope["method"], "path": path, "query": scope["query_string"].decode("latin-1"),
             "headers": headers, "body": (await read_body(receive)).decode("latin-1"), "port": scope["client"][1],
             "server": scope["server"][1]}
-    await answer(send, 200, [], json.dumps(seen).encode())
+    accel = [(b"x-accel-redirect", scope["query_string"])] if path == "/accel" else []
+    await answer(send, 200, accel, json.dumps(seen).encode())

@@ -6,6 +6,7 @@ mod load;
 mod replicas;
 mod routes;
 mod silence;
+mod streams;
 mod upstreams;
 
 use std::collections::BTreeSet;
@@ -237,4 +238,27 @@ fn call_without_tls() {
     // Known-bad control.
     let _edge = RunningEdge::start_with(&environment, |text| text.replace("http2 on;", ""));
     assert_ne!(call().code, 0);
+}
+
+#[test]
+fn services_receive_the_port_that_clients_use() {
+    if tools_are_installed() {
+        in_own_namespaces("edge::services_receive_the_port_that_clients_use", check_ports_of_hosts);
+    }
+}
+
+fn check_ports_of_hosts() {
+    let hosts = |body: &str| {
+        let project = generated_project(body);
+        let edge = RunningEdge::start(&project.path().join("deploy/prod"));
+        // A client that forges a port; browsers send the port if it is not 443.
+        let raw = format!("GET / HTTP/1.1\r\nHost: {PLAIN}:9999\r\nConnection: close\r\n\r\n");
+        let headers =
+            &edge.send(&[Request { raw, ..Request::get(STRANGER, PLAIN, "/", "") }]).remove(0).received["headers"];
+        [&headers["host"], &headers["x-forwarded-host"]].map(|host| host.as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(hosts(KINDS), [PLAIN, PLAIN]);
+    let with_port = format!("{PLAIN}:8443");
+    let published = "services.nginx.publish = { http.port = 8080, https.port = 8443 },";
+    assert_eq!(hosts(&format!("{KINDS} {published}")), [with_port.as_str(), &with_port]);
 }

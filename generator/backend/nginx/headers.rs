@@ -59,6 +59,10 @@ const UNTRUSTED_HEADERS: [&str; 33] = [
     "X-Url-Scheme",
 ];
 
+/// Request headers that end the body of a request. nginx sets them from the body that it reads, but forwards their
+/// spellings with `_` as any other header, and a service that reads these as well would find a second request in the body.
+const BODY_HEADERS: [&str; 2] = ["Content-Length", "Transfer-Encoding"];
+
 /// Request headers that the edge sets.
 const TRUSTED_HEADERS: [&str; 5] =
     ["X-Real-IP", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Request-Id"];
@@ -72,16 +76,21 @@ pub fn render_file(ingress: &IngressPlan) -> Result<String, Diagnostic> {
 pub fn view(ingress: &IngressPlan) -> Value {
     context! {
         proxy => ingress.tls == TlsMode::Proxy,
+        https_port => ingress.https_port,
         modules => MODULES.map(nginx_word),
         untrusted_headers => UNTRUSTED_HEADERS.map(nginx_word).to_vec(),
         misspelled_headers => misspelled_headers(),
     }
 }
 
-/// Returns the spellings with `_` of the headers that the edge sets or removes: CGI programs and many frameworks read
-/// `X_Real_IP` as `X-Real-IP`. gRPC services read metadata by its exact name.
+/// Returns the spellings with `_` of the headers that the edge or the protocol sets, and of those that the edge removes:
+/// CGI programs and many frameworks read `X_Real_IP` as `X-Real-IP`. gRPC services read metadata by its exact name.
 fn misspelled_headers() -> Vec<Value> {
-    let names = TRUSTED_HEADERS.into_iter().chain(UNTRUSTED_HEADERS);
+    TRUSTED_HEADERS.into_iter().chain(UNTRUSTED_HEADERS).chain(BODY_HEADERS).flat_map(misspellings_of).collect()
+}
+
+/// Returns the spellings with `_` of one header.
+pub fn misspellings_of(name: &str) -> impl Iterator<Item = Value> {
     // The first spelling is the name itself.
-    names.flat_map(|name| nginx_header_spellings(name).skip(1)).collect()
+    nginx_header_spellings(name).skip(1)
 }

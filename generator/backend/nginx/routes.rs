@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use minijinja::Value;
 use serde::Serialize;
 
+use super::headers;
 use crate::backend::render::{
     nginx, nginx_origin, nginx_quoted, nginx_quoted_lists, nginx_raw_prefix, nginx_variable, nginx_word,
 };
@@ -43,6 +44,9 @@ pub struct SettingsView {
     redirect: Option<RedirectView>,
     users: Option<Value>,
     request_headers: Vec<HeaderView>,
+    /// Spellings with `_` of the declared headers, which the location removes. gRPC services read metadata by its exact
+    /// name.
+    misspelled_headers: Vec<Value>,
     /// Headers of the service's answers that the edge replaces or removes.
     hidden_headers: Vec<Value>,
     /// Headers of the answer; empty if the location has only the headers of every answer.
@@ -96,12 +100,15 @@ pub fn request_headers(location: &Location) -> Vec<(HeaderName, Option<HeaderVal
 pub fn settings(ingress: &IngressPlan, site: &Site, index: usize, location: &Location) -> SettingsView {
     let host = site.hosts.first().map_or("", String::as_str);
     let cors_variable = nginx_variable("cors", host, index);
+    let is_grpc = location.kind == RouteKind::Grpc;
+    let declared_names = location.request_headers.keys().map(HeaderName::as_str).filter(|_| !is_grpc);
+    let misspelled_headers = declared_names.flat_map(headers::misspellings_of).collect();
     let request_headers = request_headers(location).into_iter().map(|(name, value)| HeaderView {
         name: nginx(&name),
         value: value.as_ref().map_or_else(|| nginx_word("\"\""), nginx_quoted),
     });
     SettingsView {
-        module: nginx_word(if location.kind == RouteKind::Grpc { "grpc" } else { "proxy" }),
+        module: nginx_word(if is_grpc { "grpc" } else { "proxy" }),
         prefix: location.strip_prefix.then(|| PrefixView {
             pattern: nginx_raw_prefix(&location.path),
             rest: nginx_variable("rest", host, index),
@@ -113,6 +120,7 @@ pub fn settings(ingress: &IngressPlan, site: &Site, index: usize, location: &Loc
         }),
         users: location.basic_auth.as_ref().map(nginx),
         request_headers: request_headers.collect(),
+        misspelled_headers,
         hidden_headers: hidden_headers(location),
         answer_headers: answer_headers(ingress, location, &cors_variable),
         cors: location.cors.as_ref().map(|cors| CorsView {

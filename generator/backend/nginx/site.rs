@@ -1,5 +1,7 @@
 //! The file of a site, `sites/<name>.conf`: a server with all locations of the site.
 
+use std::collections::BTreeSet;
+
 use minijinja::{Value, context};
 use serde::Serialize;
 
@@ -18,6 +20,7 @@ static TEMPLATE: Template = Template::new(Language::Nginx, include_str!("site.co
 /// A location in the template.
 #[derive(Serialize)]
 struct LocationView {
+    /// The argument of `location`. A path with a password ignores upper and lower case, as many services do.
     path: Value,
     internal: bool,
     /// The internal paths of a public location, in groups that fit into one parameter of nginx.
@@ -44,8 +47,10 @@ pub fn render_file(ingress: &IngressPlan, site: &Site) -> Result<String, Diagnos
         site.locations.iter().enumerate().map(|(i, location)| location_view(ingress, site, i, location)).collect();
     let (internal, public): (Vec<&Location>, Vec<&Location>) =
         site.locations.iter().partition(|location| location.internal);
-    // True if the site has both internal and public paths, so that access to it depends on the path.
-    let path_decides = public.iter().any(|location| !internal.is_empty() || !location.internal_paths.is_empty());
+    let has_both_kinds = public.iter().any(|location| !internal.is_empty() || !location.internal_paths.is_empty());
+    let passwords: BTreeSet<_> = site.locations.iter().map(|location| &location.basic_auth).collect();
+    // True if access to the site depends on the path: it has both internal and public paths, or different passwords.
+    let path_decides = has_both_kinds || passwords.len() > 1;
     let view = context! {
         hosts => hosts?,
         acme => ingress.tls == TlsMode::Acme,
@@ -68,7 +73,7 @@ fn location_view(
     location: &Location,
 ) -> Result<LocationView, Diagnostic> {
     Ok(LocationView {
-        path: nginx_location(&location.path),
+        path: nginx_location(&location.path, location.basic_auth.is_some()),
         internal: location.internal,
         internal_paths: nginx_groups(location.internal_paths.iter().map(nginx_path_pattern)),
         internal_headers: location.internal_headers.iter().map(nginx_header_variable).collect(),

@@ -1,6 +1,7 @@
 //! Attacks through the edge: forged addresses, upgrades, header names, ambiguous paths. A real nginx with the generated
 //! files forwards requests to a service that answers with the request that it received.
 
+mod answers;
 mod callers;
 mod forwarded_addresses;
 mod headers;

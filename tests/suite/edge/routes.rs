@@ -26,6 +26,11 @@ const ROUTES: &str = r#"
       wiki = { subdomain = "wiki", basic_auth = "users" },
     },
   },
+  services.pages = {
+    image = "a/pages:1",
+    port = 8002,
+    routes = { open.subdomain = "open", members = { subdomain = "open", path = "/members", basic_auth = "users" } },
+  },
 "#;
 
 #[test]
@@ -70,6 +75,7 @@ fn check_each_route() {
         // reader:tulip
         let page = open_wiki("Authorization: Basic cmVhZGVyOnR1bGlw\r\n");
         assert_eq!((page.status, &page.received["headers"]["authorization"]), (200, &serde_json::Value::Null));
+        check_password_of_a_path(&send, &get);
     }
     // Known-bad control: without the setting, a stranger enters.
     let edge = start(&environment, |text| text.replace("auth_basic \"restricted\";", ""));
@@ -117,6 +123,19 @@ fn check_prefixes(send: &dyn Fn(Request) -> Response, get: &dyn Fn(&str, &str, &
     // A path that the service guards is also closed below the prefix.
     for path in ["/admin/x", "/api/v1.0/admin", "/api/v1.0/ADMIN/x", "/api/v1.0/%61dmin", "/api/v1.0/a/../admin"] {
         assert!([403, 400].contains(&send(get("plain", path, "")).status), "{path}");
+    }
+}
+
+/// A path with a password beside an open one: no spelling that a service may read as that path passes without it.
+fn check_password_of_a_path(send: &dyn Fn(Request) -> Response, get: &dyn Fn(&str, &str, &str) -> Request) {
+    for path in ["/members", "/MEMBERS/x", "/%6dembers", "/a/../members", "/a/..;/members", "/;x/members", "//members"]
+        .into_iter()
+        .chain(["/%5cmembers", "/%256dembers", "/a%2f..%2fmembers", "/members;x", "/members%00"])
+    {
+        assert!([400, 401].contains(&send(get("open", path, "")).status), "{path}");
+    }
+    for path in ["/", "/membership", "/x/members", "/a%20b;c=1"] {
+        assert_eq!(send(get("open", path, "")).status, 200, "{path}");
     }
 }
 

@@ -21,6 +21,9 @@ const EDGE_REQUEST_HEADERS: [&str; 10] = [
 /// Response headers that a route cannot set, because they describe the connection or the content.
 const EDGE_RESPONSE_HEADERS: [&str; 7] =
     ["connection", "content-encoding", "content-length", "date", "server", "transfer-encoding", "upgrade"];
+/// Largest number of hyphens in the name of a request header that a route sets. The edge removes all spellings with `_` of
+/// that header, and their number doubles with each hyphen.
+const MAX_HYPHENS: usize = 8;
 /// Prefix of the response headers that the setting `cors` sets.
 const CORS_PREFIX: &str = "access-control-";
 
@@ -48,6 +51,7 @@ pub fn check(address: &Address) -> Vec<Diagnostic> {
         findings.push(refusal(address, "cors", message, "at least one origin"));
     }
     findings.extend(check_headers(address));
+    findings.extend(check_hyphens(address));
     findings
 }
 
@@ -109,6 +113,19 @@ fn check_headers(address: &Address) -> Vec<Diagnostic> {
     let request_findings = request_headers.map(|name| header_of_edge(address, "request_headers", name));
     let response_headers = route.response_headers.keys().filter(is_response_header_of_edge);
     request_findings.chain(response_headers.map(|name| header_of_edge(address, "response_headers", name))).collect()
+}
+
+/// Returns a finding for each request header whose name has too many hyphens.
+fn check_hyphens(address: &Address) -> Vec<Diagnostic> {
+    let hyphens = |name: &HeaderName| name.as_str().matches('-').count();
+    let names = address.route.request_headers.keys().filter(|name| hyphens(name) > MAX_HYPHENS);
+    let finding = |name: &HeaderName| {
+        Diagnostic::error(Code::HeaderSpellings, address.path.key("request_headers").key(name.as_str()))
+            .message(format!("the name `{name}` has {} hyphens", hyphens(name)))
+            .expected(format!("a name with at most {MAX_HYPHENS} hyphens"))
+            .hint("choose a shorter name, and use it in the service as well")
+    };
+    names.map(finding).collect()
 }
 
 /// Returns the finding for a header that a route cannot set.

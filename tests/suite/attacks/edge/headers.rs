@@ -128,3 +128,53 @@ fn check_admin_secrets() {
     assert_eq!(response.received["headers"]["x-hasura-admin-secret"], "guess", "{response:?}");
     assert_eq!(edge.send(&[Request::get(STRANGER, &host("auth"), "/", &header_lines(spellings[0]))])[0].status, 403);
 }
+
+/// Attack: a client spells headers with `_` that frame the body, or that the route sets, for services that read both
+/// spellings as one header. Such a service would find a second request in the body, or believe the client.
+/// Expectation: only the headers of the protocol and of the route arrive; other names with `_` arrive, too.
+#[test]
+fn spellings_of_set_headers_are_removed() {
+    if tools_are_installed() {
+        in_own_namespaces("attacks::edge::headers::spellings_of_set_headers_are_removed", check_spellings);
+    }
+}
+
+fn check_spellings() {
+    let project = generated_project(
+        r#"tls.mode = 'files, services.team = {
+             image = "a/team:1", port = 8001,
+             route = { subdomain = "team", request_headers = { X-Team = "shop", X-Team-Role = "reader" } },
+           },"#,
+    );
+    let prod = environment(&project, "prod");
+    let lines = "Transfer_Encoding: chunked\r\nContent_Length: 1\r\nX_Team: evil\r\nX-Team_Role: evil\r\n\
+                 x_team-role: evil\r\nX_TEAM_ROLE: evil\r\nX-Team: evil\r\nmy_own: kept\r\nContent-Length: 5\r\n";
+    let received = |edge: &RunningEdge| {
+        let raw = format!("POST / HTTP/1.1\r\nHost: {}\r\n{lines}Connection: close\r\n\r\n0\r\n\r\n", host("team"));
+        let response = edge.send(&[Request { raw, ..Request::get(STRANGER, &host("team"), "/", "") }]).remove(0);
+        assert_eq!((response.status, &response.received["body"]), (200, &"0\r\n\r\n".into()));
+        response.received["headers"].clone()
+    };
+    {
+        let headers = received(&RunningEdge::start(&prod));
+        let spellings = |name: &str| {
+            let names = headers.as_object().unwrap().keys().filter(|key| key.replace('_', "-") == name);
+            names.cloned().collect::<Vec<String>>()
+        };
+        assert_eq!(
+            (spellings("x-team"), spellings("x-team-role")),
+            (vec!["x-team".into()], vec!["x-team-role".into()])
+        );
+        assert_eq!(
+            (spellings("content-length"), spellings("transfer-encoding")),
+            (vec!["content-length".into()], vec![])
+        );
+        assert_eq!((&headers["x-team"], &headers["x-team-role"]), (&"shop".into(), &"reader".into()));
+        assert_eq!((&headers["content-length"], &headers["my_own"]), (&"5".into(), &"kept".into()));
+    }
+    // Control: without the lines that remove them, the spellings arrive.
+    let keep =
+        |text: &str| text.replace("proxy_set_header Transfer_Encoding", "#").replace("proxy_set_header X_Team ", "#");
+    let headers = received(&RunningEdge::start_with(&prod, keep));
+    assert_eq!((&headers["transfer_encoding"], &headers["x_team"]), (&"chunked".into(), &"evil".into()));
+}
