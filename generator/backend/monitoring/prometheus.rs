@@ -49,6 +49,8 @@ struct JobConfig {
     static_configs: Vec<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     relabel_configs: Vec<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    metric_relabel_configs: Vec<Value>,
 }
 
 #[derive(Serialize)]
@@ -115,6 +117,7 @@ fn job_config(monitoring: &Monitoring, name: &ServiceName, scrape_job: &ScrapeJo
         kubernetes_sd_configs: Vec::new(),
         static_configs,
         relabel_configs,
+        metric_relabel_configs: Vec::new(),
     }
 }
 
@@ -130,7 +133,11 @@ fn probe_relabelling(exporter: &str) -> Vec<Value> {
 
 /// Returns the job that reads metrics of containers from the kubelet of each node; `None` if the plan has no such job.
 fn kubelet_job(monitoring: &Monitoring) -> Option<JobConfig> {
-    let Platform::Cluster { scrapes_kubelets: true, .. } = &monitoring.platform else { return None };
+    let Platform::Cluster { scrapes_kubelets: true, namespace, .. } = &monitoring.platform else { return None };
+    // A kubelet also measures the pods of other namespaces, and each pod as a whole, without the label `container`.
+    let own_containers = json!({
+        "source_labels": ["namespace", "container"], "regex": format!("{namespace};.+"), "action": "keep",
+    });
     let account = "/var/run/secrets/kubernetes.io/serviceaccount";
     Some(JobConfig {
         job_name: KUBELET.to_owned(),
@@ -146,5 +153,6 @@ fn kubelet_job(monitoring: &Monitoring) -> Option<JobConfig> {
         kubernetes_sd_configs: vec![json!({ "role": "node" })],
         static_configs: Vec::new(),
         relabel_configs: Vec::new(),
+        metric_relabel_configs: vec![own_containers],
     })
 }

@@ -169,6 +169,8 @@ fn the_kubelet_measures_containers(prometheus: &Prometheus) {
         let series = format!("{metric}{{namespace=\"{NAMESPACE}\",pod=\"postgres-0\",container=\"postgres\"}}");
         wait_until(&format!("there is {series}"), 60, || prometheus.has_series(&series));
     }
+    let others = format!("container_memory_working_set_bytes{{namespace!=\"{NAMESPACE}\"}}");
+    assert!(!prometheus.has_series(&others), "pods of other namespaces are measured");
 }
 
 fn reaches(node: &Node, url: &str) -> bool {
