@@ -6,6 +6,7 @@ mod calls;
 mod events;
 mod handlers;
 mod lookup;
+mod remote_schemas;
 mod subset;
 mod types;
 
@@ -68,8 +69,11 @@ pub fn plan(stack_parts: &StackParts, definitions: &Definitions, wirings: &Wirin
     }
     for (original, calls) in &calls {
         for (name, serves) in with_copies(stack_parts, original) {
-            planned.wirings.extend(add_calls(planned.value.entry(name.clone()).or_default(), name, calls, serves));
+            let metadata = planned.value.entry(name.clone()).or_default();
+            planned.wirings.extend(add_calls(metadata, name, calls, serves));
+            planned.wirings.extend(remote_schemas::wirings(metadata, name, calls, roster));
         }
+        planned.findings.extend(remote_schemas::check_health_checks(original, calls, roster));
         planned.wirings.extend(add_events(&mut planned.value, original, calls));
     }
     for (name, endpoint) in &stack.graphql_endpoints {
