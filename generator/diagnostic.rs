@@ -295,12 +295,23 @@ impl Diagnostic {
 /// Sorts findings by position, and merges findings with the same code, place, message and related fields, whose
 /// environments are joined.
 pub fn merge(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    merge_equal(findings, false)
+}
+
+/// Does the same as [`merge`], but only merges findings with the same hint. Their hints have commands for one environment.
+pub fn merge_with_hints(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    merge_equal(findings, true)
+}
+
+/// Sorts and merges findings. With `compares_hints`, merged findings also have the same hint.
+fn merge_equal(findings: Vec<Diagnostic>, compares_hints: bool) -> Vec<Diagnostic> {
     let mut merged: Vec<Diagnostic> = Vec::new();
     // The index in `merged` and the environments of each finding, by the parts that identify the finding.
     let mut index_by_identity: BTreeMap<_, (usize, BTreeSet<String>)> = BTreeMap::new();
     for diagnostic in findings {
         let Diagnostic { code, path, span, message, related, .. } = &diagnostic;
-        match index_by_identity.entry((*code, path.clone(), span.clone(), message.clone(), related.clone())) {
+        let hint = compares_hints.then(|| diagnostic.hint.clone());
+        match index_by_identity.entry((*code, path.clone(), span.clone(), message.clone(), related.clone(), hint)) {
             Entry::Occupied(mut equal_finding) => {
                 let (index, environments) = equal_finding.get_mut();
                 for environment in diagnostic.environments {
@@ -323,6 +334,23 @@ pub fn merge(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_with_commands_for_one_environment_stay_apart() {
+        let finding = |environment: &str, hint: &str| {
+            let mut finding = Diagnostic::warning(Code::LostVolume, FieldPath::root()).message("m").hint(hint);
+            finding.environments = vec![environment.to_owned()];
+            finding
+        };
+        let findings = || vec![finding("local", "a"), finding("prod", "b"), finding("staging", "b")];
+        let environments = |findings: Vec<Diagnostic>| {
+            findings.into_iter().map(|finding| finding.environments.join(" ")).collect::<Vec<_>>()
+        };
+        assert_eq!(environments(merge(findings())), ["local prod staging"]);
+        assert_eq!(environments(merge_with_hints(findings())), ["local", "prod staging"]);
+    }
+
     #[test]
     fn a_path_quotes_keys_as_nickel_does() {
         let path = path!("tables", "shop.orders", "columns", "_1", "a\"b", "_x-1").index(2);

@@ -21,6 +21,7 @@ pub mod postgres;
 mod provenance;
 pub mod raw_keys;
 pub mod render;
+mod rights_in_schema;
 pub mod summary;
 pub mod timers;
 pub mod waivers;

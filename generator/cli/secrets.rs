@@ -105,6 +105,13 @@ fn init(arguments: &OutputArguments, environment: &str) -> Result<u8, Vec<Diagno
         let path = arguments.out.join(environment).join("secrets").join(name.as_str());
         output::remark(&format!("missing {name}: {description}; write it to {}", path.display()));
     }
+    for (name, description) in &outcome.placeholders {
+        let path = arguments.out.join(environment).join("secrets").join(name.as_str());
+        output::remark(&format!(
+            "placeholder {name}: a random value in place of: {description}; if a service needs the real one, write it to {}",
+            path.display()
+        ));
+    }
     Ok(if outcome.required.is_empty() { SUCCESS } else { DIFFERENCES })
 }
 

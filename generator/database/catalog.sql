@@ -2,10 +2,9 @@
 -- the order of their creation. Objects of extensions, of the schema `nself` and of schemas that services own are omitted.
 -- Numbers of objects that a server creates when it is initialized are below 16384.
 WITH
--- The setup job records in a comment what it grants to a role.
+-- Roles of services, except for those that only read or write the rows of the definition.
 service AS (
-  SELECT oid FROM pg_catalog.pg_roles WHERE pg_catalog.shobj_description(oid, 'pg_authid') LIKE 'nself: {%'
-     AND oid <> (SELECT datdba FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+  @SCHEMA_OWNERS@
 ),
 space AS (
   SELECT oid, nspname, nspowner, nspacl FROM pg_catalog.pg_namespace
@@ -223,4 +222,4 @@ fact (kind, name, what) AS (
     JOIN pg_catalog.pg_attribute ON attrelid = refobjid AND attnum = refobjsubid
    WHERE d.deptype = 'a' AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
 )
-SELECT kind || E'\t' || name || E'\t' || pg_catalog.replace(coalesce(what, ''), E'\n', ' ') FROM fact ORDER BY 1;
+SELECT kind || E'\t' || name || E'\t' || pg_catalog.replace(coalesce(what, ''), E'\n', ' ') FROM fact ORDER BY 1

@@ -31,9 +31,6 @@ use model::Schema;
 pub use declared_privileges::{DeclaredPrivilege, declared_privileges};
 pub use model::{ACCESS_POLICY, APP_COLUMN, TENANT_COLUMN, TENANT_POLICY, TENANT_SETTING};
 
-/// Query that lists every object of a database in a canonical form.
-pub const CATALOG: &str = include_str!("catalog.sql");
-
 /// Completes a definition with the columns and policies of its convention and with the default privileges of its
 /// schemas. Also returns the findings about the definition. `root` is its path in the stack.
 pub fn complete(mut definition: Schema, root: &FieldPath) -> (Schema, Vec<Diagnostic>) {

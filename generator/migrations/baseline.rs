@@ -137,7 +137,7 @@ fn check_session_role(server: &Server, definition: &Definition) -> Result<(), Ve
 /// Refuses a database with an object that belongs to a different role than the one that runs migrations.
 fn check_object_owners(server: &Server, definition: &Definition) -> Result<(), Vec<Diagnostic>> {
     let owner = definition.owner();
-    let owners = server.query(include_str!("owners.sql"))?;
+    let owners = server.query(&ledger::replace_placeholders(include_str!("owners.sql")))?;
     let other_owners: Vec<&str> = owners.lines().filter(|role| *role != owner.as_str()).collect();
     if other_owners.is_empty() {
         return Ok(());

@@ -1,8 +1,6 @@
--- The roles that own objects of a database. Objects of extensions, of nself and in schemas of services do not count. The
--- setup job records in a comment what it grants to the role of a service.
+-- The roles that own objects of a database. Objects of extensions, of nself and in schemas of services do not count.
 WITH service_roles AS (
-  SELECT oid FROM pg_catalog.pg_roles WHERE pg_catalog.shobj_description(oid, 'pg_authid') LIKE 'nself: {%'
-     AND oid <> (SELECT datdba FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+  @SCHEMA_OWNERS@
 ), user_schemas AS (
   SELECT oid, nspname, nspowner FROM pg_catalog.pg_namespace
    WHERE nspname NOT LIKE 'pg\_%' AND nspname NOT IN ('information_schema', 'nself')

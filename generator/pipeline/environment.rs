@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::artifact::{ArtifactPath, Artifacts, Digest, RecordedFile, Reusable};
 use crate::backend::PlanDigests;
-use crate::backend::{self, compose, kubernetes, postgres, waivers};
+use crate::backend::{self, compose, kubernetes, postgres, summary, timers, waivers};
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment};
 use crate::files::{FileKind, Root};
 use crate::parallel;
@@ -90,6 +90,7 @@ impl Renderer<'_> {
             }
         }
         findings.extend(waivers::unknown_waivers(&plan));
+        findings.extend(waivers::unused_waivers(&plan, &digests));
         findings.retain(|finding| {
             let follows_broken_field = environment.broken.iter().any(|broken: &FieldPath| {
                 finding.path.starts_with(broken) || (finding.code == Code::NoImage && broken.parent() == finding.path)
@@ -117,19 +118,31 @@ impl Renderer<'_> {
             (old != new).then_some((old, new))
         };
         let compose_change = changed_file(compose::FILE);
-        let has_own_server = plan.setup.as_ref().is_some_and(|setup| setup.is_own_server);
+        let compose_upgrade = compose_change.map(|(old, new)| compose::upgrade(plan, &old, new));
         // The database server of a project with a new name is new.
-        let has_new_server = has_own_server
-            && compose_change
-                .as_ref()
-                .is_some_and(|(old, _)| compose::has_other_project(plan, &String::from_utf8_lossy(old)));
-        let mut warnings: Vec<Diagnostic> =
-            compose_change.into_iter().flat_map(|(old, new)| compose::upgrade_warnings(plan, &old, new)).collect();
+        let has_new_server = plan.setup.as_ref().is_some_and(|setup| setup.is_own_server)
+            && compose_upgrade.as_ref().is_some_and(|upgrade| upgrade.is_other_project);
+        let mut warnings = compose_upgrade.map_or_else(Vec::new, |upgrade| upgrade.warnings);
         let setup_change = changed_file(postgres::SETUP).filter(|_| !has_new_server).into_iter();
         warnings.extend(setup_change.flat_map(|(old, new)| postgres::upgrade_warnings(plan, &old, new)));
         let volumes_change = changed_file(kubernetes::VOLUMES).into_iter();
         warnings.extend(volumes_change.flat_map(|(old, new)| kubernetes::upgrade_warnings(plan, &old, new)));
+        let old_file = |file: &str| changed_file(file).map(|(old, _)| old);
+        warnings.extend(kubernetes::handover_warnings(plan, &old_file));
+        warnings.extend(timers::upgrade_warnings(plan, &self.old_timers(plan), artifacts));
+        let secrets_change = changed_file(summary::SECRETS).into_iter();
+        warnings.extend(secrets_change.flat_map(|(old, new)| summary::upgrade_warnings(plan, &old, new)));
         warnings
+    }
+
+    /// Returns the names of the files in the output folder of an environment's timers.
+    fn old_timers(&self, plan: &Plan) -> Vec<String> {
+        let folder = self.out.open().ok().flatten();
+        let timers = folder.and_then(|folder| {
+            folder.folder(format!("{}/{}", plan.environment, timers::FOLDER.trim_end_matches('/'))).ok()?
+        });
+        let files = timers.and_then(|timers| timers.list().ok()).unwrap_or_default();
+        files.into_iter().filter_map(|file| file.name.into_string().ok()).collect()
     }
 }
 

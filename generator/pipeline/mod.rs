@@ -4,6 +4,7 @@
 mod cache;
 mod environment;
 mod provenance;
+mod removed_environments;
 mod run;
 mod verify;
 
@@ -225,11 +226,14 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
     };
     compared.retain(is_about_selected);
     findings.extend(compared);
+    // Only a run of all environments deletes the files of others.
+    let mut upgrade_warnings =
+        if selected.is_none() { removed_environments::warnings(&out, &loaded_stack.environments) } else { Vec::new() };
     let environments: Vec<Environment> = loaded_stack.environments.into_iter().filter(is_selected).collect();
     let renderer =
         Renderer { files: &files, previous: &previous.outputs, out: &out, frozen: request.frozen, has_errors };
     let mut artifacts = Artifacts::default();
-    let (mut plans, mut upgrade_warnings) = (Vec::new(), Vec::new());
+    let mut plans = Vec::new();
     for rendered in renderer.render_all(environments) {
         artifacts
             .merge(Some(rendered.planned.plan.environment.as_str()), rendered.artifacts)
@@ -240,14 +244,27 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
     }
     let mut findings = without_unwritten_migrations(diagnostic::merge(findings));
     use_layer_hints(&mut findings, &plans);
+    let is_kept = |finding: &Diagnostic| selected.is_none() && is_unused_waiver(finding, &plans);
+    findings.retain(|finding| finding.code != Code::UnusedWaiver || is_kept(finding));
     findings.retain(|finding| finding.code != Code::MigrationMissing || !request.allows_unwritten_migrations);
     if findings.iter().any(Diagnostic::is_error) {
         return Err(findings);
     }
     let commands = request.commands();
     let findings = commands.complete_hints(findings);
-    let upgrade_warnings = commands.complete_hints(diagnostic::merge(upgrade_warnings));
+    let upgrade_warnings = diagnostic::merge_with_hints(commands.complete_hints(upgrade_warnings));
     Ok(Output { artifacts, plans, findings, upgrade_warnings, watches, selected, previous, writers_lock })
+}
+
+/// Returns whether a waiver has no effect in any of the environments with it, and is not a waiver of the library.
+fn is_unused_waiver(finding: &Diagnostic, plans: &[PlannedEnvironment]) -> bool {
+    let (waive, name) = (finding.path.parent(), finding.path.last_key());
+    let has_waiver = |planned: &&PlannedEnvironment| {
+        let mut services = planned.plan.services.values();
+        services.any(|service| service.waive.contains_key(name) && service.waive_path() == waive)
+    };
+    let is_of_library = finding.span.as_ref().is_some_and(|span| span.file.starts_with("nself/"));
+    !is_of_library && plans.iter().filter(has_waiver).count() == finding.environments.len()
 }
 
 /// Replaces the hints of findings that name a service which some of the environments do not have.

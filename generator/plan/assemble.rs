@@ -100,7 +100,7 @@ impl Service {
             on_clusters: declared.on_clusters.clone(),
             zone: declared.zone.unwrap_or(Zone::App),
             networks: BTreeSet::new(),
-            egress: declared.egress,
+            egress: declared.egress.unwrap_or_default(),
             outside: BTreeSet::new(),
             reaches_host: false,
             extra_hosts: declared.extra_hosts.clone(),
@@ -147,6 +147,7 @@ impl Service {
             Addition::Outside(server) => {
                 self.outside.insert(server.clone());
             }
+            Addition::Egress => self.egress = true,
             Addition::MetricsPort(port) => self.metrics_port = Some(*port),
             Addition::Networks(networks) => self.networks.extend(networks),
             Addition::Arguments { program, arguments } => {

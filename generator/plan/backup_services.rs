@@ -72,7 +72,9 @@ pub fn complete(stack: &Stack, roster: &mut Roster) {
                 (server.image.clone(), server.build.clone(), server.layout.clone());
         }
         service.user = service.user.take().or_else(|| server.user.clone());
-        service.egress |= target.s3.is_some();
+        if target.s3.is_some() {
+            service.egress = Some(true);
+        }
         service.host_mounts.extend(host_folder(target));
     }
     if let Some(tools) = roster.get_mut(&service_name(BACKUP_TOOLS)).map(|member| &mut member.service) {

@@ -1,11 +1,17 @@
 //! Reads the variables in the `env_files` of services.
 
+use std::collections::BTreeMap;
+
 use super::inputs::{Inputs, SourceFile};
 use super::roster::PlannedService;
 use super::wiring::Planned;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::stack::EnvValue;
-use crate::values::{Checked, Text, VariableName};
+use crate::values::{Checked, ServiceName, Text, VariableName};
+
+/// The variables in the files of each service that has some, in the order of the files and their lines, with the field of
+/// the file.
+pub type FileVariables = BTreeMap<ServiceName, Vec<(VariableName, FieldPath)>>;
 
 /// Returns the variables of a service's files, in the order of the files and their lines, each with the field of its file.
 pub fn variables(inputs: Inputs, member: &PlannedService) -> Planned<Vec<(VariableName, EnvValue, FieldPath)>> {

@@ -24,6 +24,7 @@ mod ports;
 mod resolve;
 pub mod roster;
 mod rules;
+pub mod scratch_volumes;
 pub mod secret_list;
 pub mod server_image;
 pub mod service_names;

@@ -48,7 +48,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let declared_secrets = outcome.collect(secrets::plan(stack, &roster, &server));
     let proxy = outcome.collect(ingress::plan(inputs, &roster, &addresses, &declared_secrets));
     let mail = outcome.collect(mail::plan(inputs, &roster, &declared_secrets));
-    outcome.collect(variables::plan(inputs, &roster, &addresses, &mail, &declared_secrets));
+    let file_variables = outcome.collect(variables::plan(inputs, &roster, &addresses, &mail, &declared_secrets));
     let files = outcome.collect(files::plan(inputs, &roster, &addresses, &mail));
     outcome.collect(cache_memory::plan(&roster, &outcome.wirings, &files));
     outcome.collect(secrets::files(&roster, &declared_secrets));
@@ -86,7 +86,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         monitoring: (!monitoring.programs.is_empty()).then_some(monitoring),
         ..Plan::new(inputs, addresses.domain(), proxy.ingress, server, graphql)
     };
-    outcome.findings.extend(rules::check_plan(inputs, &roster, &addresses, &plan));
+    outcome.findings.extend(rules::check_plan(inputs, &roster, &addresses, &file_variables, &plan));
     (plan, join_findings(stack, outcome.findings))
 }
 

@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::stack::secret::RandomBytes;
 use crate::stack::{Profile, TemplatePart};
 use crate::values::{EnvironmentName, ProjectName, SecretName, ServiceName, Text};
 
@@ -44,6 +45,8 @@ pub struct SecretEntry {
 pub enum Recipe {
     /// `length` random characters of `[A-Za-z0-9]`.
     Random { length: u16 },
+    /// Random bytes in a text encoding.
+    RandomBytes(RandomBytes),
     /// The concatenation of text and other secrets.
     Template { parts: Vec<TemplatePart> },
     /// A value that the operator supplies. `what` describes it.
@@ -60,6 +63,13 @@ pub enum Recipe {
     LocalKey { certificate: SecretName },
     /// PEM certificate of the authority that issued a local certificate.
     LocalAuthority { certificate: SecretName },
+}
+
+impl Recipe {
+    /// Returns whether `nself secrets init` creates the value from random numbers.
+    pub fn is_random(&self) -> bool {
+        matches!(self, Recipe::Random { .. } | Recipe::RandomBytes(_))
+    }
 }
 
 /// Recipes of secrets that nself adds to the stack's secrets.

@@ -17,6 +17,8 @@ pub const MAIL_CATCHER: &str = "mail";
 pub const REPLICA: &str = "postgres-replica";
 /// The client of a public certificate authority (ACME). It runs only in environments with `tls.mode = 'acme`.
 pub const ACME: &str = "acme";
+/// The job that creates the databases and roles of the server.
+pub const SETUP_JOB: &str = "postgres-setup";
 /// The job that sets the owner of data volumes.
 pub const VOLUME_OWNER: &str = "volume-owner";
 

@@ -38,6 +38,8 @@ pub enum Addition {
     Connection { to: ServiceName, port: u16 },
     /// Opens connections to a server outside of the stack.
     Outside(OutsideServer),
+    /// Opens connections to the internet.
+    Egress,
     /// Lets Prometheus read metrics at a port.
     MetricsPort(u16),
     /// Joins networks.

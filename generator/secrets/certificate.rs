@@ -48,13 +48,22 @@ pub fn check(folder: &SecretFolder) -> Result<Vec<Diagnostic>, Diagnostic> {
         let Some(files) = CertificateFiles::find(folder, name) else { continue };
         if folder.read(name)?.is_some() && !files.are_current(folder, hosts)? {
             let environment = &folder.list.environment;
+            let services = entry.used_by.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
             let mut finding = Diagnostic::error(Code::CertificateOutdated, path!("secrets", name))
                 .message(format!(
                     "the certificate `{name}` is incomplete, expires soon, or is for different hosts than the stack has"
                 ))
                 .hint(format!(
-                    "run `nself secrets init --env {environment}`, then `docker compose restart` for {}",
-                    entry.used_by.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+                    "run `nself secrets init --env {environment}`, then {}",
+                    if folder.is_on_cluster() {
+                        format!(
+                            "`nself secrets kubernetes --env {environment} | kubectl apply --server-side -f -` and `kubectl rollout \
+                             restart deployment,statefulset --namespace {}-{environment} --selector 'app.kubernetes.io/name in ({services})'`",
+                            folder.list.project
+                        )
+                    } else {
+                        format!("`docker compose restart {}`", services.replace(',', " "))
+                    }
                 ));
             finding.environments = vec![environment.to_string()];
             findings.push(finding);

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::folder::SecretFolder;
+use super::missing::{missing_values, required_from_operator};
 use super::value_search::{SearchedSecret, ValueSearch};
-use super::{certificate, committed, modes};
+use super::{certificate, committed, modes, placeholder};
 use crate::artifact::Digest;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::files::Root;
@@ -15,7 +16,6 @@ use crate::plan::secret_list::{Recipe, SecretEntry};
 use crate::stack::Profile;
 use crate::values::SecretName;
 use crate::values::credential_names::is_credential;
-use crate::words;
 
 /// Default passwords of images and tutorials.
 const WELL_KNOWN: [&str; 22] = [
@@ -148,7 +148,7 @@ fn is_derived(recipe: &Recipe) -> bool {
         | Recipe::LocalCertificate { .. }
         | Recipe::LocalKey { .. }
         | Recipe::LocalAuthority { .. } => true,
-        Recipe::Random { .. } | Recipe::External { .. } => false,
+        Recipe::Random { .. } | Recipe::RandomBytes(_) | Recipe::External { .. } => false,
     }
 }
 
@@ -160,8 +160,10 @@ fn check_value<'a>(
 ) -> Vec<Diagnostic> {
     let environment = &folder.list.environment;
     let mut findings = Vec::new();
+    findings.extend(placeholder::finding((folder, name, entry), value));
     if is_host_or_user_name(name, &entry.recipe) {
-        return short_name_finding(name, value, entry.min_length).into_iter().collect();
+        findings.extend(short_name_finding(name, value, entry.min_length));
+        return findings;
     }
     if let Some(reason) = weakness(value, folder, entry) {
         let finding = match folder.list.profile {
@@ -182,41 +184,6 @@ fn check_value<'a>(
         );
     }
     findings
-}
-
-/// Returns a finding for each value that the operator must provide, and one for all values that `secrets init` creates.
-pub(super) fn missing_values(folder: &SecretFolder, missing: &[&SecretName]) -> Vec<Diagnostic> {
-    let init = format!("nself secrets init --env {}", folder.list.environment);
-    let what = |name: &SecretName| required_from_operator(folder, &folder.list.secrets.get(name)?.recipe);
-    let (from_operator, created): (Vec<&SecretName>, Vec<&SecretName>) =
-        missing.iter().partition(|name| what(name).is_some());
-    let no_value = |name: &SecretName| {
-        Diagnostic::error(Code::UnknownSecret, path!("secrets", name))
-            .message(format!("the secret `{name}` has no value"))
-    };
-    let mut findings: Vec<Diagnostic> = match created.as_slice() {
-        [] => Vec::new(),
-        [name] => vec![no_value(name).hint(format!("run `{init}`"))],
-        names => vec![
-            Diagnostic::error(Code::UnknownSecret, path!("secrets"))
-                .message(format!("{} of the environment have no value", words::count(names.len() as u64, "secret")))
-                .hint(format!("run `{init}`, which creates them")),
-        ],
-    };
-    let provided = from_operator.into_iter().filter_map(|name| {
-        let hint = format!("write the {} to {}", what(name)?, folder.value_path(name));
-        Some(no_value(name).hint(hint))
-    });
-    findings.extend(provided);
-    findings
-}
-
-/// Returns the description of a value that the operator must provide; `None` for a value that `secrets init` creates.
-fn required_from_operator<'a>(folder: &SecretFolder, recipe: &'a Recipe) -> Option<&'a str> {
-    match recipe {
-        Recipe::External { what } if folder.list.profile != Profile::Local => Some(what.as_str()),
-        _ => None,
-    }
 }
 
 /// Returns a finding if a host or user name is shorter than `min_length`.

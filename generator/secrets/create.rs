@@ -5,16 +5,13 @@ use std::fmt::Write;
 
 use super::created_secrets::CreatedSecrets;
 use super::folder::SecretFolder;
-use super::{certificate, environment_file, modes};
-use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use super::random::{encoded_bytes, random_text};
+use super::{certificate, environment_file, modes, placeholder};
+use crate::diagnostic::Diagnostic;
 use crate::plan::secret_list::Recipe;
-use crate::stack::secret::Encoding;
+use crate::stack::secret::{Encoding, RandomBytes};
 use crate::stack::{Profile, TemplatePart};
 use crate::values::{SecretName, Text};
-
-/// Length of the value that replaces an external secret in the local profile: 43 random characters have 256 bits of
-/// entropy.
-const LOCAL_LENGTH: u16 = 43;
 
 /// Creates the missing values of an environment and writes its `.env`. Does not change existing values, except composed
 /// values whose parts changed, and certificates that expire soon.
@@ -35,6 +32,10 @@ pub fn create_missing(folder: &SecretFolder) -> Result<CreatedSecrets, Vec<Diagn
 enum Origin<'a> {
     /// nself creates this number of random characters.
     Random(u16),
+    RandomBytes(RandomBytes),
+    /// The operator provides the value, which has this description. In the local profile, nself creates a placeholder of
+    /// this length, with which the stack starts.
+    Placeholder(&'a Text, u16),
     /// The operator provides the value, which has this description.
     Operator(&'a Text),
 }
@@ -49,23 +50,37 @@ fn create_values(
     for (name, entry) in &folder.list.secrets {
         let origin = match &entry.recipe {
             Recipe::Random { length } => Origin::Random(*length),
-            Recipe::External { .. } if folder.list.profile == Profile::Local => Origin::Random(LOCAL_LENGTH),
+            Recipe::RandomBytes(bytes) => Origin::RandomBytes(*bytes),
+            Recipe::External { what } if folder.list.profile == Profile::Local => {
+                Origin::Placeholder(what, entry.min_length.unwrap_or_default())
+            }
             Recipe::External { what } => Origin::Operator(what),
             _ => continue,
         };
-        match (folder.read(name)?, origin) {
-            (Some(existing), _) => {
-                values.insert(name.clone(), existing);
-                report.existing.push(name.clone());
+        let existing = folder.read(name)?;
+        let new = match &origin {
+            _ if existing.is_some() => None,
+            Origin::Random(length) => Some(random_text(*length)?),
+            Origin::RandomBytes(bytes) => Some(encoded_bytes(*bytes)?),
+            Origin::Placeholder(_, min_length) => Some(placeholder::new(*min_length)?),
+            Origin::Operator(description) => {
+                report.required.push((name.clone(), description.to_string()));
+                None
             }
-            (None, Origin::Operator(description)) => report.required.push((name.clone(), description.to_string())),
-            (None, Origin::Random(length)) => {
-                let value = random_text(length)?;
-                folder.write(name, &value)?;
-                values.insert(name.clone(), value);
-                report.created.push(name.clone());
-            }
+        };
+        if let Some(value) = &new {
+            folder.write(name, value)?;
+            report.created.push(name.clone());
+        } else if existing.is_some() {
+            report.existing.push(name.clone());
         }
+        let Some(value) = new.or(existing) else { continue };
+        if let Origin::Placeholder(description, _) = origin
+            && placeholder::is_placeholder(&value)
+        {
+            report.placeholders.push((name.clone(), description.to_string()));
+        }
+        values.insert(name.clone(), value);
     }
     for (name, entry) in &folder.list.secrets {
         let Recipe::Template { parts } = &entry.recipe else { continue };
@@ -122,37 +137,10 @@ fn percent_encode(value: &str) -> String {
     encoded
 }
 
-/// Returns random characters of `[A-Za-z0-9]`, each with the same probability.
-fn random_text(length: u16) -> Result<String, Diagnostic> {
-    const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    let mut text = String::new();
-    while text.len() < usize::from(length) {
-        let mut bytes = [0_u8; 64];
-        getrandom::fill(&mut bytes).map_err(|error| {
-            Diagnostic::error(Code::Io, FieldPath::root())
-                .message(format!("the operating system provides no random numbers: {error}"))
-                .hint("run nself where the system call `getrandom` is allowed")
-        })?;
-        // 248 is 4 × 62. If larger bytes were used too, the first characters of the alphabet would be more likely.
-        let characters =
-            bytes.iter().filter(|byte| **byte < 248).map(|byte| char::from(ALPHABET[usize::from(byte % 62)]));
-        text.extend(characters.take(usize::from(length) - text.len()));
-    }
-    Ok(text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::values::{Checked, Text};
-
-    #[test]
-    fn random_text_has_its_length_and_alphabet_and_never_repeats() {
-        let (a, b) = (random_text(43).unwrap(), random_text(43).unwrap());
-        assert_ne!(a, b);
-        assert_eq!(a.len(), 43);
-        assert!(a.chars().all(|c| c.is_ascii_alphanumeric()));
-    }
 
     /// A password with `@ : / #` must not change the meaning of the URL that contains it.
     #[test]

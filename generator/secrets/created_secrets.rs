@@ -12,6 +12,9 @@ pub struct CreatedSecrets {
     pub existing: Vec<SecretName>,
     /// Secrets whose value the operator must provide, with their descriptions.
     pub required: Vec<(SecretName, String)>,
+    /// Secrets of a local environment whose value is a placeholder, with the descriptions of the values that the operator
+    /// receives.
+    pub placeholders: Vec<(SecretName, String)>,
     /// Warnings about modes of files that were corrected.
     pub findings: Vec<Diagnostic>,
     /// The reason if nself cannot find out whether git tracks a value.

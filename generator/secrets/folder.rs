@@ -89,6 +89,11 @@ impl SecretFolder {
         Ok(SecretFolder { environment, path_in_messages, list })
     }
 
+    /// Returns whether the environment runs on a cluster: its folder has manifests.
+    pub(super) fn is_on_cluster(&self) -> bool {
+        self.environment.has_file("kubernetes/kustomization.yaml")
+    }
+
     /// Refuses values that git tracks, since everyone who can read the repository knows them. If nself cannot find out
     /// which files git tracks, returns a sentence that says why; `None` if it can.
     ///

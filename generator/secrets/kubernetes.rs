@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::check::missing_values;
 use super::folder::SecretFolder;
+use super::missing::missing_values;
 use crate::artifact::yaml;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{self, secret_list};

@@ -11,7 +11,10 @@ mod created_secrets;
 mod environment_file;
 mod folder;
 mod kubernetes;
+mod missing;
 mod modes;
+mod placeholder;
+mod random;
 mod tracked;
 mod value_search;
 

@@ -5,8 +5,9 @@ use std::process::{Command, Output, Stdio};
 
 use super::url::ServerUrl;
 
-use crate::database::import::sql::{self, Imported};
+use crate::database::import::sql::{self, Imported, ServiceRights};
 use crate::database::import::{ImportFinding, remedy};
+use crate::database::ledger::replace_placeholders;
 use crate::database::ledger::settings::{self, InputSettings};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::values::SqlIdent;
@@ -122,7 +123,7 @@ impl Server {
 
     /// Reads the schema with pg_dump, without the schemas of services. `session_settings` are the settings that pg_dump does not set itself.
     fn dump(&self, session_settings: &str) -> ServerResult<Imported> {
-        let service_schemas = self.query(include_str!("service_schemas.sql"))?;
+        let service_schemas = self.query(&replace_placeholders(include_str!("service_schemas.sql")))?;
         let service_schemas: Vec<&str> = service_schemas.lines().collect();
         let exclusions: Vec<String> =
             service_schemas.iter().map(|schema| format!("--exclude-schema={schema}")).collect();
@@ -135,7 +136,9 @@ impl Server {
         ];
         arguments.extend(exclusions.iter().map(String::as_str));
         let dump = self.run_program("pg_dump", &arguments, "", session_settings)?;
-        let imported = sql::read(&dump).map_err(|unsupported| {
+        let service_rights =
+            ServiceRights::of_record(&self.query(&replace_placeholders(include_str!("service_rights.sql")))?);
+        let imported = sql::read_of_server(&dump, &service_rights).map_err(|unsupported| {
             let findings = unsupported.into_iter().map(|part| {
                 let hint = remedy(&part.what);
                 Diagnostic::error(Code::NotImported, FieldPath::root()).message(part.what).hint(hint)
@@ -143,8 +146,6 @@ impl Server {
             findings.collect::<Vec<_>>()
         });
         let mut imported = imported?;
-        imported.service_rights.add_record(&self.query(include_str!("service_rights.sql"))?);
-        imported.service_rights.remove_from(&mut imported.schema);
         if !service_schemas.is_empty() {
             let schemas = service_schemas.join(", ");
             let what = format!("schemas that belong to the roles of services are left out: {schemas}");

@@ -89,6 +89,9 @@ const FORMS: [(&str, &str); 3] = [("user", "1000:1000"), ("cpus", "0.5"), ("mode
 /// Fields of lists whose items are words of a command.
 const COMMANDS: [&str; 3] = ["command", "entrypoint", "exec"];
 
+/// Fields whose text is the reason for an exception.
+const REASONS: [&str; 3] = ["none", "reason", "waive"];
+
 /// Fields of Compose and Kubernetes in the place of a value with a tag or a reference: the last steps of their path, and a
 /// hint.
 const VALUES: [(&[&str], &str); 4] = [
@@ -141,6 +144,9 @@ fn hint_of_type(finding: &Diagnostic) -> Option<String> {
         // A secret that the operator provides has a description.
         expected if expected.starts_with("text") && name == "external" => {
             Some("describe the value: `nself.external \"the key of the mail provider\"`".to_owned())
+        }
+        expected if expected.starts_with("text") && REASONS.contains(&name) => {
+            Some(format!("write the reason in words: `{name} = \"the image has no shell\"`"))
         }
         // In the schema, a port with the type of text is the name of one.
         expected if expected.starts_with("text") && is("a number") && name == "port" => {

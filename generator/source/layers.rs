@@ -1,9 +1,10 @@
 //! Merges the layers of each environment. The layers of bundles (services of the library) and plugins lie below the
 //! common settings, the environment's layer lies above them. Records are merged key by key; any other value replaces
-//! the value below it; `null` removes a key.
+//! the value below it, and so does another kind of a value ([`choices`]); `null` removes a key.
 
 use std::collections::BTreeMap;
 
+use super::choices::{self, LastKeys};
 use super::environments::{self, BUILT_IN};
 use super::node::{Entry, Node, Value};
 use super::{bundles, foreign_words, nulls, plugins};
@@ -174,31 +175,19 @@ pub fn with_environments(finding: Diagnostic, key: &str) -> Diagnostic {
     finding.expected(expected).hint(hint)
 }
 
-/// Merges an environment's layer (`overlay`) into the common settings (`base`), or a part of it into the same part.
+/// Merges an environment's layer (`overlay`) into the common settings (`base`).
 fn merge(base: &mut Node, overlay: Node) {
+    merge_field(base, overlay, LastKeys::default());
+}
+
+/// Merges a part of a layer into the same part of the common settings, which is at a path with these last keys.
+fn merge_field(base: &mut Node, overlay: Node, keys: LastKeys) {
     let overlay_mark = overlay.mark;
     match (&mut base.value, overlay.value) {
-        (Value::Record(base), Value::Record(overlay)) => {
+        (Value::Record(base), Value::Record(overlay)) if !choices::replaces_reference(base, &overlay) => {
+            choices::remove_excluded(base, &overlay, keys);
             for (key, entry) in overlay {
-                match base.get_mut(&key) {
-                    _ if entry.node.value == Value::Null => {
-                        base.remove(&key);
-                    }
-                    Some(base_entry) => {
-                        // A merged record keeps its position in the common settings. A replaced value gets its position
-                        // in the layer.
-                        let are_records =
-                            matches!((&base_entry.node.value, &entry.node.value), (Value::Record(_), Value::Record(_)));
-                        if !are_records {
-                            base_entry.key = entry.key.or(base_entry.key);
-                        }
-                        merge(&mut base_entry.node, entry.node);
-                    }
-                    None => {
-                        let node = without_nulls(entry.node);
-                        base.insert(key, Entry { node, ..entry });
-                    }
-                }
+                merge_entry(base, key, entry, keys);
             }
         }
         // A value whose evaluation failed changes nothing, so that it causes no other finding. Neither does `null`, which
@@ -209,6 +198,28 @@ fn merge(base: &mut Node, overlay: Node) {
             base.mark = overlay_mark;
         }
     }
+}
+
+/// Merges a field of a layer's record into the record of the common settings, which is at a path with these last keys.
+fn merge_entry(base: &mut BTreeMap<String, Entry>, key: String, entry: Entry, keys: LastKeys) {
+    if entry.node.value == Value::Null {
+        base.remove(&key);
+        return;
+    }
+    let Some(base_entry) = base.get_mut(&key) else {
+        let node = without_nulls(entry.node);
+        base.insert(key, Entry { node, ..entry });
+        return;
+    };
+    // A merged record keeps its position in the common settings. A replaced value gets its position in the layer.
+    let are_merged = match (&base_entry.node.value, &entry.node.value) {
+        (Value::Record(base), Value::Record(overlay)) => !choices::replaces_reference(base, overlay),
+        _ => false,
+    };
+    if !are_merged {
+        base_entry.key = entry.key.or(base_entry.key);
+    }
+    merge_field(&mut base_entry.node, entry.node, keys.then(&key));
 }
 
 /// Removes the variables that are `null` from services, their processes, containers of frontends, and GraphQL
@@ -288,6 +299,37 @@ mod tests {
         assert_eq!(findings, []);
         assert_eq!(environments.keys().collect::<Vec<_>>(), ["prod", "qa", "staging"]);
         let expected = serde_json::json!({"domain": "b", "list": [3], "deep": {"x": 1, "z": 3}, "profile": "prod"});
+        assert_eq!(environments["prod"], node(expected));
+    }
+
+    #[test]
+    fn another_kind_of_a_value_replaces_the_common_one() {
+        let (environments, _) = environments(&node(serde_json::json!({
+            "services": { "api": {
+                "env": { "A": { "database_url": "main" }, "B": { "url": { "service": "x", "path": "/old" } } },
+                "health": { "http": { "path": "/" }, "interval": "5s" },
+                "files": { "/a": { "text": "x", "mode": "0400" } },
+                "route": { "subdomain": "api", "path": "/v1" },
+            } },
+            "secrets": { "key": { "random": 43 } },
+            "environments": { "prod": {
+                "services": { "api": {
+                    "env": { "A": { "pooled_url": "main" }, "B": { "url": { "service": "y" } } },
+                    "health": { "tcp": {} }, "files": { "/a": { "from": "a.txt" } }, "route": { "host": "api.example.net" },
+                } },
+                "secrets": { "key": { "external": "of the provider" } },
+            } },
+        })));
+        let expected = serde_json::json!({
+            "services": { "api": {
+                "env": { "A": { "pooled_url": "main" }, "B": { "url": { "service": "y" } } },
+                "health": { "tcp": {}, "interval": "5s" },
+                "files": { "/a": { "from": "a.txt", "mode": "0400" } },
+                "route": { "host": "api.example.net", "path": "/v1" },
+            } },
+            "secrets": { "key": { "external": "of the provider" } },
+            "profile": "prod",
+        });
         assert_eq!(environments["prod"], node(expected));
     }
 

@@ -2,6 +2,7 @@
 //! module evaluates Nickel; other modules use `Stack` and `Origins`.
 
 mod bundles;
+mod choices;
 mod credentials;
 mod decode;
 mod entries;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::ValueOrSecret;
 use crate::database::model::ObjectName;
 use crate::values::{
-    Duration, GraphqlName, GraphqlType, HeaderName, PortName, Schedule, ServiceName, SqlIdent, Text, UrlPath,
+    ApiRole, Duration, GraphqlName, GraphqlType, HeaderName, PortName, Schedule, ServiceName, SqlIdent, Text, UrlPath,
 };
 
 /// Requests of Hasura that the service answers. They are sent inside of the stack.
@@ -41,7 +41,7 @@ pub struct ActionHandler {
     pub returns: GraphqlType,
     /// Roles that may use the action, besides the administrator.
     #[serde(default)]
-    pub roles: Vec<SqlIdent>,
+    pub roles: Vec<ApiRole>,
     /// The request; the path is `/actions/<name>` and the timeout 30s by default.
     #[serde(default)]
     pub call: Call,
@@ -140,7 +140,7 @@ pub struct RemoteSchema {
     pub type_prefix: Option<GraphqlName>,
     /// The part of the schema that each role may use, in GraphQL's schema language. By default only the administrator
     /// may use it.
-    pub permissions: BTreeMap<SqlIdent, Text>,
+    pub permissions: BTreeMap<ApiRole, Text>,
     pub comment: Option<Text>,
 }
 

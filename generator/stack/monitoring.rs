@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::kubernetes::Kubernetes;
 use super::secret::SecretReference;
 use crate::values::{
-    Duration, DurationOrZero, Email, Host, PanelUnit, PortName, ProjectPath, PromqlExpression, Reason, Series,
-    SeriesValues, ServiceName, Text, UrlPath, UserId, ranged,
+    Duration, DurationOrZero, Email, Host, PanelQuery, PanelUnit, PortName, ProjectPath, PromqlExpression, Reason,
+    Series, SeriesValues, ServiceName, Text, UrlPath, UserId, ranged,
 };
 
 /// Metrics that a service exports in the format of Prometheus.
@@ -97,7 +97,7 @@ pub struct Dashboard {
 pub struct Panel {
     pub title: Text,
     /// Query in PromQL; in LogQL for `'logs`.
-    pub expr: PromqlExpression,
+    pub expr: PanelQuery,
     /// Unit of Grafana such as `bytes`, `s`, `percentunit` or `reqps`.
     #[serde(default)]
     pub unit: Option<PanelUnit>,

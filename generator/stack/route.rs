@@ -2,8 +2,8 @@
 
 use crate::database::model::ObjectName;
 use crate::values::{
-    Duration, GraphqlName, HeaderName, HeaderValue, Host, Memory, Origin, PortName, SecretName, ServiceName, SqlIdent,
-    Subdomain, UrlPath, VariableName, WebAddress,
+    ApiRole, Duration, GraphqlName, HeaderName, HeaderValue, Host, Memory, Origin, PortName, SecretName, ServiceName,
+    SqlIdent, Subdomain, UrlPath, VariableName, WebAddress,
 };
 use std::collections::BTreeMap;
 
@@ -190,7 +190,7 @@ pub struct Served {
     /// Tables and views. Others are excluded, with the relationships to them.
     pub tables: BTreeMap<ObjectName, ServedTable>,
     /// Roles with permissions; all roles by default.
-    pub roles: Vec<SqlIdent>,
+    pub roles: Vec<ApiRole>,
     /// Actions by name; none by default.
     pub actions: Vec<GraphqlName>,
     /// Services whose `hasura.remote_schema` is part of the API; none by default.

@@ -11,13 +11,15 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::values::checked::check_text;
 use crate::values::ranged;
 
-/// The origin of a secret's value. Set exactly one of `random`, `template` and `external`.
+/// The origin of a secret's value. Set exactly one of `random`, `random_bytes`, `template` and `external`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Secret {
     /// Number of random characters of `[A-Za-z0-9]`, with about 6 bits each, which `nself secrets init` creates.
     #[serde(deserialize_with = "ranged::positive")]
     pub random: Option<u16>,
+    /// Random bytes in a text encoding, for programs that decode the value.
+    pub random_bytes: Option<RandomBytes>,
     /// Parts of a value that is composed of text and other secrets.
     pub template: Option<Vec<TemplatePart>>,
     /// Description of a value that the operator provides.
@@ -25,6 +27,38 @@ pub struct Secret {
     /// Minimum number of characters. Default: 16 for credentials, and no minimum for host and user names.
     #[serde(deserialize_with = "ranged::positive")]
     pub min_length: Option<u16>,
+}
+
+/// Random bytes in a text encoding, which `nself secrets init` creates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RandomBytes {
+    /// Number of bytes before they are encoded, as in `openssl rand -hex 32`.
+    #[serde(deserialize_with = "ranged::positive")]
+    pub count: u16,
+    pub encoding: ByteEncoding,
+}
+
+impl RandomBytes {
+    /// Returns the number of characters of the value.
+    pub fn characters(self) -> u32 {
+        match self.encoding {
+            ByteEncoding::Hex => u32::from(self.count) * 2,
+            ByteEncoding::Base64 | ByteEncoding::Base64url => u32::from(self.count).div_ceil(3) * 4,
+        }
+    }
+}
+
+/// The text encoding of random bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ByteEncoding {
+    /// Two hexadecimal digits in lower case for each byte.
+    Hex,
+    /// Base64 with `+`, `/` and padding (RFC 4648, section 4).
+    Base64,
+    /// Base64 with `-`, `_` and padding (RFC 4648, section 5), such as a key of Fernet.
+    Base64url,
 }
 
 /// A part of a composed secret.

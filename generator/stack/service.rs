@@ -107,7 +107,7 @@ pub struct Service {
     /// Network zone of the service.
     pub zone: Option<Zone>,
     /// Whether the service may open connections to the internet.
-    pub egress: bool,
+    pub egress: Option<bool>,
     /// Databases that the service uses. The names are those to which its variables refer.
     pub databases: BTreeMap<SqlIdent, DatabaseUse>,
     /// Requests of Hasura that the service answers.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{files, generate, plan, stack, text, with_fields};
 use crate::artifact::{ArtifactPath, Artifacts};
-use crate::backend::{Backend, GeneratedLine, compose};
+use crate::backend::{Backend, GeneratedLine, compose, kubernetes, summary, timers};
 use crate::codes::Code;
 
 /// Returns the paths of the generated files, in order.
@@ -179,7 +179,7 @@ fn a_project_with_a_new_name_loses_all_volumes() {
     let old = text(&files(&stack), "compose.yaml");
     let warnings = |stack: &Value| {
         let new = text(&files(stack), "compose.yaml");
-        let warnings = compose::upgrade_warnings(&plan(stack).0, old.as_bytes(), new.as_bytes());
+        let warnings = compose::upgrade(&plan(stack).0, old.as_bytes(), new.as_bytes()).warnings;
         warnings
             .iter()
             .map(|finding| (finding.code, finding.path.to_string(), finding.message.clone()))
@@ -191,4 +191,55 @@ fn a_project_with_a_new_name_loses_all_volumes() {
     let [(code, path, message)] = &warnings(&renamed)[..] else { panic!("{:?}", warnings(&renamed)) };
     assert_eq!((*code, path.as_str()), (Code::LostVolume, "project"));
     assert!(message.contains("`store-prod`, before `shop-prod`: the volumes postgres-data stay"), "{message}");
+}
+
+#[test]
+fn the_value_of_a_generated_secret_can_be_kept() {
+    let stack = |fields: &Value| stack_with_orders(fields);
+    let with_secret =
+        |name: &str, recipe: Value| stack(&json!({ "secrets": { (name): recipe }, "secret_files": [name] }));
+    let list = |stack: &Value| text(&files(stack), summary::SECRETS);
+    let hints = |old: &Value, new: &Value| {
+        let warnings = summary::upgrade_warnings(&plan(new).0, list(old).as_bytes(), list(new).as_bytes());
+        assert!(warnings.iter().all(|finding| finding.code == Code::LostSecret), "{warnings:?}");
+        warnings.into_iter().map(|finding| finding.hint).collect::<Vec<_>>()
+    };
+    let old = with_secret("webhook_key", json!({ "random": 43 }));
+    let bytes = json!({ "random_bytes": { "count": 32, "encoding": "hex" } });
+    let renamed = hints(&old, &with_secret("hook_key", bytes.clone()));
+    let command = "`mv deploy/prod/secrets/webhook_key deploy/prod/secrets/hook_key`";
+    assert!(renamed.len() == 1 && renamed[0].contains(command), "{renamed:?}");
+    let removed = hints(&with_secret("webhook_key", bytes), &stack(&json!({})));
+    assert!(removed.len() == 1 && !removed[0].contains("mv "), "{removed:?}");
+    assert!(hints(&old, &old).is_empty());
+    // The operator has the value of an external secret, and a role can get a different password.
+    assert!(hints(&with_secret("webhook_key", json!({ "external": "a key" })), &stack(&json!({}))).is_empty());
+    assert!(hints(&stack(&json!({ "databases": { "main": { "name": "orders" } } })), &stack(&json!({}))).is_empty());
+}
+
+#[test]
+fn a_timer_without_a_schedule_must_be_disabled() {
+    let stack = stack_with_orders(&json!({ "schedule": "0 3 * * *", "route": null }));
+    let (plan, generated) = (plan(&stack).0, files(&stack));
+    let old_files = ["shop-prod-orders@.timer", "shop-prod-report@.service", "shop-prod-report@.timer"];
+    let warnings = timers::upgrade_warnings(&plan, &old_files.map(str::to_owned), &generated);
+    let [warning] = &warnings[..] else { panic!("{warnings:?}") };
+    assert_eq!((warning.code, warning.path.to_string()), (Code::RemovedTimer, "services.report".to_owned()));
+    assert!(warning.hint.contains("systemctl disable --now"), "{}", warning.hint);
+}
+
+#[test]
+fn an_autoscaler_takes_over_the_number_of_pods() {
+    let mut stack = stack_with_orders(&json!({ "autoscale": { "min": 3, "max": 6 }, "user": "1000:1000" }));
+    stack["kubernetes"] = json!({ "enabled": true, "gateway_class": "any" });
+    let plan = plan(&stack).0;
+    let with_old_file = |old: &str| {
+        let old_file =
+            |path: &str| (path == "kubernetes/apps/orders/deployment-orders.yaml").then(|| old.as_bytes().to_vec());
+        kubernetes::handover_warnings(&plan, &old_file)
+    };
+    let warnings = with_old_file("spec:\n  replicas: 3\n");
+    assert_eq!(warnings.iter().map(|finding| finding.code).collect::<Vec<_>>(), [Code::PodsHandover]);
+    assert!(warnings[0].hint.contains("\"replicas\":3"), "{}", warnings[0].hint);
+    assert!(with_old_file("spec:\n  template: {}\n").is_empty());
 }

@@ -27,7 +27,8 @@ checked! {
         let may_begin = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
         let is_allowed = |c: char| c.is_ascii_alphanumeric() || "._/@+-".contains(c);
         alphabet_refusal(path, 512, "letters, digits and `._/@+-`", may_begin, is_allowed).or_else(|| dot_part_refusal(path))
-    }
+    },
+    BadValue, |path| path.strip_prefix("./").map(str::to_owned).unwrap_or(path)
 }
 impl FileMode {
     /// The start of the name of a folder for files with a mode, such as `mode-0755`.
@@ -90,6 +91,7 @@ checked! {
         prefix.and_then(labels_refusal)
             .or_else(|| alphabet_refusal(name, 63, "letters and digits, and between them `-_.`", |c| c.is_ascii_alphanumeric(), is_allowed))
             .or_else(|| (!name.ends_with(|c: char| c.is_ascii_alphanumeric())).then(|| "it does not end with a letter or digit".to_owned()))
+            .or_else(|| name.starts_with("com.docker.compose.").then(|| "Compose sets the labels with the prefix `com.docker.compose.` itself".to_owned()))
             .or_else(|| name.ends_with("-snippet").then(|| "snippets are not allowed: the ingress controller would run them with access to all secrets".to_owned()))
     }
 }
@@ -148,6 +150,9 @@ checked! {
 fn schedule_refusal(text: &str) -> Option<String> {
     const FIELDS: [(&str, u8, u8); 5] =
         [("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 6)];
+    if let Some(refusal) = foreign_schedule_refusal(text) {
+        return Some(refusal);
+    }
     let fields: Vec<&str> = text.split(' ').collect();
     if fields.len() != FIELDS.len() {
         return Some(format!("a schedule has five fields separated by spaces, but this one has {}", fields.len()));
@@ -163,12 +168,24 @@ fn schedule_refusal(text: &str) -> Option<String> {
         };
         let is_item = |item: &str| match item.split_once('/') {
             Some((part, step)) => {
-                is_range(part) && step.parse::<u8>().is_ok_and(|number| number > 0 && number.to_string() == step)
+                // A step beyond the range would match the first value only: `*/90` in the minutes runs every hour.
+                let is_step = |number: u8| number > 0 && number <= max - min && number.to_string() == step;
+                is_range(part) && step.parse::<u8>().is_ok_and(is_step)
             }
             None => is_range(item),
         };
         if !field.split(',').all(is_item) {
-            return Some(format!("the {name} `{field}` is not a list of numbers from {min} to {max}, ranges or `*`"));
+            let advice = match *field {
+                "7" => "; Sunday is `0`",
+                field if field.contains('/') => {
+                    "; a step must be smaller than the range, since it starts again in each one"
+                }
+                field if field.contains(|c: char| c.is_ascii_alphabetic()) => "; write numbers instead of names",
+                _ => "",
+            };
+            return Some(format!(
+                "the {name} `{field}` is not a list of numbers from {min} to {max}, ranges or `*`{advice}"
+            ));
         }
     }
     let [_, _, day, month, weekday] = fields[..] else { return None };
@@ -177,6 +194,24 @@ fn schedule_refusal(text: &str) -> Option<String> {
     // `*/1` is `*`, but `0-6` lists days.
     let is_every_weekday = weekday.split(',').any(|item| matches!(item, "*" | "*/1"));
     (is_every_weekday && !has_day(day, month)).then(|| format!("the day `{day}` does not occur in the month `{month}`"))
+}
+
+/// Returns why a schedule is refused that has a form of other programs: a time zone or a name such as `@daily`.
+fn foreign_schedule_refusal(text: &str) -> Option<String> {
+    const NAMES: [(&str, &str); 7] = [
+        ("@annually", "0 0 1 1 *"),
+        ("@daily", "0 0 * * *"),
+        ("@hourly", "0 * * * *"),
+        ("@midnight", "0 0 * * *"),
+        ("@monthly", "0 0 1 * *"),
+        ("@weekly", "0 0 * * 0"),
+        ("@yearly", "0 0 1 1 *"),
+    ];
+    if text.starts_with("CRON_TZ=") || text.starts_with("TZ=") {
+        return Some("schedules are in UTC: remove the time zone and convert the hour".to_owned());
+    }
+    let (_, fields) = NAMES.iter().find(|(name, _)| *name == text)?;
+    Some(format!("write `{text}` as `{fields}`"))
 }
 
 /// Returns whether a schedule with these days of the month and these months has at least one day: `31` and `2` have

@@ -29,7 +29,7 @@ pub use host_name::{host_as_label, is_private_host, labels_below};
 pub use names::*;
 pub use object_store::*;
 pub use postgres_boolean::is_postgres_boolean;
-pub use promql::{AlertName, PanelUnit, PromqlExpression, Series, SeriesValues};
+pub use promql::{AlertName, PanelQuery, PanelUnit, PromqlExpression, Series, SeriesValues, panel_refusal};
 pub use size::{Cpus, Duration, DurationOrZero, Memory};
 pub use text::{Reason, Text};
 pub use web::*;

@@ -65,6 +65,14 @@ checked! {
         .or_else(|| t.starts_with("pg_").then(|| "names that start with `pg_` are reserved for PostgreSQL".into())), BadName
 }
 checked! {
+    /// A role of Hasura's API: a name in tokens and in the header `x-hasura-role`, not a role of the database server. Hasura
+    /// takes any text; `,` separates roles in settings of the service `auth`, and the other characters that are refused have
+    /// a meaning in headers or in JSON.
+    ApiRole, expected: "a role of the API in letters, digits and `_-.:@/+`", example: "project-manager",
+    refusal: |t| alphabet_refusal(t, 100, "letters, digits and `_-.:@/+`, and begin with a letter, a digit or `_`",
+        |c| c.is_ascii_alphanumeric() || c == '_', |c| c.is_ascii_alphanumeric() || "_-.:@/+".contains(c)), BadName
+}
+checked! {
     /// The name of a PostgreSQL extension. SQL always quotes the name, because some names, such as `uuid-ossp`, have a
     /// hyphen.
     ExtensionName, expected: "the name of a PostgreSQL extension", example: "pgcrypto",

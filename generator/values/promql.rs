@@ -2,17 +2,27 @@
 
 use std::fmt;
 
+use promql_parser::label::{MatchOp, Matcher};
+use promql_parser::parser::Expr;
+use promql_parser::util::{ExprVisitor, walk_expr};
 use serde::{Serialize, Serializer};
 
 use super::checked::{Checked, checked};
-use super::promql_words::{functions, is_function, is_keyword};
+use super::promql_words::{EXPERIMENTAL, FUNCTIONS};
 use super::text::{alphabet_refusal, invisible_character_refusal};
 use crate::codes::Code;
 use crate::words;
 
 checked! {
-    /// An expression of PromQL, or of LogQL in panels with logs: visible characters with closed quotes and brackets.
-    PromqlExpression, expected: "an expression of PromQL", example: "rate(http_requests_total[5m]) > 100", refusal: |t| expression_refusal(t)
+    /// An expression of PromQL that Prometheus accepts.
+    PromqlExpression, expected: "an expression of PromQL", example: "rate(http_requests_total[5m]) > 100",
+    refusal: |t| text_refusal(t).or_else(|| promql_refusal(t))
+}
+checked! {
+    /// The query of a panel, in PromQL with variables of Grafana, or in LogQL: visible characters with closed quotes and
+    /// brackets.
+    PanelQuery, expected: "a query of PromQL, or of LogQL in a panel with logs", example: "rate(http_requests_total[5m])",
+    refusal: |t| text_refusal(t)
 }
 checked! {
     /// The name of an alert.
@@ -39,163 +49,168 @@ checked! {
 
 /// The maximum length of an expression in bytes.
 const MAX_BYTES: usize = 4096;
+/// The maximum length of an offset such as `1d12h` in bytes.
+const MAX_OFFSET: usize = 18;
 
-/// Returns why an expression is refused.
-fn expression_refusal(text: &str) -> Option<String> {
+/// Operators of other languages, and those of PromQL that are meant.
+const FOREIGN_OPERATORS: [(&str, &str); 4] = [("&&", "and"), ("||", "or"), (" = ", "=="), ("<>", "!=")];
+
+/// Returns why the text of an expression is refused in any language.
+fn text_refusal(text: &str) -> Option<String> {
     if text.trim().is_empty() {
         return Some("it is empty".into());
     }
-    let refusal = invisible_character_refusal(text, MAX_BYTES).or_else(|| bracket_refusal(text));
-    refusal.or_else(|| operand_refusal(text)).or_else(|| sequence_refusal(&tokens(text)))
+    invisible_character_refusal(text, MAX_BYTES).or_else(|| bracket_refusal(text))
 }
 
-/// Operators with an operand on each side. `+` and `-` may also be the sign of a number. `|=` and `|~` belong to LogQL.
-const BINARY_OPERATORS: [&str; 14] = ["==", "!=", ">=", "<=", ">", "<", "*", "/", "%", "^", "+", "-", "|=", "|~"];
-/// Operators of filters: in braces, which are one word, and in front of a text of LogQL.
-const FILTER_OPERATORS: [&str; 3] = ["=~", "!~", "!>"];
-/// Operators that are words.
-const BINARY_WORDS: [&str; 3] = ["and", "or", "unless"];
-/// Operators that may begin an expression, or follow an operator.
-const SIGNS: [&str; 2] = ["+", "-"];
-
-/// Returns the reason to refuse an expression, or a part of it in parentheses, that begins or ends with an operator.
-/// Empty parentheses that do not follow the name of a function, and an expression of only comments, are refused as
-/// well.
-fn operand_refusal(text: &str) -> Option<String> {
-    let tokens = tokens(text);
-    let is_operator = |token: &str| BINARY_OPERATORS.contains(&token) || BINARY_WORDS.contains(&token);
-    if tokens.is_empty() {
-        return Some("it has only a comment".into());
-    }
-    for (i, token) in tokens.iter().enumerate() {
-        let previous = i.checked_sub(1).map(|previous_index| tokens[previous_index]);
-        let next = tokens.get(i + 1).copied();
-        if is_operator(token) {
-            if matches!(next, None | Some(")")) {
-                return Some(format!("nothing follows the operator `{token}`"));
-            }
-            if matches!(previous, None | Some("(")) && !SIGNS.contains(token) {
-                return Some(format!("nothing precedes the operator `{token}`"));
-            }
-        }
-        let is_call = previous.is_some_and(|name| name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'))
-            && previous.is_some_and(|name| !BINARY_WORDS.contains(&name));
-        if *token == "(" && next == Some(")") && !is_call {
-            return Some("the parentheses `()` are empty".into());
-        }
-    }
-    None
-}
-
-/// Returns whether an expression is LogQL, which has more words and operators: it has a `|`, or a filter in front of a
-/// text.
-fn is_logql(tokens: &[&str]) -> bool {
-    let has_text_filter = |pair: &[&str]| ["!~", "!>"].contains(&pair[0]) && pair[1].starts_with(['"', '`']);
-    tokens.iter().any(|token| token.starts_with('|')) || tokens.windows(2).any(has_text_filter)
-}
-
-/// Returns the reason to refuse an operator that PromQL does not have.
-fn operator_refusal(token: &str) -> Option<String> {
-    let is_other_word = |c: char| is_word_character(c) || "(),\"'`{[".contains(c);
-    if BINARY_OPERATORS.contains(&token) || token.starts_with(is_other_word) {
-        return None;
-    }
-    Some(match token {
-        "=" => "PromQL has no operator `=` outside of braces; a comparison is `==`".to_owned(),
-        "=~" | "!~" => format!("PromQL has no operator `{token}` outside of braces"),
-        _ => format!("PromQL has no operator `{token}`"),
-    })
-}
-
-/// Returns the reason to refuse an expression with two operators in sequence, an unknown operator or function, or two
-/// operands without an operator between them. An expression of LogQL is not checked.
-fn sequence_refusal(tokens: &[&str]) -> Option<String> {
-    if tokens.windows(2).any(|pair| pair == ["|", "|"]) {
-        return Some("there is no operator `||`; use `or`".to_owned());
-    }
-    if is_logql(tokens) {
-        return None;
-    }
-    if let Some(refusal) = tokens.iter().find_map(|token| operator_refusal(token)) {
+/// Returns why Prometheus would refuse an expression.
+fn promql_refusal(text: &str) -> Option<String> {
+    if let Some(refusal) = offset_refusal(text) {
         return Some(refusal);
     }
-    let is_name = |token: &str| token.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    let is_operand =
-        |token: &str| token.starts_with(is_word_character) && !token.contains(['@', '$']) && !is_keyword(token);
-    tokens.windows(2).find_map(|pair| {
-        let (first, second) = (pair[0], pair[1]);
-        if BINARY_OPERATORS.contains(&first) && BINARY_OPERATORS.contains(&second) && !SIGNS.contains(&second) {
-            Some(format!("the operator `{second}` follows the operator `{first}`"))
-        } else if second == "(" && is_name(first) && !is_function(first) && !is_keyword(first) {
-            let suggestion = words::nearest(first, functions()).map(|name| format!("; did you mean `{name}`?"));
-            Some(format!("PromQL has no function `{first}`{}", suggestion.unwrap_or_default()))
-        } else if is_operand(first) && is_operand(second) {
-            Some(format!("there is no operator between `{first}` and `{second}`"))
-        } else {
-            None
+    let reason = match promql_parser::parser::parse(text) {
+        Ok(expression) => {
+            let name = walk_expr(&mut ExperimentalNames, &expression).err()?;
+            return Some(format!("`{name}` is experimental, and Prometheus does not enable it"));
         }
+        Err(reason) => reason,
+    };
+    let foreign_operator = FOREIGN_OPERATORS.iter().find(|(operator, _)| text.contains(operator));
+    if let Some((operator, meant)) = foreign_operator.filter(|_| !text.contains(['{', '"'])) {
+        return Some(format!("PromQL has no operator `{}`; use `{meant}`", operator.trim()));
+    }
+    let unknown_function = reason.strip_prefix("unknown function with name '").and_then(|rest| rest.strip_suffix('\''));
+    Some(match unknown_function {
+        Some(name) => format!("PromQL has no function `{name}`{}", words::suggestion(name, FUNCTIONS)),
+        None if reason == "invalid promql query" => {
+            "it is not valid PromQL; an operator, an operand or a comma may be missing".to_owned()
+        }
+        None => reason,
     })
 }
 
-/// Returns the operators, parentheses, commas and other words of an expression: `rate`, `(`, `a`, `[5m]`, `)`, `>`, `1`
-/// for `rate(a[5m]) > 1`. A quoted text is one word, and so is everything in braces or brackets; comments are left out.
-/// The brackets and quotes must be closed.
-fn tokens(text: &str) -> Vec<&str> {
-    let mut tokens = Vec::new();
-    let mut rest = text.trim_start();
-    while let Some(first) = rest.chars().next() {
-        let length = match first {
-            '#' => {
-                rest = rest.split_once('\n').map_or("", |(_, lines)| lines).trim_start();
-                continue;
-            }
-            '(' | ')' | ',' => 1,
-            '"' | '\'' | '`' => quoted_length(rest),
-            '{' | '[' => bracketed_length(rest),
-            c if is_word_character(c) => rest.find(|c: char| !is_word_character(c)).unwrap_or(rest.len()),
-            _ => {
-                let mut operators = BINARY_OPERATORS.iter().chain(&FILTER_OPERATORS);
-                let operator = operators.find(|operator| rest.starts_with(**operator));
-                operator.map_or(first.len_utf8(), |operator| operator.len())
-            }
+/// Returns the reason to refuse an offset that is not a duration. The parser panics at numbers that no duration has.
+fn offset_refusal(text: &str) -> Option<String> {
+    let is_word_character = |c: char| c.is_alphanumeric() || "_:.".contains(c);
+    let is_duration =
+        |word: &str| (1..=MAX_OFFSET).contains(&word.len()) && word.chars().all(|c| "0123456789smhdwy".contains(c));
+    let lower = text.to_ascii_lowercase();
+    lower.match_indices("offset").find_map(|(start, keyword)| {
+        let rest = &lower[start + keyword.len()..];
+        if lower[..start].ends_with(is_word_character) || rest.starts_with(is_word_character) {
+            return None;
+        }
+        let rest = rest.trim_start_matches(|c: char| c.is_whitespace() || "+-".contains(c));
+        let word = &rest[..rest.find(|c| !is_word_character(c)).unwrap_or(rest.len())];
+        // A quote or bracket belongs to a text or a selector, such as the label `offset`.
+        let is_label = word.is_empty() && !rest.starts_with(['#', '(']);
+        (!is_label && !is_duration(word)).then(|| "an offset is a duration such as `1h`".to_owned())
+    })
+}
+
+/// Finds the first function or aggregation that the generated Prometheus does not enable.
+struct ExperimentalNames;
+
+impl ExprVisitor for ExperimentalNames {
+    type Error = String;
+
+    fn pre_visit(&mut self, expression: &Expr) -> Result<bool, String> {
+        let name = match expression {
+            Expr::Call(call) => call.func.name.to_owned(),
+            Expr::Aggregate(aggregate) => aggregate.op.to_string(),
+            _ => return Ok(true),
         };
-        tokens.push(&rest[..length]);
-        rest = rest[length..].trim_start();
+        if EXPERIMENTAL.contains(&name.as_str()) { Err(name) } else { Ok(true) }
     }
-    tokens
 }
 
-/// Returns whether a character belongs to a name or number.
-fn is_word_character(c: char) -> bool {
-    c.is_alphanumeric() || "_:.$@".contains(c)
+/// The text in the place of a variable of Grafana inside of quotes.
+const VARIABLE: &str = "variable";
+/// What may fit in the place of a variable outside of quotes.
+const REPLACEMENTS: [&str; 3] = ["5m", "1", VARIABLE];
+
+/// Returns why Prometheus would refuse the query of a panel, in which Grafana replaces variables.
+pub fn panel_refusal(query: &str) -> Option<String> {
+    let mut refusals = Vec::new();
+    for replacement in REPLACEMENTS {
+        refusals.push(promql_refusal(&without_variables(query, replacement))?);
+    }
+    refusals.into_iter().next()
 }
 
-/// Returns the length in bytes of the quoted text with which a text begins, with its quotes.
-fn quoted_length(text: &str) -> usize {
-    let mut chars = text.char_indices();
-    let quote = chars.next().map_or('"', |(_, quote)| quote);
-    while let Some((offset, c)) = chars.next() {
-        // In backquotes, a backslash is an ordinary character.
-        if c == '\\' && quote != '`' {
-            chars.next();
-        } else if c == quote {
-            return offset + c.len_utf8();
+/// Returns an expression without variables of Grafana such as `$job` and `${job:regex}`.
+fn without_variables(query: &str, replacement: &str) -> String {
+    let mut text = String::new();
+    let mut quote = None;
+    let mut rest = query;
+    while let Some(c) = rest.chars().next() {
+        rest = &rest[c.len_utf8()..];
+        if c != '$' {
+            text.push(c);
+            if quote.is_none() && "\"'`".contains(c) {
+                quote = Some(c);
+            } else if quote == Some(c) && !text.ends_with(&format!("\\{c}")) {
+                quote = None;
+            }
+            continue;
         }
+        let end = match rest.strip_prefix('{') {
+            Some(braced) => braced.find('}').map_or(rest.len(), |end| end + 2),
+            None => rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len()),
+        };
+        // At the end of a regular expression, `$` is no variable.
+        text.push_str(match (end, quote) {
+            (0, _) => "$",
+            (_, Some(_)) => VARIABLE,
+            (_, None) => replacement,
+        });
+        rest = &rest[end..];
     }
-    text.len()
+    text
 }
 
-/// Returns the length in bytes of the braces or brackets with which a text begins, with their content.
-fn bracketed_length(text: &str) -> usize {
-    let mut offset = 1;
-    while let Some(c) = text[offset..].chars().next() {
-        match c {
-            '}' | ']' => return offset + 1,
-            '"' | '\'' | '`' => offset += quoted_length(&text[offset..]),
-            c => offset += c.len_utf8(),
-        }
+/// Returns the values that an expression compares with a label: `a`, `b` and `c` for `x{job="a"} + y{job=~"b|c"}`. Other
+/// regular expressions, values with a variable of Grafana, and comparisons with `!=` are left out.
+pub fn label_values(expression: &str, label: &str) -> Vec<String> {
+    let texts = REPLACEMENTS.map(|replacement| without_variables(expression, replacement));
+    let text = texts.iter().find(|text| promql_refusal(text).is_none());
+    let parsed = text.and_then(|text| promql_parser::parser::parse(text).ok());
+    let mut values = LabelValues { label, values: Vec::new() };
+    if let Some(parsed) = parsed {
+        let Ok(_) = walk_expr(&mut values, &parsed);
     }
-    text.len()
+    values.values
+}
+
+/// Collects the values of one label.
+struct LabelValues<'a> {
+    label: &'a str,
+    values: Vec<String>,
+}
+
+impl ExprVisitor for LabelValues<'_> {
+    type Error = std::convert::Infallible;
+
+    fn pre_visit(&mut self, expression: &Expr) -> Result<bool, Self::Error> {
+        let selector = match expression {
+            Expr::VectorSelector(selector) => selector,
+            Expr::MatrixSelector(range) => &range.vs,
+            _ => return Ok(true),
+        };
+        let matchers = selector.matchers.matchers.iter().chain(selector.matchers.or_matchers.iter().flatten());
+        for Matcher { op, value, .. } in matchers.filter(|matcher| matcher.name == self.label) {
+            let is_plain = |value: &&str| value.chars().all(|c| c.is_ascii_alphanumeric() || "-_/".contains(c));
+            let values: Vec<&str> = match op {
+                MatchOp::Equal => vec![value],
+                MatchOp::Re(_) => value.split('|').collect(),
+                MatchOp::NotEqual | MatchOp::NotRe(_) => continue,
+            };
+            if values.iter().all(is_plain) && !value.contains(VARIABLE) {
+                self.values.extend(values.into_iter().filter(|value| !value.is_empty()).map(str::to_owned));
+            }
+        }
+        Ok(true)
+    }
 }
 
 /// Returns the reason to refuse a text with a quote or bracket that is not closed, or that closes nothing. A comment
@@ -255,26 +270,19 @@ mod tests {
     }
 
     #[test]
-    fn operators_have_operands() {
+    fn expressions_that_prometheus_refuses_are_refused() {
         for text in [
             "-1 < a",
             "time() - a > +1",
             "a / on(b) group_left() c",
             "sum by () (a)",
             "a offset -5m",
+            "a{offset=\"1\"} and offset_total offset 1h30m",
             "a[5m] @ end() and b unless on() c",
             "{__name__=~\"a|b ==\"} == bool 1",
-            "sum(rate({a=\"b\"} |= `error` | json [$__rate_interval])) by (c) > 0",
             "a # ==\n> 1 # ==",
-            "rate(a[$__rate_interval]) or vector(0)",
-            "{a=\"b\"} |~ \"x\" | logfmt",
-            "count_over_time({a=\"b\"} !~ \"x\" [5m]) > 0",
-            "{a=\"b\"} !> \"<_>x\"",
-            "sum(rate({a=\"b\"} | c = `d` | e =~ \"f\" [5m]))",
             "SUM(a) BY (b) > bool 1 and on(c) d atan2 e",
-            "a * on(b) group_left(c) d > 1e3",
             "rate(a[5m] offset 1h30m) @ 1609746000 > 0x1F",
-            "rate({a=\"b\"} | unwrap duration_seconds(c) [5m]) foo bar",
             "(day_of_week() == 0 or a) == -Inf",
             "max_over_time(rate(a[5m])[1h:1m] @ end())",
         ] {
@@ -282,33 +290,92 @@ mod tests {
         }
         for text in [
             "up ==",
-            "rate(a[5m]) >",
-            "== 1",
             "sum(a >) > 1",
-            "(and b)",
             "a and",
             "a > ()",
-            "()",
             "* a",
-            "a - # b",
             "# a",
             "foo >> 1",
             "a == > b",
-            "ratee(foo[5m]) > 1",
             "foo bar",
-            "a > 1 b",
             "1 2",
             "up = 0",
-            "up =~ 0",
-            "up !~ 0",
-            "up ! 0",
             "a ~ b",
-            "a && b",
-            "a || b",
             "a > 1;",
-            "up == \u{201C}x\u{201D}",
+            "rate(x_total) > 1",
+            "x[5m] > 1",
+            "x{job=~orders} > 1",
+            "x{job==\"a\"}",
+            "x{a=\"1\" b=\"2\"}",
+            "rate(x[5 m])",
+            "rate(x[5min])",
+            "avg_over_time(x)",
+            "histogram_quantile(rate(x[5m]))",
+            "topk(x)",
+            "sum(x) by (a) (b)",
+            "rate(sum(x)[5m])",
+            "x and 1",
+            "x == \"a\"",
+            "5xx > 1",
+            "x{a=~\"(\"}",
+            "x / on y",
+            "{}",
+            "limitk(2, a)",
+            "sum(sort_by_label(a, \"b\")) > 1",
+            "a offset NaN",
+            "a offset - Inf",
+            "a OFFSET 1e308",
+            "a offset 9999999999999999999999",
+            "a offset #\n1e308",
         ] {
             assert!(PromqlExpression::refusal(text).is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_what_is_meant() {
+        let cases = [
+            ("ratee(a[5m])", "PromQL has no function `ratee`; did you mean `rate`?"),
+            ("a && b", "PromQL has no operator `&&`; use `and`"),
+            ("a = 0", "PromQL has no operator `=`; use `==`"),
+            ("limitk(2, a)", "`limitk` is experimental, and Prometheus does not enable it"),
+        ];
+        for (text, reason) in cases {
+            assert_eq!(PromqlExpression::refusal(text).as_deref(), Some(reason));
+        }
+    }
+
+    #[test]
+    fn values_of_labels_are_found() {
+        let expression = r#"rate(a{job="x", le="0.1"}[5m]) / on(job) b{instance="i",job=~'y|z'} > up{job = "v"}"#;
+        assert_eq!(label_values(expression, "job"), ["x", "y", "z", "v"]);
+        for other in [
+            r#"a{job!="x"}"#,
+            r#"a{job=~"x.*"}"#,
+            r#"a{job=~"$job"}"#,
+            r#"rate(a{job="${job}"}[$__range])"#,
+            "a{job=\"\"}",
+            "a",
+            "job",
+            r#"a{myjob="x"}"#,
+        ] {
+            assert!(label_values(other, "job").is_empty(), "{other}");
+        }
+    }
+
+    #[test]
+    fn variables_of_grafana_fit_anywhere() {
+        for text in [
+            "rate(a[$__rate_interval])",
+            "topk($count, ${metric:raw}) > 0",
+            "a{job=~\"${job:regex}\"}",
+            "sum by ($by) (a)",
+            "up",
+        ] {
+            assert_eq!(panel_refusal(text), None, "{text}");
+        }
+        for text in ["rate(a[$__rate_interval]", "rate($a, $b, $c)", "up =="] {
+            assert!(panel_refusal(text).is_some(), "{text}");
         }
     }
 }

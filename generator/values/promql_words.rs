@@ -1,49 +1,24 @@
-//! The words of PromQL that an expression of the stack may use, from the documentation of Prometheus 3.
+//! The functions and aggregations of PromQL, from the documentation of Prometheus 3.
 
-/// Operators, modifiers and values that are words; PromQL ignores their case.
-const KEYWORDS: [&str; 21] = [
-    "and",
-    "anchored",
-    "atan2",
-    "bool",
-    "by",
-    "fill",
-    "fill_left",
-    "fill_right",
-    "group_left",
-    "group_right",
-    "ignoring",
-    "inf",
-    "nan",
-    "offset",
-    "on",
-    "or",
-    "smoothed",
-    "unless",
-    "without",
-    "start",
-    "end",
-];
-/// Aggregations; PromQL ignores their case. `approx_topk` belongs to LogQL.
-const AGGREGATIONS: [&str; 15] = [
-    "approx_topk",
-    "avg",
-    "bottomk",
-    "count",
-    "count_values",
-    "group",
+/// Those that Prometheus has only with `--enable-feature=promql-experimental-functions`.
+pub const EXPERIMENTAL: [&str; 13] = [
+    "double_exponential_smoothing",
+    "first_over_time",
+    "histogram_quantiles",
+    "info",
     "limit_ratio",
     "limitk",
-    "max",
-    "min",
-    "quantile",
-    "stddev",
-    "stdvar",
-    "sum",
-    "topk",
+    "mad_over_time",
+    "sort_by_label",
+    "sort_by_label_desc",
+    "ts_of_first_over_time",
+    "ts_of_last_over_time",
+    "ts_of_max_over_time",
+    "ts_of_min_over_time",
 ];
-/// Functions. `bytes_over_time`, `bytes_rate` and `rate_counter` belong to LogQL.
-const FUNCTIONS: [&str; 89] = [
+
+/// All others, to suggest one that is meant.
+pub const FUNCTIONS: [&str; 84] = [
     "abs",
     "absent",
     "absent_over_time",
@@ -53,9 +28,9 @@ const FUNCTIONS: [&str; 89] = [
     "asinh",
     "atan",
     "atanh",
+    "avg",
     "avg_over_time",
-    "bytes_over_time",
-    "bytes_rate",
+    "bottomk",
     "ceil",
     "changes",
     "clamp",
@@ -63,7 +38,9 @@ const FUNCTIONS: [&str; 89] = [
     "clamp_min",
     "cos",
     "cosh",
+    "count",
     "count_over_time",
+    "count_values",
     "day_of_month",
     "day_of_week",
     "day_of_year",
@@ -71,23 +48,19 @@ const FUNCTIONS: [&str; 89] = [
     "deg",
     "delta",
     "deriv",
-    "double_exponential_smoothing",
     "exp",
-    "first_over_time",
     "floor",
+    "group",
     "histogram_avg",
     "histogram_count",
     "histogram_fraction",
     "histogram_quantile",
-    "histogram_quantiles",
     "histogram_stddev",
     "histogram_stdvar",
     "histogram_sum",
-    "holt_winters",
     "hour",
     "idelta",
     "increase",
-    "info",
     "irate",
     "label_join",
     "label_replace",
@@ -95,19 +68,19 @@ const FUNCTIONS: [&str; 89] = [
     "ln",
     "log10",
     "log2",
-    "mad_over_time",
+    "max",
     "max_over_time",
+    "min",
     "min_over_time",
     "minute",
     "month",
     "pi",
     "predict_linear",
     "present_over_time",
+    "quantile",
     "quantile_over_time",
     "rad",
-    "range",
     "rate",
-    "rate_counter",
     "resets",
     "round",
     "scalar",
@@ -115,37 +88,19 @@ const FUNCTIONS: [&str; 89] = [
     "sin",
     "sinh",
     "sort",
-    "sort_by_label",
-    "sort_by_label_desc",
     "sort_desc",
     "sqrt",
+    "stddev",
     "stddev_over_time",
+    "stdvar",
     "stdvar_over_time",
-    "step",
+    "sum",
     "sum_over_time",
     "tan",
     "tanh",
     "time",
     "timestamp",
-    "ts_of_first_over_time",
-    "ts_of_last_over_time",
-    "ts_of_max_over_time",
-    "ts_of_min_over_time",
+    "topk",
     "vector",
     "year",
 ];
-
-/// Returns whether a word is an operator, a modifier or a value.
-pub fn is_keyword(word: &str) -> bool {
-    KEYWORDS.iter().any(|keyword| keyword.eq_ignore_ascii_case(word))
-}
-
-/// Returns whether a word is a function or an aggregation.
-pub fn is_function(word: &str) -> bool {
-    FUNCTIONS.contains(&word) || AGGREGATIONS.iter().any(|name| name.eq_ignore_ascii_case(word))
-}
-
-/// Returns the names of functions and aggregations.
-pub fn functions() -> impl Iterator<Item = &'static str> {
-    FUNCTIONS.into_iter().chain(AGGREGATIONS)
-}

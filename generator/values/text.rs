@@ -124,10 +124,16 @@ checked! {
     Reason, expected: "a reason in words", example: "one server is enough", refusal: |t| reason_refusal(t)
 }
 
+/// Values of switches, which a person may write in the place of a reason.
+const NO_REASONS: [&str; 8] = ["true", "false", "yes", "no", "on", "off", "none", "null"];
+
 /// Returns why the reason for an exception is refused.
 fn reason_refusal(text: &str) -> Option<String> {
     if text.trim().is_empty() {
         return Some("it is empty".into());
+    }
+    if NO_REASONS.contains(&text.trim().to_ascii_lowercase().as_str()) {
+        return Some("it is a setting, not a reason".into());
     }
     Text::refusal(text)
 }
@@ -137,6 +143,13 @@ mod tests {
     use super::super::checked::{collect_refusals, take_refusals};
     use super::super::*;
     use super::*;
+
+    #[test]
+    fn a_reason_is_no_switch_and_a_label_is_not_that_of_compose() {
+        assert!(Reason::refusal("True").is_some() && Reason::refusal("true to the original").is_none());
+        assert!(AnnotationName::refusal("com.docker.compose.service").is_some());
+        assert!(AnnotationName::refusal("com.docker.extension").is_none());
+    }
 
     #[test]
     fn every_example_is_accepted_and_hostile_text_is_not() {
@@ -151,6 +164,7 @@ mod tests {
         check_type::<ServiceName>();
         check_type::<SecretName>();
         check_type::<SqlIdent>();
+        check_type::<ApiRole>();
         check_type::<VariableName>();
         check_type::<Host>();
         check_type::<Subdomain>();

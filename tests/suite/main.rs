@@ -43,6 +43,7 @@ mod plugins;
 mod postgres;
 mod publish;
 mod registry;
+mod removed_parts;
 mod replica;
 mod reprotest;
 mod restricted;

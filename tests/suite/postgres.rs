@@ -120,7 +120,7 @@ fn sql_of(server: &Server, text: &str) -> (tempfile::TempDir, PathBuf) {
     assert!(!text.contains("password 'x") && text.contains("/run/secrets/orders_db_password"));
     let secrets = server.folder.path().join("secrets");
     fs::create_dir_all(&secrets).unwrap();
-    for role in ["auth", "billing", "hasura", "orders", "reports", "search_index"] {
+    for role in ["atlas", "auth", "billing", "hasura", "orders", "reports", "search_index"] {
         // A password that would inject SQL, shell or psql commands without escaping.
         fs::write(secrets.join(format!("{role}_db_password")), password(role)).unwrap();
     }
@@ -260,6 +260,49 @@ fn a_new_owner_can_use_the_tables_of_the_earlier_owner() {
         assert!(can("billing", "INSERT INTO item VALUES (2); CREATE TABLE of_billing (id integer)"));
         assert!(can("billing", "DROP TABLE of_billing"));
     }
+    // The rights of the earlier access end with the earlier owner's objects.
+    let default_privileges = || {
+        let query = "SELECT count(*) FROM pg_default_acl WHERE defaclrole = 'orders'::regrole";
+        server.psql("postgres", "superuser-password", "orders", &["-c", query]).stdout.trim().to_owned()
+    };
+    assert_eq!(default_privileges(), "2");
+    let reassign = "REASSIGN OWNED BY orders TO billing";
+    assert_eq!(server.psql("postgres", "superuser-password", "orders", &["-c", reassign]).code, 0);
+    run_setup(&exchanged);
+    assert_eq!(default_privileges(), "0");
+    assert!(can("billing", "INSERT INTO item VALUES (3)") && can("orders", "INSERT INTO item VALUES (4)"));
+}
+
+/// The statements of `atlas` come before those of `search-index`, which creates the schema.
+#[test]
+fn a_service_reads_the_schema_of_a_different_service() {
+    let Some(server) = Server::start() else { return };
+    let can = |role: &str, query: &str| server.psql(role, &password(role), "orders", &["-c", query]).code == 0;
+    let reader = |access: &str, schema: &str| {
+        let database = format!("databases.main = {{ name = \"orders\", access = '{access}, schema = \"{schema}\" }}");
+        STACK.replace("services = {", &format!("services = {{ atlas = {{ image = \"a/atlas:1\", {database} }},"))
+    };
+    let run_setup = |stack: &str| {
+        let (_case, file) = sql_of(&server, stack);
+        let output = server.apply(&file);
+        assert_eq!(output.code, 0, "{}", output.stderr);
+        output.stderr
+    };
+    assert_eq!(run_setup(&reader("read", "index")), "");
+    assert!(can("search_index", "CREATE TABLE index.entry (id serial PRIMARY KEY)"));
+    assert!(can("atlas", "SELECT FROM index.entry"), "also a table that is newer than the last run");
+    assert!(!can("atlas", "INSERT INTO index.entry DEFAULT VALUES"));
+    assert_eq!(run_setup(&reader("write", "index")), "");
+    assert!(can("search_index", "CREATE TABLE index.later (id serial PRIMARY KEY)"));
+    assert!(can("atlas", "INSERT INTO index.later DEFAULT VALUES"));
+    // A schema that the owner of the database creates when it starts.
+    let output = run_setup(&reader("read", "sales"));
+    assert!(output.contains("the schema sales of orders does not exist yet; atlas gets its rights"), "{output}");
+    assert!(!can("atlas", "SELECT FROM index.later"), "the earlier access ended");
+    assert!(can("orders", "CREATE SCHEMA sales; CREATE TABLE sales.invoice (id integer)"));
+    assert_eq!(run_setup(&reader("read", "sales")), "");
+    assert!(can("orders", "CREATE TABLE sales.later (id integer)"));
+    assert!(can("atlas", "SELECT FROM sales.invoice, sales.later"));
 }
 
 #[test]

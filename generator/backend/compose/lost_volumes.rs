@@ -6,12 +6,13 @@ use std::collections::BTreeSet;
 use super::Plan;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
+use crate::plan::scratch_volumes::is_scratch;
 
 /// Returns NS744 for each volume of `old` that is missing in `new`: the `compose.yaml` of the last generation and of
-/// this one. If the project has a new name, one finding names all volumes of `old`. On a cluster, the Kubernetes backend
-/// compares the claims of one namespace.
-pub fn warnings(plan: &Plan, old: &str, new: &str) -> Vec<Diagnostic> {
-    if let Some(old_project) = old_project(plan, old) {
+/// this one. If the project has a new name and had the name `old_project`, one finding names all volumes of `old`. On a
+/// cluster, the Kubernetes backend compares the claims of one namespace.
+pub fn warnings(plan: &Plan, old_project: Option<&str>, old: &str, new: &str) -> Vec<Diagnostic> {
+    if let Some(old_project) = old_project {
         return renamed_project(plan, old_project, &volumes(old)).into_iter().collect();
     }
     if plan.kubernetes.is_some() {
@@ -60,6 +61,35 @@ fn renamed_project(plan: &Plan, old_project: &str, volumes: &BTreeSet<&str>) -> 
     })
 }
 
+/// Returns NS744 for an environment that the stack no longer has; `None` if it had no volumes. `file` is its last
+/// `compose.yaml`, and `namespace` the namespace of its pods on a cluster.
+pub fn removed_environment(environment: &str, file: &str, namespace: Option<&str>) -> Option<Diagnostic> {
+    let (volumes, project) = (volumes(file), project(file).unwrap_or(environment));
+    let first = volumes.first()?;
+    let names = volumes.iter().copied().collect::<Vec<_>>().join(", ");
+    let finding = Diagnostic::warning(Code::LostVolume, path!("environments"));
+    let keep = format!("to keep the data in use, declare the environment with the name `{environment}` again");
+    Some(match namespace {
+        Some(namespace) => finding
+            .message(format!(
+                "the stack no longer has the environment `{environment}`: the claims of {names} stay in the namespace \
+                 `{namespace}`, whose pods run on"
+            ))
+            .hint(format!(
+                "{keep}; otherwise copy the data that you need, and then run `kubectl delete namespace {namespace}`"
+            )),
+        None => finding
+            .message(format!(
+                "the stack no longer has the environment `{environment}`: the volumes {names} stay on its host, unused, \
+                 and its containers run on"
+            ))
+            .hint(format!(
+                "{keep}; otherwise run `docker compose -p {project} down`, copy the data that you need, such as \
+                 `{project}_{first}`, and then run `docker volume rm {project}_{first}`"
+            )),
+    })
+}
+
 /// Returns the name of the project in the `compose.yaml` of the last generation if it is not the name in this generation.
 pub fn old_project<'a>(plan: &Plan, old: &'a str) -> Option<&'a str> {
     project(old).filter(|old_project| *old_project != plan.compose_project())
@@ -71,13 +101,13 @@ fn project(file: &str) -> Option<&str> {
     Some(name.trim_matches('"'))
 }
 
-/// Returns the names below the top-level key `volumes` of a generated `compose.yaml`.
+/// Returns the names below the top-level key `volumes` of a generated `compose.yaml`, without volumes that hold no data.
 fn volumes(file: &str) -> BTreeSet<&str> {
     let section = file.split_once("\nvolumes:\n").map_or("", |(_, section)| section);
     let lines = section.lines().take_while(|line| line.starts_with(' '));
     // Names are indented by two spaces, the settings of a volume by four.
     let names = lines.filter(|line| !line.starts_with("   ")).filter_map(|line| line.trim().split_once(':'));
-    names.map(|(name, _)| name.trim_matches('"')).collect()
+    names.map(|(name, _)| name.trim_matches('"')).filter(|name| !is_scratch(name)).collect()
 }
 
 /// Returns the first service of a generated `compose.yaml` that mounts the volume.
@@ -107,6 +137,11 @@ mod tests {
         assert_eq!(volumes(file), BTreeSet::from(["data", "uploads"]));
         let services = ["uploads", "data", "switches", "edge"].map(|volume| first_service_with(file, volume));
         assert_eq!(services, [Some("orders"), Some("postgres"), Some("on"), None]);
+        let findings = [None, Some("shop-prod")].map(|namespace| removed_environment("prod", file, namespace).unwrap());
+        assert!(findings[0].hint.contains("`docker volume rm shop-prod_data`"), "{}", findings[0].hint);
+        assert!(findings[1].hint.contains("`kubectl delete namespace shop-prod`"), "{}", findings[1].hint);
+        assert!(removed_environment("prod", "name: shop-prod\nservices: {}\n", None).is_none());
+        assert!(volumes("services: {}\nvolumes:\n  backup-files-scratch: {}\n").is_empty());
         assert!(volumes("services:\n  a:\n    volumes:\n      - type: volume\n").is_empty());
     }
 }

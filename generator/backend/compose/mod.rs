@@ -11,6 +11,7 @@ mod raw_keys;
 mod service;
 
 pub use fidelity::TABLE as FIDELITY;
+pub use lost_volumes::removed_environment;
 pub use raw_keys::RAW_KEYS;
 
 use std::collections::BTreeMap;
@@ -35,19 +36,22 @@ pub const DESCRIPTION: Description = Description {
 /// The path of the Compose file, relative to an environment's folder.
 pub const FILE: &str = "compose.yaml";
 
-/// Returns warnings about changes from the last generation that leave data unused or a server without its data. `old` and
-/// `new` are the `compose.yaml` of the last generation and of this one.
-pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> {
-    let (old, new) = (String::from_utf8_lossy(old), String::from_utf8_lossy(new));
-    // The servers of a project with a new name start with empty volumes.
-    let mut warnings = if has_other_project(plan, &old) { Vec::new() } else { postgres_upgrade::warnings(plan, &old) };
-    warnings.extend(lost_volumes::warnings(plan, &old, &new));
-    warnings
+/// What changed since the last generation.
+pub struct Upgrade {
+    /// Warnings about changes that leave data unused or a server without its data.
+    pub warnings: Vec<Diagnostic>,
+    /// Whether the project had a different name.
+    pub is_other_project: bool,
 }
 
-/// Returns whether the project had a different name in the last generation. `old` is its `compose.yaml`.
-pub fn has_other_project(plan: &Plan, old: &str) -> bool {
-    lost_volumes::old_project(plan, old).is_some()
+/// Compares two generations. `old` and `new` are the `compose.yaml` of the last one and of this one.
+pub fn upgrade(plan: &Plan, old: &[u8], new: &[u8]) -> Upgrade {
+    let (old, new) = (String::from_utf8_lossy(old), String::from_utf8_lossy(new));
+    let old_project = lost_volumes::old_project(plan, &old);
+    // The servers of a project with a new name start with empty volumes.
+    let mut warnings = if old_project.is_some() { Vec::new() } else { postgres_upgrade::warnings(plan, &old) };
+    warnings.extend(lost_volumes::warnings(plan, old_project, &old, &new));
+    Upgrade { warnings, is_other_project: old_project.is_some() }
 }
 
 /// Writes `compose.yaml` and `fidelity.json`, the report on each field of the plan.

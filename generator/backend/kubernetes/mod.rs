@@ -7,6 +7,7 @@ mod container;
 mod edge;
 mod fidelity;
 mod gitops;
+mod handover;
 mod lifecycle;
 mod model;
 mod mounts;
@@ -26,6 +27,7 @@ mod workload;
 mod writer;
 
 pub use fidelity::TABLE as FIDELITY;
+pub use handover::warnings as handover_warnings;
 pub use raw_keys::RAW_KEYS;
 pub use volumes::{FILE as VOLUMES, upgrade_warnings};
 pub use wait::WAITING_WAIVER;

@@ -120,6 +120,7 @@ impl<'a> ServiceSlices<'a> {
                 waiters: waiter.map(|(name, secret)| (name.clone(), secret.clone())).into_iter().collect(),
                 steps: planned.steps.last().cloned().into_iter().collect(),
                 seeds: Vec::new(),
+                grants: Vec::new(),
             };
             migrations.insert(database, reduced_migrations);
         }

@@ -11,6 +11,7 @@ use crate::artifact::json as json_writer;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 use crate::plan::Plan;
+use crate::plan::scratch_volumes::is_scratch;
 use crate::values::ServiceName;
 
 /// The path of the record, relative to an environment's folder.
@@ -93,7 +94,8 @@ fn lost_claims(namespace: &str, old: &Value, new: &Value) -> Vec<Diagnostic> {
         new_volumes.iter().map(|(service, volume)| claim_name(new, service, volume)).collect();
     // If only `shared` of a volume changed, `upgrade_warnings` itself warns about it.
     let lost_volumes = volumes(old).into_iter().filter(|(service, volume)| {
-        !new_volumes.contains(&(service.clone(), volume.clone()))
+        !is_scratch(volume)
+            && !new_volumes.contains(&(service.clone(), volume.clone()))
             && !new_claims.contains(&claim_name(old, service, volume))
     });
     let findings = lost_volumes.map(|(service, volume)| {

@@ -10,6 +10,7 @@ use minijinja::{Value, context};
 use serde::Serialize;
 
 use super::render::{Language, empty_psql_argument, psql_argument, render, sql_literal, sql_name, sql_null};
+use super::rights_in_schema::{self, RightsInSchema};
 use crate::artifact::Artifacts;
 use crate::backend::{Description, Emit, PlanField};
 use crate::database::history::RunMode;
@@ -17,7 +18,7 @@ use crate::database::model::{Extension, RequiredExtension};
 use crate::database::{ledger, superuser};
 use crate::diagnostic::Diagnostic;
 use crate::path;
-use crate::plan::{Migrations, Plan, Step};
+use crate::plan::{Grant, Migrations, Plan, Step};
 use crate::values::{Checked, ExtensionName, SqlIdent};
 
 pub const DESCRIPTION: Description = Description {
@@ -140,6 +141,14 @@ struct MigrationView {
     placed: Vec<PlacedExtensionView>,
 }
 
+/// The access of a service to a schema that the migrations create.
+#[derive(Serialize)]
+struct GrantView {
+    schema_literal: Value,
+    #[serde(flatten)]
+    rights: RightsInSchema,
+}
+
 /// Returns `run.sql`. `ledger::replace_placeholders` adds the statements that it shares with `db baseline`.
 fn run_sql(migrations: &Migrations) -> Result<String, Diagnostic> {
     let views: Vec<MigrationView> =
@@ -150,8 +159,14 @@ fn run_sql(migrations: &Migrations) -> Result<String, Diagnostic> {
         points => views.iter().filter(|view| !view.names.is_empty()).collect::<Vec<_>>(),
         migrations => views,
         seeded => !migrations.seeds.is_empty(),
+        grants => migrations.grants.iter().map(|grant| grant_view(grant, &migrations.owner)).collect::<Vec<_>>(),
     };
-    Ok(ledger::replace_placeholders(&render(Language::Sql, RUN_SQL_TEMPLATE, view)?))
+    let template = rights_in_schema::replace_placeholder(RUN_SQL_TEMPLATE);
+    Ok(ledger::replace_placeholders(&render(Language::Sql, &template, view)?))
+}
+
+fn grant_view(grant: &Grant, owner: &SqlIdent) -> GrantView {
+    GrantView { schema_literal: sql_literal(&grant.schema), rights: RightsInSchema::new(grant, Some(owner)) }
 }
 
 fn migration_view(number: usize, step: &Step) -> MigrationView {

@@ -16,13 +16,15 @@ use super::provenance::field_of_service;
 use super::render::{
     Language, hba_addresses, hba_connection, hba_name, psql_argument, render, sql_json, sql_literal, sql_name,
 };
+use super::rights_in_schema::{self, RightsInSchema};
 use crate::artifact::Artifacts;
 use crate::backend::{Description, Emit, PlanField};
 use crate::database::extension_catalogue::in_order_of_creation;
+use crate::database::model::PUBLIC_SCHEMA;
 use crate::database::superuser;
 use crate::diagnostic::Diagnostic;
 use crate::path;
-use crate::plan::{Database, DatabaseSetup, Plan, ServerAccess};
+use crate::plan::{Database, DatabaseSetup, Grant, Plan, ServerAccess};
 use crate::stack::Access;
 use crate::values::SqlIdent;
 
@@ -104,7 +106,8 @@ fn statements(plan: &Plan, setup: &DatabaseSetup) -> Result<String, Diagnostic> 
     let databases = databases.collect::<Result<Vec<DatabaseView>, Diagnostic>>()?;
     let monitors = sql_json(&rights::monitors(&plan.databases))?;
     let view = context! { roles, databases, monitors, is_own_server => setup.is_own_server };
-    Ok(superuser::replace_placeholders(&render(Language::Sql, SETUP_TEMPLATE, view)?))
+    let template = rights_in_schema::replace_placeholder(SETUP_TEMPLATE);
+    Ok(superuser::replace_placeholders(&render(Language::Sql, &template, view)?))
 }
 
 /// Returns the `pg_hba.conf` of the primary and of the standby, which have the same rules.
@@ -176,11 +179,14 @@ struct CrossSchemaRole {
 
 #[derive(Serialize)]
 struct GrantView {
-    role: Value,
     role_literal: Value,
-    schema: Value,
-    /// The privileges of the role, as a word that the template compares.
-    level: &'static str,
+    role_argument: Value,
+    schema_literal: Value,
+    schema_argument: Value,
+    /// Whether the schema may not exist yet.
+    may_lack_schema: bool,
+    #[serde(flatten)]
+    rights: RightsInSchema,
 }
 
 fn database_view(plan: &Plan, name: &SqlIdent, database: &Database) -> Result<DatabaseView, Diagnostic> {
@@ -190,6 +196,11 @@ fn database_view(plan: &Plan, name: &SqlIdent, database: &Database) -> Result<Da
     // on these tables.
     let owner_grants = database.grants.iter().filter(|grant| grant.access == Access::Owner);
     let schema_owners = owner_grants.map(|grant| CrossSchemaRole { role: sql_name(&grant.role), may_reference: false });
+    // A service may use the rows of a schema that a later statement creates for a different service.
+    let mut grants: Vec<&Grant> = database.grants.iter().collect();
+    grants.sort_by_key(|grant| {
+        matches!(grant.access, Access::Write | Access::Read) && grant.schema.as_str() != PUBLIC_SCHEMA
+    });
     Ok(DatabaseView {
         rights: sql_json(&rights::rights(plan.roles.keys(), database))?,
         declared: sql_json(&database.declared_privileges)?,
@@ -202,21 +213,17 @@ fn database_view(plan: &Plan, name: &SqlIdent, database: &Database) -> Result<Da
         owner_literal: database.owner.as_ref().map_or(Value::UNDEFINED, sql_literal),
         connecting_roles: connecting_roles(database).into_iter().map(sql_name).collect(),
         extensions: in_order_of_creation(&database.extensions).iter().map(psql_argument).collect(),
-        grants: database
-            .grants
-            .iter()
-            .map(|grant| GrantView {
-                role: sql_name(&grant.role),
-                role_literal: sql_literal(&grant.role),
-                schema: sql_name(&grant.schema),
-                level: match grant.access {
-                    Access::Owner => "everything",
-                    Access::Schema => "schema",
-                    Access::Write => "write",
-                    Access::Read => "read",
-                    Access::Monitor => "monitor",
-                },
-            })
-            .collect(),
+        grants: grants.into_iter().map(|grant| grant_view(database, grant)).collect(),
     })
+}
+
+fn grant_view(database: &Database, grant: &Grant) -> GrantView {
+    GrantView {
+        role_literal: sql_literal(&grant.role),
+        role_argument: psql_argument(&grant.role),
+        schema_literal: sql_literal(&grant.schema),
+        schema_argument: psql_argument(&grant.schema),
+        may_lack_schema: database.may_lack_schema(grant),
+        rights: RightsInSchema::new(grant, database.creator(&grant.schema)),
+    }
 }

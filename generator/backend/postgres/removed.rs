@@ -24,14 +24,17 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> 
     let databases = databases.iter().map(|name| {
         warning(plan)
             .message(format!("the stack no longer uses the database `{name}`; it stays on the server with its data"))
-            .hint(format!("to remove it after a backup: `{psql} -c 'DROP DATABASE \"{name}\"'`"))
+            .hint(format!(
+                "to remove it after a backup: `{psql} -c 'DROP DATABASE \"{name}\"'`{}",
+                keep_without_access(&psql, name, &old, &new)
+            ))
     });
     let roles = roles.iter().map(|name| {
         warning(plan)
             .message(format!("the stack no longer uses the role `{name}`; it can still log in to the server"))
             .hint(format!(
                 "{}to lock it: `{psql} -c 'ALTER ROLE \"{name}\" NOLOGIN'`; {} {}`{psql} -c 'DROP ROLE \"{name}\"'`",
-                reassignment_hint(psql_in, name, &owners(&old), &owners(&new)),
+                reassignment_hint(psql_in, name, &old, &new),
                 if owned_databases(name, &old, &new).is_empty() {
                     "to remove it"
                 } else {
@@ -43,18 +46,33 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> 
     databases.chain(roles).collect()
 }
 
-/// Returns the commands that give the objects of a removed role to the new owners of its databases, as the start of a
-/// hint. It is empty if the role owned no database that the stack still has. The maps contain the owner of each
-/// database; `psql_in` returns the command that opens a session in a database.
-fn reassignment_hint(
-    psql_in: impl Fn(&str) -> String,
-    role: &str,
-    old_owners: &BTreeMap<&str, &str>,
-    new_owners: &BTreeMap<&str, &str>,
-) -> String {
-    let databases_of_role = old_owners.iter().filter(|(_, owner)| **owner == role).map(|(database, _)| database);
-    let new_database_owners = databases_of_role.filter_map(|database| new_owners.get_key_value(database));
-    let commands = new_database_owners
+/// Returns the command that keeps the roles of the stack out of a removed database, as the end of a hint. It is empty if no
+/// such role may connect. The setup job takes rights back in the databases of the stack only, and `DROP OWNED` would also
+/// take the right to connect to these. The owner of a database may connect by a right that can be revoked, too.
+fn keep_without_access(psql: &str, database: &str, old: &str, new: &str) -> String {
+    let roles = names_after_prefix(new, ROLES_PREFIX);
+    let users = roles.into_iter().filter(|role| databases_of_role(old, role).contains(database));
+    let users = users.map(|role| format!("\"{role}\"")).collect::<Vec<_>>().join(", ");
+    match users.as_str() {
+        "" => String::new(),
+        _ => format!(
+            "; to keep it without access of the services: `{psql} -c 'REVOKE CONNECT ON DATABASE \"{database}\" FROM {users}'`"
+        ),
+    }
+}
+
+/// Returns the commands that give the objects of a removed role to the new owners of its databases and schemas, as the
+/// start of a hint. It is empty if the role owned none that the stack still has. `psql_in` returns the command that opens a
+/// session in a database.
+fn reassignment_hint(psql_in: impl Fn(&str) -> String, role: &str, old: &str, new: &str) -> String {
+    let (new_owners, new_schemas) = (owners(new), schema_owners(new));
+    let databases = owners(old).into_iter().filter(|(_, owner)| *owner == role);
+    let of_databases = databases.filter_map(|(database, _)| Some((database, *new_owners.get(database)?)));
+    let schemas = schema_owners(old).into_iter().filter(|(_, owner)| *owner == role);
+    let of_schemas = schemas.filter_map(|(place, _)| Some((place.0, *new_schemas.get(&place)?)));
+    let transfers: BTreeSet<(&str, &str)> = of_databases.chain(of_schemas).filter(|(_, to)| *to != role).collect();
+    let commands = transfers
+        .into_iter()
         .map(|(database, owner)| format!("`{} -c 'REASSIGN OWNED BY \"{role}\" TO \"{owner}\"'`", psql_in(database)));
     let commands = commands.collect::<Vec<_>>().join(", then ");
     if commands.is_empty() {
@@ -103,6 +121,20 @@ fn owners(statements: &str) -> BTreeMap<&str, &str> {
     let lines = statements.lines();
     let names = lines.filter_map(|line| line.strip_prefix("ALTER DATABASE \"")?.strip_suffix("\";"));
     names.filter_map(|names| names.split_once("\" OWNER TO \"")).collect()
+}
+
+/// Returns the role that owns each schema of a service, by database and schema, from statements such as
+/// `CREATE SCHEMA IF NOT EXISTS "index" AUTHORIZATION "search";` after the command `\connect shop`.
+fn schema_owners(statements: &str) -> BTreeMap<(&str, &str), &str> {
+    let mut database = "";
+    let mut owners = BTreeMap::new();
+    for line in statements.lines() {
+        database = line.strip_prefix("\\connect ").unwrap_or(database);
+        let names = line.strip_prefix("CREATE SCHEMA IF NOT EXISTS \"").and_then(|line| line.strip_suffix("\";"));
+        let names = names.and_then(|names| names.split_once("\" AUTHORIZATION \""));
+        owners.extend(names.map(|(schema, role)| ((database, schema), role)));
+    }
+    owners
 }
 
 /// Returns a warning without a message, at the field that declares the server.
@@ -186,9 +218,32 @@ mod tests {
         let (old, new) =
             ("ALTER DATABASE \"shop\" OWNER TO \"orders\";\n", "ALTER DATABASE \"shop\" OWNER TO \"sales\";\n");
         let psql_in = |database: &str| format!("psql -d {database}");
-        let hint = reassignment_hint(psql_in, "orders", &owners(old), &owners(new));
+        let hint = reassignment_hint(psql_in, "orders", old, new);
         assert!(hint.contains("`psql -d shop -c 'REASSIGN OWNED BY \"orders\" TO \"sales\"'`"), "{hint}");
-        assert_eq!(reassignment_hint(psql_in, "other", &owners(old), &owners(new)), "");
-        assert_eq!(reassignment_hint(psql_in, "orders", &owners(old), &owners("")), "");
+        assert_eq!(reassignment_hint(psql_in, "other", old, new), "");
+        assert_eq!(reassignment_hint(psql_in, "orders", old, ""), "");
+    }
+
+    #[test]
+    fn schemas_are_handed_over_to_the_renamed_service() {
+        let schema = |role: &str| {
+            format!(
+                "\\connect shop\nCREATE SCHEMA IF NOT EXISTS \"index\" AUTHORIZATION \"{role}\";\n\\connect hasura\n"
+            )
+        };
+        let psql_in = |database: &str| format!("psql -d {database}");
+        let hint = reassignment_hint(psql_in, "search_index", &schema("search_index"), &schema("search"));
+        assert!(hint.contains("`psql -d shop -c 'REASSIGN OWNED BY \"search_index\" TO \"search\"'`"), "{hint}");
+        assert_eq!(reassignment_hint(psql_in, "other", &schema("search_index"), &schema("search")), "");
+    }
+
+    #[test]
+    fn the_roles_of_the_stack_lose_access_to_a_removed_database() {
+        let old = "GRANT CONNECT ON DATABASE \"archive\" TO \"one\";\nGRANT CONNECT ON DATABASE \"archive\" TO \"two\";\n\
+                   GRANT CONNECT ON DATABASE \"archive\" TO \"removed\";\nGRANT CONNECT ON DATABASE \"shop\" TO \"three\";\n";
+        let new = "-- Roles: one three two\n";
+        let end = keep_without_access("psql", "archive", old, new);
+        assert!(end.ends_with(": `psql -c 'REVOKE CONNECT ON DATABASE \"archive\" FROM \"one\", \"two\"'`"), "{end}");
+        assert_eq!(keep_without_access("psql", "hasura", old, new), "");
     }
 }

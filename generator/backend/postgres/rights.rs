@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::database::model::PUBLIC_SCHEMA;
-use crate::plan::Database;
+use crate::plan::{Database, Grant};
 use crate::stack::Access;
 use crate::values::SqlIdent;
 
@@ -37,12 +37,8 @@ fn entries(database: &Database) -> BTreeMap<&SqlIdent, BTreeSet<String>> {
         entries.insert(format!("connect {NONE} {NONE}"));
         entries.insert(format!("{level} {schema} {owner}"));
     };
-    let own_schemas: Vec<(&SqlIdent, &SqlIdent)> = database
-        .grants
-        .iter()
-        .filter(|grant| grant.access == Access::Schema)
-        .map(|grant| (&grant.schema, &grant.role))
-        .collect();
+    let creator = |grant: &Grant| database.creator(&grant.schema).map_or(NONE, SqlIdent::as_str);
+    let own_schemas: Vec<(&SqlIdent, &SqlIdent)> = database.service_schemas().collect();
     if let Some(owner) = &database.owner {
         add(owner, "owner", PUBLIC_SCHEMA, NONE);
         own_schemas.iter().for_each(|(schema, role)| add(owner, "referenced", schema.as_str(), role.as_str()));
@@ -54,8 +50,8 @@ fn entries(database: &Database) -> BTreeMap<&SqlIdent, BTreeSet<String>> {
                 own_schemas.iter().for_each(|(schema, role)| add(&grant.role, "other", schema.as_str(), role.as_str()));
             }
             Access::Schema => add(&grant.role, "use", PUBLIC_SCHEMA, NONE),
-            Access::Write => add(&grant.role, "write", grant.schema.as_str(), owner),
-            Access::Read => add(&grant.role, "read", grant.schema.as_str(), owner),
+            Access::Write => add(&grant.role, "write", grant.schema.as_str(), creator(grant)),
+            Access::Read => add(&grant.role, "read", grant.schema.as_str(), creator(grant)),
             Access::Monitor => add(&grant.role, "monitor", NONE, NONE),
         }
     }
@@ -65,7 +61,6 @@ fn entries(database: &Database) -> BTreeMap<&SqlIdent, BTreeSet<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Grant;
     use crate::values::Checked;
 
     fn name(text: &str) -> SqlIdent {
@@ -81,15 +76,17 @@ mod tests {
                 grant("api", Access::Owner, "public"),
                 grant("auth", Access::Schema, "auth"),
                 grant("reports", Access::Read, "public"),
+                grant("search", Access::Write, "auth"),
             ],
             ..Database::default()
         };
-        let roles = ["api", "auth", "other", "reports", "shop_migrations"].map(name);
+        let roles = ["api", "auth", "other", "reports", "search", "shop_migrations"].map(name);
         let rights = rights(roles.iter(), &database);
         let entries = |role: &str| rights[&name(role)].iter().map(String::as_str).collect::<Vec<_>>();
         assert_eq!(entries("api"), ["connect - -", "everything * shop_migrations", "other auth auth"]);
         assert_eq!(entries("auth"), ["connect - -", "use public -"]);
         assert_eq!(entries("reports"), ["connect - -", "read public shop_migrations"]);
+        assert_eq!(entries("search"), ["connect - -", "write auth auth"], "`auth` creates the tables in its schema");
         assert_eq!(entries("shop_migrations"), ["connect - -", "owner public -", "referenced auth auth"]);
         assert_eq!(entries("other"), [""; 0], "a role without rights is listed, so that its earlier ones are revoked");
     }

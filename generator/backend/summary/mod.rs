@@ -1,6 +1,10 @@
 //! Summaries of a plan: each secret with the recipe for its value, and the health check of each service. Tools that run
 //! the stack read them instead of evaluating the stack.
 
+mod removed_secrets;
+
+pub use removed_secrets::warnings as upgrade_warnings;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -13,8 +17,11 @@ use crate::plan::secret_list::{SecretEntry, SecretList, variable};
 use crate::plan::{Check, Plan};
 use crate::values::ServiceName;
 
+/// The path of the list of secrets, relative to an environment's folder.
+pub const SECRETS: &str = "secrets.json";
+
 pub const DESCRIPTION: Description = Description {
-    paths: &[".gitattributes", ".gitignore", "health.json", "secrets.json"],
+    paths: &[".gitattributes", ".gitignore", "health.json", SECRETS],
     reads: "the whole plan",
     emit: Emit::FromInput(emit),
     file_fields: |_, _| Vec::new(),
@@ -71,7 +78,7 @@ fn files(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     });
     let health = HealthList { version: 1, services: services.collect() };
     let mut files = Artifacts::default();
-    files.add("secrets.json", json::to_pretty(&secrets))?;
+    files.add(SECRETS, json::to_pretty(&secrets))?;
     files.add("health.json", json::to_pretty(&health))?;
     files.add(".gitignore", "/.env\n/secrets/\n")?;
     // The manifest records the digests of the files, so git must not convert line endings.

@@ -3,6 +3,9 @@
 //! an instance is the folder of `compose.yaml`.
 
 mod calendar;
+mod removed;
+
+pub use removed::warnings as upgrade_warnings;
 
 use std::collections::BTreeMap;
 
@@ -16,8 +19,11 @@ use crate::plan::Plan;
 use crate::stack::Compat;
 use crate::values::{Duration, EnvironmentName, ProjectName, Schedule, ServiceName};
 
+/// The folder of the units, relative to an environment's folder.
+pub const FOLDER: &str = "timers/";
+
 pub const DESCRIPTION: Description = Description {
-    paths: &["timers/"],
+    paths: &[FOLDER],
     reads: "schedules and deadlines of services",
     emit: Emit::FromInput(emit),
     file_fields,

@@ -182,6 +182,11 @@ impl Check<'_> {
         self.report(path.clone(), message, hint);
     }
 
+    /// Returns the words for a literal that a column of a type cannot hold; `None` for other expressions.
+    pub(super) fn misfit(&self, expression: &str, kind: &TypeName) -> Option<&'static str> {
+        DefaultValue::of(expression).filter(|value| !value.fits(kind, self.schema)).map(|value| value.in_words())
+    }
+
     /// Returns the type of an expression that is the default of an array, if the expression is certainly not an array;
     /// `None` otherwise.
     fn type_other_than_array(&self, holder: &TypeName, expression: &str) -> Option<TypeName> {

@@ -17,8 +17,10 @@ use crate::diagnostic::FieldPath;
 
 /// The place of an expression in a definition, which decides what the server refuses in the expression.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+pub(super) enum Place {
     Default,
+    /// A value in the bound of a partition.
+    Bound,
     Check,
     DomainCheck,
     Generated,
@@ -32,6 +34,7 @@ impl Place {
     fn in_words(self) -> &'static str {
         match self {
             Place::Default => "a default",
+            Place::Bound => "the bound of a partition",
             Place::Check | Place::DomainCheck => "a check",
             Place::Generated => "a generated column",
             Place::Index => "an expression of an index",
@@ -268,7 +271,7 @@ impl Check<'_> {
     }
 
     /// Reports queries, aggregates and functions whose result changes.
-    fn check_contents(&mut self, expression: &str, place: Place, path: &FieldPath) {
+    pub(super) fn check_contents(&mut self, expression: &str, place: Place, path: &FieldPath) {
         let contents = Contents::of(expression, self.schema, &self.changing_functions);
         let words = place.in_words();
         for function in &contents.called {
@@ -282,6 +285,7 @@ impl Check<'_> {
             let hint = match place {
                 Place::Default | Place::Generated => "call a function that contains the query from a trigger",
                 Place::Index | Place::IndexCondition => "use only columns of the table",
+                Place::Bound => "write the value",
                 Place::DomainCheck => "call a function that contains the query",
                 _ => "use a foreign key, or a trigger whose function contains the query",
             };
@@ -290,6 +294,7 @@ impl Check<'_> {
             let message = format!("{words} concerns one row, and `{aggregate}` needs several rows");
             let hint = match place {
                 Place::DomainCheck => "use only VALUE",
+                Place::Bound => "write the value",
                 _ => "use only columns of the row, or a view that computes the value",
             };
             self.report(path.clone(), message, hint);

@@ -85,7 +85,7 @@ impl Check<'_> {
         self.require_columns(table, &key.columns, &path.key("columns"));
         self.require_any_column(&key.columns, path);
         self.check_on_delete_columns(key, &path.key("on_delete_columns"));
-        self.check_set_null(table, key, path);
+        self.check_actions_of_key(table, key, path);
         if key.not_valid && table.partition_by.is_some() {
             let message = "a foreign key of a partitioned table cannot be `not_valid`";
             self.report(path.key("not_valid"), message, "remove `not_valid`");
@@ -145,28 +145,6 @@ impl Check<'_> {
                 );
                 self.report(path.clone(), message, format!("give `{name}` the type {}", target.kind));
             }
-        }
-    }
-
-    /// Warns about a key that sets a column to NULL which is NOT NULL: each such change of a referenced row fails.
-    fn check_set_null(&mut self, table: &Table, key: &ForeignKey, path: &FieldPath) {
-        let is_not_null = |column: &&SqlName| {
-            let is_in_primary_key = table.primary_key.contains(*column);
-            is_in_primary_key || table.columns.get(*column).is_some_and(|column| !column.nullable)
-        };
-        let set_on_delete = if key.on_delete_columns.is_empty() { &key.columns } else { &key.on_delete_columns };
-        for (field, action, columns) in
-            [("on_delete", &key.on_delete, set_on_delete), ("on_update", &key.on_update, &key.columns)]
-        {
-            let Some(column) = columns.iter().find(is_not_null).filter(|_| *action == Action::SetNull) else {
-                continue;
-            };
-            let what = if field == "on_delete" { "removal" } else { "change of the key" };
-            self.findings.push(
-                Diagnostic::warning(Code::SchemaInvalid, path.key(field))
-                    .message(format!("`{column}` is NOT NULL, so each {what} of a referenced row fails"))
-                    .hint(format!("set `nullable = true` for `{column}`, or use a different action, such as 'cascade")),
-            );
         }
     }
 

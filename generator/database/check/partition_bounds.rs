@@ -38,6 +38,9 @@ impl Check<'_> {
             // `check_partitioning` and `check_as_partition` report the others.
             partitions.retain(|partition| partitioning.fits(partition.bound));
             let columns = schema.columns_of(name);
+            for partition in &partitions {
+                self.check_values_of_bound(partition.bound, partitioning, &columns, &partition.path);
+            }
             let kinds: Vec<Option<KeyType>> =
                 partitioning.columns.iter().map(|key| KeyType::of_key(schema, &columns, key)).collect();
             self.check_defaults(&partitions);

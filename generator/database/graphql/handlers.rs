@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::database::model::SqlName;
-use crate::values::{GraphqlName, HeaderName, Schedule, ServiceName, SqlIdent, Text, VariableName};
+use crate::values::{ApiRole, GraphqlName, HeaderName, Schedule, ServiceName, Text, VariableName};
 
 /// A header of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -26,7 +26,7 @@ pub enum HeaderValue {
 /// A role that may use an action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AllowedRole {
-    pub role: SqlIdent,
+    pub role: ApiRole,
 }
 
 /// An action without its arguments and its result, which are in `actions.graphql`.
@@ -172,7 +172,7 @@ pub struct TypeNames {
 /// The part of a remote schema that a role may use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RemotePermission {
-    pub role: SqlIdent,
+    pub role: ApiRole,
     pub definition: RoleSchema,
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::handlers::EventTrigger;
 use crate::database::model::*;
-use crate::values::{SqlIdent, VariableName};
+use crate::values::{ApiRole, SqlIdent, VariableName};
 
 /// One database of a Hasura service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -106,7 +106,7 @@ pub enum KeyColumns {
 /// The permission of a role for one operation on a table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Permission {
-    pub role: SqlIdent,
+    pub role: ApiRole,
     pub permission: PermissionRule,
 }
 

@@ -18,6 +18,7 @@ pub use metadata::{
     EqualsVariable, Filter, HasuraSource, KeyColumns, Permission, PermissionRule, QualifiedName, Relationship,
     RelationshipSource, TrackedFunction, TrackedTable,
 };
+pub use naming::api_names;
 pub use permission::{APP_VARIABLE, TENANT_VARIABLE, check};
 
 impl QualifiedName {

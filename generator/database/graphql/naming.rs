@@ -44,6 +44,12 @@ pub(super) fn function_configuration(name: &ObjectName) -> FunctionConfiguration
     FunctionConfiguration { custom_name: custom_name(name) }
 }
 
+/// Returns the names of the tables and views of a schema in the GraphQL API, each with its name in the database.
+pub fn api_names(schema: &Schema) -> impl Iterator<Item = (String, &ObjectName)> {
+    let tables = schema.tables_without_partitions().map(|(name, _)| name);
+    tables.chain(schema.views.keys()).map(|name| (graphql_name(&default_name(name)), name))
+}
+
 /// Checks that all tables and views have different names in the GraphQL API, and so have the columns of each table.
 /// Returns nothing for a database that no service serves.
 pub(super) fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {

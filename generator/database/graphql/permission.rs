@@ -4,7 +4,7 @@ use super::{EqualsVariable, Filter, Permission, PermissionRule, TrackedTable};
 use crate::database::model::*;
 use crate::database::{ACCESS_POLICY, APP_COLUMN, TENANT_COLUMN, TENANT_POLICY};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::values::{Checked, SqlIdent};
+use crate::values::{ApiRole, Checked};
 use crate::words;
 
 /// The session variable with the id of the tenant.
@@ -24,7 +24,7 @@ fn scope_column(table: &Table) -> Option<(&'static str, &'static str)> {
 }
 
 /// Adds the permissions of one role on one table.
-pub(super) fn add_permissions(table: &Table, role: &SqlIdent, api: &Api, tracked: &mut TrackedTable) {
+pub(super) fn add_permissions(table: &Table, role: &ApiRole, api: &Api, tracked: &mut TrackedTable) {
     // Maps each column that limits the rows to the session variable that it must equal. The role cannot write these
     // columns: an insert sets them from the variables.
     let mut column_variables = api.rows.clone();

@@ -6,10 +6,11 @@ SELECT (current_setting('server_version_num')::int / 10000) || ':' || md5(string
 -- The setup job creates extensions, and changes these rights of its roles when the stack does.
  WHERE fact NOT LIKE E'extension\t%'
    AND NOT EXISTS (
-     SELECT FROM pg_roles r, unnest('{SELECT,INSERT,UPDATE,DELETE,REFERENCES,TRIGGER,USAGE}'::text[]) AS p (privilege),
+     SELECT FROM (
+  @RECORDED_ROLES@
+     ) AS r, unnest('{SELECT,INSERT,UPDATE,DELETE,REFERENCES,TRIGGER,USAGE}'::text[]) AS p (privilege),
                  LATERAL (SELECT split_part(fact, E'\t', 3), r.rolname || ' ' || privilege) AS f (what, granted)
-      WHERE shobj_description(r.oid, 'pg_authid') LIKE 'nself: {%'
-        AND (fact LIKE E'grant\trelation %' AND what = granted
+      WHERE (fact LIKE E'grant\trelation %' AND what = granted
           OR fact LIKE E'grant\tschema %' AND what = r.rolname || ' USAGE'
           OR fact LIKE E'grant\tschema public\t%' AND what = r.rolname || ' CREATE'
           OR fact LIKE E'default privilege\t%' AND what IN ('r ' || granted, 'S ' || granted, 'n ' || granted)))

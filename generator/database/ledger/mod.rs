@@ -9,13 +9,15 @@ use std::fmt::Write;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::CATALOG;
 use super::history::SumLine;
 
 pub use facts::{CatalogFacts, ServiceAccess};
 
 /// The schema of the ledger.
 pub const LEDGER_SCHEMA: &str = "nself";
+
+/// The query for all facts of a catalog, without a semicolon.
+const CATALOG: &str = include_str!("../catalog.sql");
 
 /// Placeholders, and the statements that replace them.
 const STATEMENTS: [(&str, &str); 8] = [
@@ -37,15 +39,30 @@ const STATEMENTS: [(&str, &str); 8] = [
     ("@SEAL@", include_str!("seal.sql")),
 ];
 
+/// Placeholders, and the queries that replace them, in this order. The setup job records in the comment on each role what it
+/// grants to the role of a service.
+const QUERIES: [(&str, &str); 2] = [
+    // The roles that own schemas of services. A role that only reads or writes rows owns no schema as a service.
+    ("@SCHEMA_OWNERS@", include_str!("schema_owners.sql")),
+    // The roles with a record, and the entries of this database, as in `"connect - -", "read public shop_migrations"`.
+    ("@RECORDED_ROLES@", include_str!("recorded_roles.sql")),
+];
+
 /// Replaces the placeholders in a text with the statements of the ledger. The statements are constants: they contain no
 /// name of the project.
 pub fn replace_placeholders(text: &str) -> String {
     let text = STATEMENTS
         .iter()
         .fold(text.to_owned(), |text, (placeholder, statements)| text.replace(placeholder, statements.trim_end()));
-    // The statements for `@DIGEST@` contain two more placeholders.
+    // The statements for `@DIGEST@` contain more placeholders.
     let text = text.replace("@PRINTED@", &settings::clauses());
-    text.replace("@CATALOG@", CATALOG.trim_end().trim_end_matches(';'))
+    let text = text.replace("@CATALOG@", CATALOG.trim_end());
+    QUERIES.iter().fold(text, |text, (placeholder, query)| text.replace(placeholder, query.trim_end()))
+}
+
+/// Returns the query that lists every object of a database in a canonical form.
+pub fn catalog_query() -> String {
+    replace_placeholders("@CATALOG@;\n")
 }
 
 /// Returns the query for the facts of a catalog: one line for each property of an object. [`CatalogFacts::read`] parses the

@@ -104,13 +104,17 @@ fn unclear_rename(planner: &Planner, diff: &Diff, change: &TableChange) -> Optio
         Some((candidate, message))
     })?;
     // Without a schema, `renamed_from` names a table of the same schema first.
-    let old_name = if candidate.schema() == name.schema() { name.name() } else { name.as_str() };
+    let old_name = match name.schema() {
+        schema if schema == candidate.schema() => name.name().to_owned(),
+        PUBLIC_SCHEMA => format!("{PUBLIC_SCHEMA}.{name}"),
+        _ => name.to_string(),
+    };
     let finding = Diagnostic::error(Code::RenameUnclear, planner.path(&["tables", candidate.as_str()]))
         .message(message)
         .expected("`renamed_from` for a rename, or `allow` for a removal")
         .hint(format!(
             "`renamed_from = \"{}\"` keeps the rows; `allow.\"{}\".deletes_data = \"why\"` drops them",
-            escaped_for_nickel(old_name),
+            escaped_for_nickel(&old_name),
             escaped_for_nickel(name.as_str())
         ));
     Some(finding)

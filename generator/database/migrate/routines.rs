@@ -9,6 +9,7 @@ use super::graph::{ObjectKind, ObjectNode};
 use super::planner::Planner;
 use super::step::{MigrationStep, Phase};
 use super::triggers;
+use super::type_use::user_of_row_type;
 use super::{indexes, keys};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
@@ -124,6 +125,19 @@ fn drop_views(planner: &mut Planner, diff: &Diff) {
             continue;
         }
         let path = if new.is_some() { planner.path(&["views", name.as_str()]) } else { planner.path(&["views"]) };
+        if let Some(user) = user_of_row_type(diff.old, name) {
+            let change = if new.is_some() { "recreated" } else { "dropped" };
+            planner.refuse(
+                Code::ChangeRefused,
+                path,
+                format!("the view {name} cannot be {change} while {user} has its rows as values"),
+                &format!(
+                    "first remove {user} or give it a different type, such as jsonb (`nself db new`), and change the view \
+                     in the next migration"
+                ),
+            );
+            continue;
+        }
         let why = if new.is_some() { "is recreated" } else { "is gone" };
         planner.push(
             MigrationStep::new(Phase::DropDependents, name.as_str(), path, format!("the view {name} {why}"))

@@ -91,6 +91,20 @@ pub fn part_with_mention(schema: &Schema, name: &ObjectName) -> Option<String> {
     })
 }
 
+/// Returns the name of a column, composite type, domain or range whose values are or contain the rows of a view or table.
+/// The server does not drop the relation while it exists. Functions do not count, since they are created again.
+pub fn user_of_row_type(schema: &Schema, relation: &ObjectName) -> Option<String> {
+    let is_row = |kind: &TypeName| kind.object().as_ref() == Some(relation);
+    let has_rows = |kind: &UserType| match kind {
+        UserType::Domain(domain) => is_row(&domain.base),
+        UserType::Composite(composite) => composite.attributes.iter().any(|attribute| is_row(&attribute.kind)),
+        UserType::Range(range) => is_row(&range.subtype),
+        UserType::Enum(_) => false,
+    };
+    let find_type = || schema.types.iter().find(|(_, kind)| has_rows(kind)).map(|(name, _)| name.to_string());
+    first_column(schema, is_row).or_else(find_type)
+}
+
 /// Returns the name of the first column whose type has a property.
 fn first_column(schema: &Schema, has_property: impl Fn(&TypeName) -> bool) -> Option<String> {
     schema.tables.iter().find_map(|(name, table)| {
@@ -105,6 +119,21 @@ mod tests {
 
     use super::*;
     use crate::values::Checked;
+
+    #[test]
+    fn users_of_the_rows_of_a_view_are_columns_and_types() {
+        let name = ObjectName::new("v").unwrap();
+        for (user, schema) in [
+            ("t.a", json!({ "tables": { "t": { "columns": { "a": { "type": "v[]" } } } } })),
+            ("c", json!({ "types": { "c": { "composite": { "attributes": [{ "name": "a", "type": "v" }] } } } })),
+            ("d", json!({ "types": { "d": { "domain": { "type": "v" } } } })),
+        ] {
+            let schema = serde_json::from_value(schema).unwrap();
+            assert_eq!(user_of_row_type(&schema, &name).as_deref(), Some(user));
+        }
+        let other = json!({ "tables": { "t": { "columns": { "a": { "type": "s.v" } } } } });
+        assert_eq!(user_of_row_type(&serde_json::from_value(other).unwrap(), &name), None);
+    }
 
     #[test]
     fn a_part_of_a_table_that_mentions_a_type_is_found() {

@@ -43,6 +43,11 @@ impl Unique {
     pub fn is_same_key(&self, other: &Unique, is_partitioned: bool) -> bool {
         self == other || (!is_partitioned && *self == Unique { storage: self.storage.clone(), ..other.clone() })
     }
+
+    /// Returns the columns and options of this constraint, without its storage parameters.
+    pub fn without_storage(&self) -> Unique {
+        Unique { storage: StorageParameters::new(), ..self.clone() }
+    }
 }
 
 /// Columns whose values must exist in another table.

@@ -7,7 +7,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::*;
-use crate::database::extension_catalogue::{fixed_schema, in_order_of_creation, is_in_one_schema};
+use crate::database::extension_catalogue::{extension_of_type, fixed_schema, in_order_of_creation, is_in_one_schema};
 use crate::values::checked::check_text;
 use crate::values::{ExtensionName, ExtensionVersion};
 
@@ -64,6 +64,14 @@ impl Schema {
             .iter()
             .filter(move |(name, extension)| extension.schema_of(name) == schema)
             .map(|(name, _)| name)
+    }
+
+    /// Returns the extension that has a type of this name in its schema; `None` if no known extension of the definition
+    /// has one, or if the definition declares the name.
+    pub fn extension_with_type(&self, name: &ObjectName) -> Option<&ExtensionName> {
+        let (extension_name, extension) = self.extensions.get_key_value(extension_of_type(name.name())?)?;
+        let is_declared = self.has_type(name) || self.tables.contains_key(name) || self.views.contains_key(name);
+        (extension.schema_of(extension_name) == name.schema() && !is_declared).then_some(extension_name)
     }
 
     /// Returns whether an extension may have an object of this name: its objects are in its schema, and unknown

@@ -138,7 +138,10 @@ impl PartitionBy {
                 from.len() == self.columns.len() && to.len() == self.columns.len()
             }
             (Strategy::List, Bound::In(values)) => !values.is_empty(),
-            (Strategy::Hash, Bound::Hash { modulus, remainder }) => remainder < modulus,
+            // The server reads a whole number of 32 bits.
+            (Strategy::Hash, Bound::Hash { modulus, remainder }) => {
+                remainder < modulus && i32::try_from(*modulus).is_ok()
+            }
             (Strategy::Range | Strategy::List, Bound::Default) => true,
             _ => false,
         }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::*;
 use crate::codes::Code;
+use crate::values::ApiRole;
 use crate::values::checked::{Checked, checked};
 
 /// A table. Constraints and indexes are named here, because names that the server chooses cannot be known beforehand.
@@ -80,7 +81,7 @@ pub struct Table {
     pub scope: Option<Scope>,
     /// Permissions of the roles of the GraphQL API, if an API serves the database.
     #[serde(skip_serializing)]
-    pub api: BTreeMap<SqlIdent, Api>,
+    pub api: BTreeMap<ApiRole, Api>,
     /// The old name, with its schema if the table moves to a different one. A name without a schema is one of the same
     /// schema or of `public`.
     #[serde(skip_serializing)]
@@ -111,17 +112,27 @@ impl Table {
     /// Returns whether a unique constraint has the columns and options of the primary key, or of an earlier unique
     /// constraint. For two such keys in CREATE TABLE, PostgreSQL creates only one constraint.
     pub fn is_repeated_key(&self, name: &SqlName) -> bool {
-        let Some(unique) = self.uniques.get(name) else { return false };
-        let without_storage = |unique: &Unique| Unique { storage: StorageParameters::new(), ..unique.clone() };
+        self.uniques.get(name).is_some_and(|unique| self.repeats_primary_key(unique))
+            || self.earlier_equal_unique(name).is_some()
+    }
+
+    /// Returns whether a unique constraint has the columns and options of the primary key.
+    pub fn repeats_primary_key(&self, unique: &Unique) -> bool {
         let primary_key_as_unique = Unique {
             columns: self.primary_key.clone(),
             include: self.primary_key_include.clone(),
             deferrable: self.primary_key_deferrable,
             ..Unique::default()
         };
+        unique.without_storage() == primary_key_as_unique
+    }
+
+    /// Returns the name of the first unique constraint before this one, in the order of their names, that has the same
+    /// columns and options.
+    pub fn earlier_equal_unique(&self, name: &SqlName) -> Option<&SqlName> {
+        let unique = self.uniques.get(name)?.without_storage();
         let mut earlier = self.uniques.iter().take_while(|(other, _)| *other != name);
-        without_storage(unique) == primary_key_as_unique
-            || earlier.any(|(_, other)| without_storage(other) == without_storage(unique))
+        earlier.find(|(_, other)| other.without_storage() == unique).map(|(other, _)| other)
     }
 
     /// Moves the comment of a renamed constraint from the old name of the constraint to the new one.

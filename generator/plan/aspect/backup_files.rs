@@ -1,6 +1,7 @@
 //! Plans snapshots of volumes and buckets: checks what the stack names, and wires the jobs with the volumes of services and
 //! the credentials of the object store.
 
+use super::backup_buckets;
 use super::secrets::{DeclaredSecrets, NeededValue};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::lock::ImageName;
@@ -91,7 +92,7 @@ pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses, declared: &D
 
 /// Checks the names of volumes and buckets.
 pub fn check_names(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
-    check_volumes(stack, roster).into_iter().chain(check_buckets(stack)).collect()
+    check_volumes(stack, roster).into_iter().chain(backup_buckets::check(stack)).collect()
 }
 
 /// Returns the wiring that sets a variable of a job.
@@ -238,15 +239,6 @@ fn check_live_database_files(
         return None;
     };
     Some(finding.related(volume_field, "the volume"))
-}
-
-/// Refuses buckets without the object store. Its buckets are not part of a stack, so their names are not checked.
-fn check_buckets(stack: &Stack) -> Option<Diagnostic> {
-    (!stack.backups.buckets.is_empty() && ObjectStore::of_stack(stack).is_none()).then(|| {
-        Diagnostic::error(Code::BackupSource, path!("backups", "buckets"))
-            .message("the stack has no object store, neither `s3` nor `minio`")
-            .hint("add one, `services.s3 = nself.services.s3`, or remove `buckets`")
-    })
 }
 
 /// Warns of a target that is the object store of the stack.

@@ -11,7 +11,7 @@ use crate::plan::model::{Dashboard, Monitoring, Program};
 use crate::plan::roster::{PlannedService, Roster};
 use crate::plan::wiring::Planned;
 use crate::stack;
-use crate::values::{Checked, ProjectPath, PromqlExpression, ServiceName, credential_formats};
+use crate::values::{Checked, PanelQuery, ProjectPath, ServiceName, credential_formats, panel_refusal};
 
 /// Maximum size of a file in bytes, so that it fits into one ConfigMap (see `MAX_BYTES` in `backend/kubernetes/config.rs`).
 const MAX_FILE_SIZE: usize = 768 << 10;
@@ -35,7 +35,12 @@ pub fn plan(inputs: Inputs, member: &PlannedService) -> Planned<BTreeMap<Service
 fn dashboard(inputs: Inputs, declared: &stack::Dashboard, path: &FieldPath) -> Result<Dashboard, Vec<Diagnostic>> {
     match (&declared.title, &declared.file) {
         (Some(title), None) if !declared.panels.is_empty() => {
-            Ok(Dashboard::Panels { title: title.clone(), panels: declared.panels.clone() })
+            let findings: Vec<Diagnostic> = refused_queries(&declared.panels, path).collect();
+            if findings.is_empty() {
+                Ok(Dashboard::Panels { title: title.clone(), panels: declared.panels.clone() })
+            } else {
+                Err(findings)
+            }
         }
         (None, Some(file)) if declared.panels.is_empty() => {
             let path = path.key("file");
@@ -47,6 +52,21 @@ fn dashboard(inputs: Inputs, declared: &stack::Dashboard, path: &FieldPath) -> R
                 .expected("a `title` with `panels`, or a `file`"),
         ]),
     }
+}
+
+/// Returns a finding for each panel with a query that Prometheus would refuse. Queries of logs are in LogQL.
+fn refused_queries(panels: &[stack::Panel], path: &FieldPath) -> impl Iterator<Item = Diagnostic> {
+    let panels = panels.iter().enumerate().filter(|(_, panel)| panel.kind != stack::PanelKind::Logs);
+    panels.filter_map(|(index, panel)| {
+        let reason = panel_refusal(panel.expr.as_str())?;
+        let path = path.key("panels").index(index).key("expr");
+        let finding = Diagnostic::error(Code::BadValue, path).message(reason).expected("an expression of PromQL");
+        Some(if panel.expr.as_str().contains('|') {
+            finding.hint("a query of logs in LogQL needs `kind = 'logs`")
+        } else {
+            finding
+        })
+    })
 }
 
 /// Returns a finding about a dashboard.
@@ -144,9 +164,10 @@ fn check_panels(value: &Value, file: &ProjectPath, path: &FieldPath, findings: &
         for target in targets {
             let is_prometheus =
                 source_kind(target).or_else(|| source_kind(panel)).is_none_or(|kind| kind == "prometheus");
-            let refusal = target["expr"].as_str().filter(|_| is_prometheus).and_then(PromqlExpression::refusal);
+            let query = target["expr"].as_str().filter(|_| is_prometheus);
+            let refusal = query.and_then(|query| PanelQuery::refusal(query).or_else(|| panel_refusal(query)));
             findings.extend(refusal.map(|reason| {
-                refused(path, format!("a query of the panel {title:?} of `{file}` is incomplete: {reason}"))
+                refused(path, format!("a query of the panel {title:?} of `{file}` is refused: {reason}"))
                     .expected("an expression of PromQL")
             }));
         }

@@ -10,7 +10,7 @@ use crate::plan::ports::port;
 use crate::plan::roster::Roster;
 use crate::plan::secret_list::CATCHER_PASSWORD;
 use crate::plan::service_names::{MAIL_CATCHER, service_name};
-use crate::plan::wiring::Planned;
+use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::env::MailSetting;
 use crate::stack::{Profile, Relay, RelaySecurity, SecretReference, ValueOrSecret};
 use crate::values::{Checked, PortName, SecretName, ServiceName};
@@ -107,16 +107,25 @@ pub fn plan(inputs: Inputs, roster: &Roster, secrets: &DeclaredSecrets) -> Plann
     let findings = [host_finding, user_finding, password_finding, check_port(relay)].into_iter().flatten();
     let tls = relay.security == RelaySecurity::Tls;
     let server = MailServer { host, port: relay.port(), tls, user, password, catcher: None };
-    Planned::without_wirings(server, findings.collect())
+    // The host may be a secret, so the addresses are unknown.
+    let clients = mail_variables(inputs.profile, roster);
+    let wirings = clients.map(|(name, cause)| Wiring::new(name, Addition::Egress, &cause)).collect();
+    Planned { value: server, wirings, findings: findings.collect() }
 }
 
 /// Returns the path of the first variable that refers to the mail server in a profile.
 fn first_mail_variable(profile: Profile, roster: &Roster) -> Option<FieldPath> {
-    roster.values().find_map(|member| {
-        member.service.variables().into_iter().find_map(|(field, variables)| {
+    mail_variables(profile, roster).next().map(|(_, path)| path)
+}
+
+/// Returns the services with a variable that refers to the mail server in a profile, each with the path of the first one.
+fn mail_variables(profile: Profile, roster: &Roster) -> impl Iterator<Item = (&ServiceName, FieldPath)> {
+    roster.iter().filter_map(move |(service, member)| {
+        let path = member.service.variables().into_iter().find_map(|(field, variables)| {
             let (name, _) = variables.iter().find(|(_, value)| value.refers_to_mail(profile))?;
             Some(member.path.key(field).key(name.as_str()))
-        })
+        });
+        path.map(|path| (service, path))
     })
 }
 

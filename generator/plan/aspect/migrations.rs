@@ -12,7 +12,7 @@ use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::inputs::Inputs;
-use crate::plan::model::{ConfigMount, Database, Migrations, Step};
+use crate::plan::model::{ConfigMount, Database, Grant, Migrations, Step};
 use crate::plan::roster::{Category, PlannedService, Roster, name_of_job_taken};
 use crate::plan::secret_list::ADMIN_PASSWORD;
 use crate::plan::wiring::{Addition, Planned, Wiring};
@@ -72,7 +72,8 @@ pub fn plan(
         let (waiters, wirings) = waiting_services(inputs.stack, roster, name, &job);
         let seeds = schema.seeds.get(inputs.environment).cloned().unwrap_or_default();
         let owner = migrations_role(name);
-        let migrations = Migrations { job: job.clone(), owner, waiters, steps: steps(history), seeds };
+        let grants = databases.get(name).map(later_grants).unwrap_or_default();
+        let migrations = Migrations { job: job.clone(), owner, waiters, steps: steps(history), seeds, grants };
         let service = job_service(&host, name, &migrations);
         let config = ConfigMount {
             source: format!("migrations/{name}"),
@@ -112,6 +113,11 @@ fn waiting_services(
         }
     }
     (url_secrets, wirings)
+}
+
+/// Returns the grants on the rows of schemas that only the migrations can create.
+fn later_grants(database: &Database) -> Vec<Grant> {
+    database.grants.iter().filter(|grant| database.may_lack_schema(grant)).cloned().collect()
 }
 
 /// Returns the steps of a history, each with its line of the sum file and the extensions that it requires.

@@ -2,6 +2,7 @@
 //! [`Planned`](super::wiring::Planned): its own part, wirings of services, and findings. No aspect changes a service.
 
 pub mod access;
+pub mod backup_buckets;
 pub mod backup_files;
 pub mod backups;
 pub mod cache_memory;

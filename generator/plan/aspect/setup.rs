@@ -11,13 +11,13 @@ use crate::path;
 use crate::plan::model::{ConfigMount, Database, DatabaseSetup, Migrations};
 use crate::plan::roster::{Category, PlannedService, Roster, name_of_job_taken};
 use crate::plan::secret_list::ADMIN_PASSWORD;
-use crate::plan::service_names::{POOLER, REPLICA, service_name};
+use crate::plan::service_names::{POOLER, REPLICA, SETUP_JOB, service_name};
 use crate::plan::wiring::{Addition, Planned, SecretUsers, Wiring};
 use crate::stack::{Condition, EnvValue, Stack};
 use crate::values::{Checked, ContainerPath, SecretName, ServiceName, SqlIdent, Text};
 
 /// The name of the job.
-pub const JOB: &str = "postgres-setup";
+pub const JOB: &str = SETUP_JOB;
 /// Folder of the job's files in its container.
 const FOLDER: &str = "/etc/nself/setup";
 

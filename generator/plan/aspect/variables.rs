@@ -5,7 +5,7 @@ use super::mail::MailServer;
 use super::reference_scope::ReferenceScope;
 use super::secrets::{DeclaredSecrets, NeededValue};
 use crate::plan::addresses::Addresses;
-use crate::plan::env_files;
+use crate::plan::env_files::{self, FileVariables};
 use crate::plan::inputs::Inputs;
 use crate::plan::model::Value;
 use crate::plan::roster::Roster;
@@ -15,19 +15,24 @@ use crate::stack::env::DatabasePart;
 use crate::stack::{EnvReference, Profile};
 use crate::values::ServiceName;
 
-/// Resolves the variables that services declare. A value that does not resolve is a finding and sets no variable.
+/// Resolves the variables that services declare. A value that does not resolve is a finding and sets no variable. Returns
+/// which variables are in files.
 pub fn plan(
     inputs: Inputs,
     roster: &Roster,
     addresses: &Addresses,
     mail: &MailServer,
     secrets: &DeclaredSecrets,
-) -> Planned<()> {
-    let mut planned = Planned::default();
+) -> Planned<FileVariables> {
+    let mut planned = Planned::<FileVariables>::default();
     for (service, member) in roster {
         planned.wirings.extend(connection_part_wirings(inputs.profile, roster, service));
         let file_variables = env_files::variables(inputs, member);
         planned.findings.extend(file_variables.findings);
+        if !file_variables.value.is_empty() {
+            let names = file_variables.value.iter().map(|(name, _, path)| (name.clone(), path.clone()));
+            planned.value.insert(service.clone(), names.collect());
+        }
         let from_files = file_variables.value.iter().map(|(variable, value, path)| (variable, value, path.clone()));
         let from_stack = member.service.variables().into_iter().flat_map(|(field, variables)| {
             let path = member.path.key(field);

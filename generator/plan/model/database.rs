@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::database::DeclaredPrivilege;
+use crate::database::model::PUBLIC_SCHEMA;
 use crate::plan::service_names::DATABASE;
 use crate::stack::Access;
 use crate::values::{ExtensionName, Host, SecretName, ServiceName, SqlIdent};
@@ -27,6 +28,26 @@ impl Database {
     /// Returns whether a role may connect.
     pub fn admits(&self, role: &SqlIdent) -> bool {
         self.owner.as_ref() == Some(role) || self.grants.iter().any(|grant| grant.role == *role)
+    }
+
+    /// Returns the schemas that belong to services, each with the role of its service.
+    pub fn service_schemas(&self) -> impl Iterator<Item = (&SqlIdent, &SqlIdent)> {
+        let grants = self.grants.iter().filter(|grant| grant.access == Access::Schema);
+        grants.map(|grant| (&grant.schema, &grant.role))
+    }
+
+    /// Returns the role that creates the objects in a schema; `None` if the stack does not know it.
+    pub fn creator(&self, schema: &SqlIdent) -> Option<&SqlIdent> {
+        let mut schemas = self.service_schemas().filter(|(name, _)| name.as_str() != PUBLIC_SCHEMA);
+        let service_role = schemas.find(|(name, _)| *name == schema).map(|(_, role)| role);
+        service_role.or(self.owner.as_ref())
+    }
+
+    /// Returns whether a grant is on the rows of a schema that the setup job does not create.
+    pub fn may_lack_schema(&self, grant: &Grant) -> bool {
+        matches!(grant.access, Access::Write | Access::Read)
+            && grant.schema.as_str() != PUBLIC_SCHEMA
+            && self.service_schemas().all(|(schema, _)| *schema != grant.schema)
     }
 }
 

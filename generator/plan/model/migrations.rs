@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::database::Grant;
 use crate::database::history::RunMode;
 use crate::database::model::{HexDigest, MigrationName, RequiredExtension, Statements};
 use crate::values::{ExtensionName, SecretName, ServiceName, SqlIdent};
@@ -19,6 +20,9 @@ pub struct Migrations {
     pub waiters: BTreeMap<ServiceName, SecretName>,
     pub steps: Vec<Step>,
     pub seeds: Vec<Statements>,
+    /// Access of services to the rows of schemas that the migrations create. The setup job runs before them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<Grant>,
 }
 
 impl Migrations {

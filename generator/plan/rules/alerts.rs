@@ -1,11 +1,16 @@
 //! Rules of the alerts of services: no alert has the name of a generated one, Prometheus does not start with a template
-//! that it cannot read, and the test of an alert checks it after the time for which the condition must hold.
+//! that it cannot read, the test of an alert checks it after the time for which the condition must hold, and the jobs in
+//! conditions exist.
+
+use std::collections::BTreeSet;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::plan::alert_rules::{HEARTBEAT, TARGET_DOWN};
-use crate::plan::roster::PlannedService;
-use crate::stack::Alert;
+use crate::plan::alert_rules::{HEARTBEAT, KUBELET, TARGET_DOWN};
+use crate::plan::roster::{PlannedService, Roster};
+use crate::stack::{Alert, PanelKind, Stack};
 use crate::values::alert_template::template_refusal;
+use crate::values::promql::label_values;
+use crate::words;
 
 /// The time after which the test of an alert checks it by default, in milliseconds.
 const TEST_TIME: u64 = 30 * 60_000;
@@ -19,6 +24,69 @@ pub fn check(member: &PlannedService) -> Vec<Diagnostic> {
         findings.chain(check_test(alert, &path))
     });
     findings.collect()
+}
+
+/// Warns of alerts and panels about a job that does not exist: their expressions never have a value. Nothing is reported
+/// without Prometheus, since the services that it brings are missing, too.
+pub fn check_jobs(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
+    let is_prometheus = |member: &PlannedService| {
+        member.service.catalogue.as_ref().is_some_and(|catalogue| catalogue.as_str() == "prometheus")
+    };
+    if !roster.values().any(is_prometheus) {
+        return Vec::new();
+    }
+    // A service that only other environments have is a job, too.
+    let declared = stack.services.iter().map(|(name, service)| (name.as_str(), service));
+    let services = declared.chain(roster.iter().map(|(name, member)| (name.as_str(), &member.service)));
+    let services: Vec<_> = services.collect();
+    let with_metrics = services.iter().filter(|(_, service)| service.metrics.is_some()).map(|(name, _)| *name);
+    let jobs: BTreeSet<&str> = with_metrics.chain([KUBELET]).collect();
+    let without_metrics: BTreeSet<&str> =
+        services.iter().map(|(name, _)| *name).filter(|name| !jobs.contains(name)).collect();
+    // The Prometheus of an operator also has jobs of other projects.
+    let has_other_jobs = stack.kubernetes.enabled && stack.kubernetes.prometheus_operator.is_some();
+    let mut findings = Vec::new();
+    for (path, expression) in roster.values().flat_map(expressions) {
+        let values = label_values(expression, "job");
+        for job in values.iter().map(String::as_str).filter(|job| !jobs.contains(job)) {
+            let finding = Diagnostic::warning(Code::UnknownJob, path.clone());
+            let near = words::nearest(job, jobs.iter().copied());
+            findings.extend(if without_metrics.contains(job) {
+                Some(
+                    finding
+                        .message(format!("`{job}` has no metrics, so the expression about its job has no values"))
+                        .hint(format!("set `services.{job}.metrics`, or name a job with metrics")),
+                )
+            } else if has_other_jobs && near.is_none() {
+                None
+            } else {
+                let names: Vec<&str> = jobs.iter().copied().filter(|job| *job != KUBELET).collect();
+                Some(
+                    finding
+                        .message(format!("no service is named `{job}`, so the expression about its job has no values"))
+                        .expected(format!("the name of a service with metrics: {}", words::one_of(&names)))
+                        .hint(near.map_or_else(
+                            || "write the name of a service, which is the name of its job".to_owned(),
+                            |near| format!("did you mean `{near}`?"),
+                        )),
+                )
+            });
+        }
+    }
+    findings
+}
+
+/// Returns the expressions of a service's alerts and panels, each with its field. Panels of logs have no jobs.
+fn expressions(member: &PlannedService) -> Vec<(FieldPath, &str)> {
+    let alerts = member.service.alerts.iter();
+    let alerts =
+        alerts.map(|(name, alert)| (member.path.key("alerts").key(name.as_str()).key("expr"), alert.expr.as_str()));
+    let panels = member.service.dashboards.iter().flat_map(|(name, dashboard)| {
+        let path = member.path.key("dashboards").key(name.as_str()).key("panels");
+        let panels = dashboard.panels.iter().enumerate().filter(|(_, panel)| panel.kind != PanelKind::Logs);
+        panels.map(move |(i, panel)| (path.index(i).key("expr"), panel.expr.as_str()))
+    });
+    alerts.chain(panels).collect()
 }
 
 /// Refuses an alert with the name of a generated one, which Alertmanager handles differently: its receiver gets the

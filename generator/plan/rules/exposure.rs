@@ -2,6 +2,8 @@
 //! container control of the host.
 
 use crate::diagnostic::{Code, Diagnostic};
+use crate::plan::inputs::Inputs;
+use crate::plan::model::namespace;
 use crate::plan::roster::{PlannedService, Roster};
 use crate::plan::service_names::PROXY_SERVICE;
 use crate::stack::{Profile, Zone};
@@ -27,6 +29,9 @@ const HOST_KEYS: [&str; 12] = [
     "volumes_from",
 ];
 
+/// The names of images of mail catchers, which deliver no mail.
+const MAIL_CATCHERS: [&str; 6] = ["inbucket", "mailcatcher", "maildev", "mailhog", "mailpit", "smtp4dev"];
+
 /// Folders of the host with sockets or data of container engines.
 const ENGINE_FOLDERS: [&str; 13] = [
     "/run",
@@ -45,11 +50,11 @@ const ENGINE_FOLDERS: [&str; 13] = [
 ];
 
 /// Checks what each service exposes: published ports, development tools and privileges on the host.
-pub fn check(profile: Profile, roster: &Roster) -> Vec<Diagnostic> {
+pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for (name, member) in roster {
-        check_published_ports(profile, name, member, &mut findings);
-        findings.extend(development_tool(profile, name, member));
+        check_published_ports(inputs, name, member, &mut findings);
+        findings.extend(development_tool(inputs.profile, name, member));
         host_privileges(member, &mut findings);
         findings.extend(host_folders(member));
     }
@@ -58,17 +63,12 @@ pub fn check(profile: Profile, roster: &Roster) -> Vec<Diagnostic> {
 
 /// Refuses ports that are published without a reason. In the profile `local`, ports of the loopback
 /// address need no reason.
-fn check_published_ports(
-    profile: Profile,
-    name: &ServiceName,
-    member: &PlannedService,
-    findings: &mut Vec<Diagnostic>,
-) {
+fn check_published_ports(inputs: Inputs, name: &ServiceName, member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     for (port, publish) in &member.service.publish {
         let path = member.path.key("publish").key(port.as_str());
         // Without an address, a port of the profile `local` is published on the loopback address.
         let is_loopback = publish.address.is_none_or(|address| address.is_loopback());
-        let needs_no_reason = profile == Profile::Local && is_loopback;
+        let needs_no_reason = inputs.profile == Profile::Local && is_loopback;
         // `rules::resources` reports a port that the service does not have.
         let is_unknown = !member.service.all_ports().contains_key(port);
         if name.as_str() == PROXY_SERVICE || needs_no_reason || publish.reason.is_some() || is_unknown {
@@ -80,7 +80,7 @@ fn check_published_ports(
                 .expected("a `reason` for a port that clients reach without nginx")
                 .hint(match member.service.zone {
                     Some(Zone::Data) => {
-                        format!("remove `publish`, and run a client in the container: `docker compose exec {name} COMMAND`")
+                        format!("remove `publish`, and run a client in the container: `{}`", command_in_container(inputs, name, member))
                     }
                     _ => format!(
                         "add a route to the service, or a reason to the port: `publish.{port} = {{ port = {}, reason = \"…\" }}`",
@@ -89,6 +89,16 @@ fn check_published_ports(
                 }),
         );
     }
+}
+
+/// Returns a command that runs a program in the container of a service.
+fn command_in_container(inputs: Inputs, name: &ServiceName, member: &PlannedService) -> String {
+    if !inputs.stack.kubernetes.enabled {
+        return format!("docker compose exec {name} COMMAND");
+    }
+    let kind = if member.service.volumes.is_empty() { "deployment" } else { "statefulset" };
+    let namespace = namespace(&inputs.stack.project, inputs.environment);
+    format!("kubectl exec --namespace {namespace} -it {kind}/{name} -- COMMAND")
 }
 
 /// Refuses mounts of the host's root folder, and of folders that contain sockets or data of the container engine. A
@@ -110,9 +120,16 @@ fn host_folders(member: &PlannedService) -> impl Iterator<Item = Diagnostic> {
     })
 }
 
+/// Returns whether an image is that of a mail catcher.
+fn is_mail_catcher(image: &str) -> bool {
+    let name = image.rsplit('/').next().unwrap_or_default();
+    MAIL_CATCHERS.contains(&name.split([':', '@']).next().unwrap_or_default())
+}
+
 /// Refuses development tools in production.
 fn development_tool(profile: Profile, name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
-    (profile == Profile::Prod && member.service.development_only).then(|| {
+    let catches_mail = member.service.image.as_ref().is_some_and(|image| is_mail_catcher(image.as_str()));
+    (profile == Profile::Prod && (member.service.development_only || catches_mail)).then(|| {
         let path = if member.service.only.is_some() { member.path.key("only") } else { member.path.clone() };
         Diagnostic::error(Code::DevelopmentInProd, path)
             .message(format!("`{name}` is a development tool and must not run in production"))
@@ -144,5 +161,18 @@ fn host_privileges(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
                     .hint("run such a program outside the stack"),
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mail_catchers_are_recognised_by_their_image() {
+        for image in ["axllent/mailpit:v1.20", "mailhog/mailhog", "docker.io/maildev/maildev@sha256:ab"] {
+            assert!(is_mail_catcher(image), "{image}");
+        }
+        assert!(!is_mail_catcher("boky/postfix:4") && !is_mail_catcher("acme/mailpit-reader:1"));
     }
 }

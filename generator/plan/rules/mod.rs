@@ -13,12 +13,15 @@ pub mod domains;
 mod exposure;
 pub mod fixed_names;
 mod image_settings;
+mod internet_access;
 mod interpolation;
+mod kernel_settings;
 pub mod machines;
 mod mounts;
 pub mod nginx_snippets;
 mod plugins;
 mod presence;
+mod publications;
 mod redis;
 mod resources;
 mod server_settings;
@@ -34,6 +37,7 @@ pub use resources::{CUSTOM_PORTS, PLUGIN_PORTS};
 pub use variables::check_variable;
 
 use super::addresses::Addresses;
+use super::env_files::FileVariables;
 use super::inputs::Inputs;
 use super::model::Plan;
 use super::roster::Roster;
@@ -45,7 +49,7 @@ pub fn check_declarations(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     findings.extend(presence::check(inputs.stack, inputs.profile));
     findings.extend(resources::check(inputs.stack, roster));
     findings.extend(domains::check(inputs, roster));
-    findings.extend(exposure::check(inputs.profile, roster));
+    findings.extend(exposure::check(inputs, roster));
     for member in roster.values() {
         let image_settings = image_settings::check(member);
         // A port on which the program does not listen may also be that of a different field. The wrong number is the cause.
@@ -62,7 +66,10 @@ pub fn check_declarations(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
         findings.extend(database_image::check(member));
         findings.extend(shorthands::check(member));
         findings.extend(alerts::check(member));
+        findings.extend(kernel_settings::check(member));
     }
+    findings.extend(alerts::check_jobs(inputs.stack, roster));
+    findings.extend(publications::check(inputs.stack, roster));
     findings.extend(cluster::check_declarations(inputs, roster));
     findings.extend(database::check(inputs.stack, roster));
     findings.extend(database::check_superuser(inputs.stack, roster));
@@ -78,11 +85,17 @@ fn concerns(finding: &Diagnostic, fields: &[&FieldPath]) -> bool {
 }
 
 /// Checks the finished plan.
-pub fn check_plan(inputs: Inputs, roster: &Roster, addresses: &Addresses, plan: &Plan) -> Vec<Diagnostic> {
+pub fn check_plan(
+    inputs: Inputs,
+    roster: &Roster,
+    addresses: &Addresses,
+    file_variables: &FileVariables,
+    plan: &Plan,
+) -> Vec<Diagnostic> {
     let mut findings = nginx_snippets::check(addresses.routes(), &inputs.files.nginx_snippets);
     findings.extend(mounts::check(roster, &plan.services));
     findings.extend(data_folder::check(roster, plan));
     findings.extend(cluster::check_plan(inputs, roster, plan));
-    findings.extend(written_addresses::check(inputs, roster, plan));
+    findings.extend(written_addresses::check(inputs, roster, file_variables, plan));
     findings
 }

@@ -2,7 +2,8 @@
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
-use crate::stack::{Profile, Service, Stack};
+use crate::plan::roster::includes;
+use crate::stack::{Frontend, Profile, Service, Stack};
 use crate::values::ServiceName;
 use crate::words;
 
@@ -10,6 +11,7 @@ use crate::words;
 /// frontends.
 pub fn check(stack: &Stack, profile: Profile) -> Vec<Diagnostic> {
     let mut findings = unserved_containers(stack, profile);
+    findings.extend(frontends_without_container(stack, profile));
     for (name, service) in &stack.services {
         if service.only.as_ref().is_some_and(Vec::is_empty) {
             findings.push(
@@ -58,4 +60,34 @@ fn unserved_containers(stack: &Stack, profile: Profile) -> Vec<Diagnostic> {
             .hint(format!("set `frontends.{name}.include = true` to run it, or `include_frontends = false` if a different server serves the frontends"))
     };
     unserved.map(|(name, _)| finding(name)).collect()
+}
+
+/// Warns of frontends that an environment of a server includes by default, although they have no container there: the edge
+/// would forward to a port of the server itself, and a cluster has no such machine.
+fn frontends_without_container(stack: &Stack, profile: Profile) -> Vec<Diagnostic> {
+    if profile == Profile::Local {
+        return Vec::new();
+    }
+    let is_cluster = stack.kubernetes.enabled;
+    let is_decided = |frontend: &Frontend| frontend.include.or(stack.include_frontends).is_some() && !is_cluster;
+    let frontends = stack.frontends.iter().filter(|(_, frontend)| {
+        frontend.container.is_none() && includes(stack, profile, frontend) && !is_decided(frontend)
+    });
+    let finding = |(name, frontend): (&ServiceName, &Frontend)| {
+        let consequence = if is_cluster {
+            "a cluster leaves out its route".to_owned()
+        } else {
+            format!("the edge forwards its requests to port {} of the server", frontend.port)
+        };
+        Diagnostic::warning(Code::FrontendOnHost, path!("frontends", name))
+            .lacks(path!("frontends", name, "container"))
+            .message(format!("`{name}` has no container, so {consequence}"))
+            .expected("`container` with an image or a build, outside of the profile 'local")
+            .hint(if is_cluster {
+                format!("declare `frontends.{name}.container`, or set `frontends.{name}.include = false` here")
+            } else {
+                format!("declare `frontends.{name}.container`; set `frontends.{name}.include` to false if a different server serves it, or to true if a program of this server does")
+            })
+    };
+    frontends.map(finding).collect()
 }

@@ -55,7 +55,7 @@ fn check_image(name: &ServiceName, member: &PlannedService, roster: &Roster) -> 
         // `image` is then the name of the image that is built.
         (Some(_), Some(_)) => None,
         (Some(image), None) => {
-            outdated_image(image.as_str(), member).or_else(|| check_edge_image(name, image.as_str(), member))
+            check_edge_image(name, image.as_str(), member).or_else(|| outdated_image(image.as_str(), member))
         }
         (None, Some(_)) => None,
     }

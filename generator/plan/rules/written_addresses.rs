@@ -4,8 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use super::internet_access;
 use super::written_texts::{self, Place, WrittenText};
 use crate::diagnostic::{Code, Diagnostic, LayerHint};
+use crate::plan::env_files::FileVariables;
 use crate::plan::inputs::Inputs;
 use crate::plan::model::{Plan, Service};
 use crate::plan::roster::{Category, PlannedService, Roster};
@@ -15,8 +17,9 @@ use crate::values::{ServiceName, url_host};
 /// Raw Compose keys that decide which networks a container joins.
 const NETWORK_KEYS: [&str; 2] = ["networks", "network_mode"];
 
-/// Returns NS326 for each text with the address of a service that its own service cannot reach.
-pub fn check(inputs: Inputs, roster: &Roster, plan: &Plan) -> Vec<Diagnostic> {
+/// Returns NS326 for each text with the address of a service that its own service cannot reach, and NS527 for each with an
+/// address on the internet.
+pub fn check(inputs: Inputs, roster: &Roster, file_variables: &FileVariables, plan: &Plan) -> Vec<Diagnostic> {
     let hosts = hosts(roster);
     let mut findings = Vec::new();
     for (from, member) in roster {
@@ -25,7 +28,8 @@ pub fn check(inputs: Inputs, roster: &Roster, plan: &Plan) -> Vec<Diagnostic> {
         let is_fixed = |host: &str| member.service.extra_hosts.keys().any(|name| name.as_str() == host);
         let hosts: BTreeMap<&str, &ServiceName> =
             hosts.iter().filter(|(host, _)| !is_fixed(host)).map(|(host, to)| (*host, *to)).collect();
-        for written in written_texts::texts(inputs, plan, roster, (from, service)) {
+        for written in written_texts::texts(file_variables, plan, roster, (from, service)) {
+            findings.extend(internet_access::check(inputs, plan, (from, service), member, &written));
             for to in targets(&written.text, &hosts, roster) {
                 let is_same_program = member.main_service(from) == roster[to].main_service(to);
                 let is_separate = !is_same_program && !can_connect(inputs, plan, (from, service), to);

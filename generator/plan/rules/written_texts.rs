@@ -1,8 +1,7 @@
 //! The texts of a service that its program reads: variables, arguments and files. Each has the field that the user wrote.
 
 use crate::diagnostic::FieldPath;
-use crate::plan::env_files;
-use crate::plan::inputs::Inputs;
+use crate::plan::env_files::FileVariables;
 use crate::plan::model::{FileContent, Plan, Service, Value};
 use crate::plan::roster::{Category, PlannedService, Roster};
 use crate::plan::secret_list::Recipe;
@@ -35,13 +34,13 @@ pub enum Place {
 
 /// Returns the texts of a service in which addresses can be.
 pub fn texts(
-    inputs: Inputs,
+    file_variables: &FileVariables,
     plan: &Plan,
     roster: &Roster,
     (name, service): (&ServiceName, &Service),
 ) -> Vec<WrittenText> {
     let member = &roster[name];
-    let mut texts = variables(inputs, plan, member, service);
+    let mut texts = variables(file_variables.get(name), plan, member, service);
     // A copy has the command and the files of its original, and inherits its variables.
     if let Category::Copy(original) = &member.category {
         let original = plan.services.get(original);
@@ -59,15 +58,20 @@ pub fn texts(
 }
 
 /// Returns the variables that the user wrote, also those in files of variables.
-fn variables(inputs: Inputs, plan: &Plan, member: &PlannedService, service: &Service) -> Vec<WrittenText> {
-    let in_files = env_files::variables(inputs, member).value;
+/// `in_files` are those in files.
+fn variables(
+    in_files: Option<&Vec<(VariableName, FieldPath)>>,
+    plan: &Plan,
+    member: &PlannedService,
+    service: &Service,
+) -> Vec<WrittenText> {
     let field = |variable: &VariableName| {
         let declared = member.service.variables().into_iter().find(|(_, variables)| variables.contains_key(variable));
         let declared = declared.map(|(field, _)| member.path.key(field).key(variable.as_str()));
         declared.or_else(|| {
             // Of several files, the last one sets the variable.
-            let file = in_files.iter().rev().find(|(name, ..)| name == variable);
-            file.map(|(_, _, path)| path.clone())
+            let file = in_files?.iter().rev().find(|(name, _)| name == variable);
+            file.map(|(_, path)| path.clone())
         })
     };
     let mut texts = Vec::new();

@@ -34,7 +34,7 @@ fn backups_wire_their_target_and_the_folder_of_the_server() {
                 }
                 _ => None,
             });
-            let egress = roster[&name("backup-wal")].service.egress;
+            let egress = roster[&name("backup-wal")].service.egress.unwrap_or_default();
             let codes: Vec<Code> = planned.findings.iter().map(|finding| finding.code).collect();
             (place.unwrap_or_default(), mounts_server, egress, codes)
         })

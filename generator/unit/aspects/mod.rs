@@ -173,7 +173,8 @@ fn secrets_without_a_user_are_left_out() {
 
 #[test]
 fn mail_goes_to_the_catcher_where_it_runs_and_else_through_the_relay() {
-    // The host, the port and whether TLS is used; whether a service connects to the catcher; the number of findings.
+    // The host, the port and whether TLS is used; whether a service connects to the catcher, and to the internet; the
+    // number of findings.
     let mail_settings = |with_catcher: bool, port: u16| {
         let mut stack =
             stack_with_orders(&json!({ "env": { "SMTP_HOST": { "mail": "host" }, "SMTP_TLS": { "mail": "tls" } } }));
@@ -195,13 +196,14 @@ fn mail_goes_to_the_catcher_where_it_runs_and_else_through_the_relay() {
             let connections = connections::plan(inputs.profile, roster, &Wirings::default(), &ingress, &planned.value);
             let reaches_catcher =
                 connections.iter().any(|connection| connection.to.as_str() == "mail" && connection.port == 1025);
-            (values, reaches_catcher, planned.findings.len())
+            let reaches_internet = planned.wirings.iter().any(|wiring| wiring.addition == Addition::Egress);
+            (values, reaches_catcher, reaches_internet, planned.findings.len())
         })
     };
     let text = |values: [&str; 3]| values.map(|value| crate::plan::Value::Text(value.to_owned()));
-    assert_eq!(mail_settings(true, 465), (text(["mailhog", "1025", "false"]), true, 0));
-    assert_eq!(mail_settings(false, 465), (text(["smtp.example.com", "465", "true"]), false, 0));
-    assert_eq!(mail_settings(false, 587), (text(["smtp.example.com", "587", "true"]), false, 1));
+    assert_eq!(mail_settings(true, 465), (text(["mailhog", "1025", "false"]), true, false, 0));
+    assert_eq!(mail_settings(false, 465), (text(["smtp.example.com", "465", "true"]), false, true, 0));
+    assert_eq!(mail_settings(false, 587), (text(["smtp.example.com", "587", "true"]), false, true, 1));
 }
 
 #[test]

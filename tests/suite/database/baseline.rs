@@ -1,6 +1,7 @@
 //! Tests of `nself db baseline`: an existing server is imported and gets a ledger, and the runner continues from there.
 
 use std::fs;
+use std::path::Path;
 
 use super::pooler::settings;
 use super::project::{FIRST, Project, SECOND, applied_migrations};
@@ -350,6 +351,15 @@ fn neither_a_standby_nor_a_pooler_is_taken_over() {
     assert_eq!(output.code, 0, "{}", output.stderr);
 }
 
+/// Runs the migrations of the database `shop`.
+fn migrate_shop(server: &Server, environment: &Path) {
+    let mut runner = std::process::Command::new("/bin/sh");
+    runner.arg(environment.join("migrations/shop/run.sh")).env("PGHOST", server.folder());
+    runner.env("PGUSER", "shop_migrations").env("PGDATABASE", "shop").env("NSELF_SUPERUSER", "postgres");
+    let output = crate::support::run(&mut runner);
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{}", output.stdout);
+}
+
 /// The main database also has the schemas of `auth` and Hasura, extensions for them, and the rights of all services.
 #[test]
 fn the_setup_job_and_the_services_do_not_count_as_differences() {
@@ -365,13 +375,7 @@ fn the_setup_job_and_the_services_do_not_count_as_differences() {
     project.nself(&["db", "new"]);
     project.nself(&["gen", "--env", "local"]);
     let environment = project.folder.path().join("deploy/local");
-    let migrate = || {
-        let mut runner = std::process::Command::new("/bin/sh");
-        runner.arg(environment.join("migrations/shop/run.sh")).env("PGHOST", server.folder());
-        runner.env("PGUSER", "shop_migrations").env("PGDATABASE", "shop").env("NSELF_SUPERUSER", "postgres");
-        let output = crate::support::run(&mut runner);
-        assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{}", output.stdout);
-    };
+    let migrate = || migrate_shop(&server, &environment);
     server.first_start(&environment);
     migrate();
     server.session("auth", "shop").run_or_panic("CREATE TABLE auth.users (id uuid PRIMARY KEY, email citext);");
@@ -388,6 +392,8 @@ fn the_setup_job_and_the_services_do_not_count_as_differences() {
     let imported = project.nself(&["db", "import", "--url", &url]);
     assert!(imported.stdout.contains("members") && !imported.stdout.contains("users"), "{}", imported.stdout);
     assert!(imported.stdout.contains("'insert") && !imported.stdout.contains("'select"), "{}", imported.stdout);
+    let note = "the rights of `reports` are left out: they follow from the access of its service";
+    assert_eq!(imported.stderr.matches(note).count(), 1, "{}", imported.stderr);
     assert!(
         imported.stderr.contains("schemas that belong to the roles of services are left out"),
         "{}",
@@ -397,6 +403,22 @@ fn the_setup_job_and_the_services_do_not_count_as_differences() {
     let output = baseline(&project, &url.replace("postgres@", "shop_migrations@"), &server, &[]);
     assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{}", output.stdout);
 
+    // The next run of the setup job repairs default privileges that were changed by hand.
+    server
+        .session("postgres", "shop")
+        .run_or_panic("ALTER DEFAULT PRIVILEGES FOR ROLE shop_migrations REVOKE INSERT ON TABLES FROM hasura;");
+    let diff = ["db", "diff", "--from", &url, "--to", "stack.ncl", "--scratch", &scratch];
+    let output = nself_in(project.folder.path(), diff);
+    assert_eq!((output.code, output.stdout.as_str()), (0, ""), "{}", output.stderr);
+    server.first_start(&environment);
+
+    // Known-bad control: a schema of a service that may only read.
+    server.session("postgres", "shop").run_or_panic("GRANT CREATE ON DATABASE shop TO reports;");
+    server.session("reports", "shop").run_or_panic("CREATE SCHEMA stray; CREATE TABLE stray.facts (id integer);");
+    let output = nself_in(project.folder.path(), diff);
+    assert!(output.code == 2 && output.stderr.contains("objects belong to several roles"), "{}", output.stderr);
+    server.session("reports", "shop").run_or_panic("DROP SCHEMA stray CASCADE;");
+
     // Known-bad controls: an object in the schema of the definition, and a right that the definition does not grant.
     for change in ["CREATE VIEW stray AS SELECT 1 AS one;", "GRANT DELETE ON members TO reports;"] {
         server.session("shop_migrations", "shop").run_or_panic(change);
@@ -404,4 +426,28 @@ fn the_setup_job_and_the_services_do_not_count_as_differences() {
         assert_eq!(nself_in(project.folder.path(), diff).code, 1, "{change}");
         server.session("shop_migrations", "shop").run_or_panic("DROP VIEW IF EXISTS stray;");
     }
+}
+
+/// The setup job runs before the migration that creates the schema.
+#[test]
+fn a_service_reads_a_schema_that_a_migration_creates() {
+    let Some(server) = Server::start(Version::V15) else { return };
+    let project = Project { folder: stack("{}") };
+    let text = "let nself = import \"nself/main.ncl\" in
+        { project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\",
+          services.reports = { image = \"a/reports:1\", databases.main = { access = 'read, schema = \"audit\" } },
+          databases.shop = {
+            schemas.audit = {},
+            tables.\"audit.log\" = { columns.id.type = \"bigint\", primary_key = [\"id\"] },
+          } } | nself.Stack";
+    fs::write(project.folder.path().join("stack.ncl"), text).unwrap();
+    project.nself(&["db", "new"]);
+    project.nself(&["gen", "--env", "local"]);
+    let environment = project.folder.path().join("deploy/local");
+    server.first_start(&environment);
+    migrate_shop(&server, &environment);
+    server.session("shop_migrations", "shop").run_or_panic("CREATE TABLE audit.later (id integer);");
+    let mut reports = server.session("reports", "shop");
+    reports.run_or_panic("SELECT FROM audit.log, audit.later;");
+    assert!(reports.try_run("INSERT INTO audit.log VALUES (1);").is_err());
 }

@@ -10,6 +10,7 @@ mod dbml;
 mod dependents;
 mod edits;
 mod export;
+mod guarded_statements;
 mod import;
 mod losses;
 mod migration_folders;

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use nself::database::CATALOG;
+use nself::database::ledger::catalog_query;
 
 use crate::support::{ProcessOutput, run, tool};
 
@@ -266,7 +266,7 @@ pub struct Session {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
-    /// True after the server has prepared [`CATALOG`], whose parsing and planning take longer than its execution.
+    /// True after the server has prepared [`catalog_query`], whose parsing and planning take longer than its execution.
     has_catalog: bool,
 }
 
@@ -326,7 +326,7 @@ impl Session {
 
     pub fn catalog(&mut self) -> String {
         if !std::mem::replace(&mut self.has_catalog, true) {
-            self.run_or_panic(&format!("PREPARE catalog AS {CATALOG}"));
+            self.run_or_panic(&format!("PREPARE catalog AS {}", catalog_query()));
         }
         self.run_or_panic("EXECUTE catalog;")
     }

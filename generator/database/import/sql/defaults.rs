@@ -95,8 +95,9 @@ impl Reader {
                 "the rights of `{role}` on all {} are left out: they follow from the access of its service",
                 target.plural()
             );
-            self.notes.push(Unsupported { at: start_offset(node), what });
-            self.service_rights.insert(target, role);
+            if self.service_rights.insert(target, role) {
+                self.notes.push(Unsupported { at: start_offset(node), what });
+            }
         }
         Ok(true)
     }

@@ -1,13 +1,14 @@
-//! `DO` blocks that create objects, or create them unless they exist, as Drizzle and hand-written migrations do it.
+//! `DO` blocks that create objects, create them unless they exist, or change them if they exist, as Drizzle and hand-written
+//! migrations do it.
 
 use std::collections::BTreeSet;
 
 use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode, ast::AstNode};
 
+use super::do_statement::{ChangedName, Guard, actions, changed_name, created_name, creates};
 use super::reader::Reader;
-use super::tree::{Parsed, Parts, ident, object_name, start_offset, string_content, tokens, unsupported};
+use super::tree::{Parsed, Parts, start_offset, string_content, tokens, unsupported};
 use crate::database::lexer::{self, Token, TokenKind};
-use crate::database::model::*;
 
 /// Words between WHEN and THEN in a handler of EXCEPTION that ignores the error about an existing object: names of
 /// errors, and the `or` between them.
@@ -29,20 +30,12 @@ struct Block {
     statements: String,
     /// Whether a handler of EXCEPTION ignores errors. After an error, the server undoes all statements of the block.
     has_handler: bool,
-    /// Whether a statement is inside of `IF NOT EXISTS (…) THEN`.
-    has_condition: bool,
-    /// The strings in the conditions of IF.
-    strings_in_conditions: BTreeSet<String>,
+    conditions: Vec<Condition>,
 }
 
 impl Block {
-    /// Returns whether the statements run only if their objects do not exist.
-    fn is_guarded(&self) -> bool {
-        self.has_handler || self.has_condition
-    }
-
-    /// Reads the text of a block: BEGIN, statements, also inside of `IF NOT EXISTS (…) THEN … END IF`, handlers after
-    /// EXCEPTION, END. Returns `None` if the block has other parts.
+    /// Reads the text of a block: BEGIN, statements, also inside of `IF NOT EXISTS (…) THEN … END IF` and `IF EXISTS (…) THEN
+    /// … END IF`, handlers after EXCEPTION, END. Returns `None` if the block has other parts.
     fn read(text: &str) -> Option<Block> {
         let all_tokens = lexer::tokens(text).ok()?;
         let tokens: Vec<&Token> = all_tokens.iter().filter(|token| token.kind != TokenKind::Comment).collect();
@@ -55,12 +48,7 @@ impl Block {
         if !words_at(0, &["begin"]) || !is_last_word {
             return None;
         }
-        let mut block = Block {
-            statements: text.to_owned(),
-            has_handler: false,
-            has_condition: false,
-            strings_in_conditions: BTreeSet::new(),
-        };
+        let mut block = Block { statements: text.to_owned(), has_handler: false, conditions: Vec::new() };
         let mut body_end = end;
         if let Some(exception) = tokens.iter().position(|token| is_word(token, "exception")).filter(|at| *at < end) {
             block.has_handler = true;
@@ -72,20 +60,19 @@ impl Block {
         // Byte ranges without statements: the text up to BEGIN, and from EXCEPTION or the last END on.
         let mut blank_ranges = vec![(0, tokens[0].at + tokens[0].text.len()), (tokens[body_end].at, text.len())];
         // In the body, conditions, END IF and RAISE NOTICE are blank too.
+        let mut open_conditions = Vec::new();
         let mut at = 1;
         while at < body_end {
             let begins_statement = at == 1 || tokens[at - 1].text == ";" || is_word(tokens[at - 1], "then");
-            let last_blank_token = if begins_statement && words_at(at, &["if", "not", "exists", "("]) {
+            let last_blank_token = if begins_statement && is_word(tokens[at], "if") {
                 let then = (at..body_end).find(|at| is_word(tokens[*at], "then"))?;
-                // A condition that continues after the bracket, such as `AND …`, may be false on a new server.
-                if !is_one_bracket(&tokens[at + 3..then]) {
-                    return None;
-                }
-                block.has_condition = true;
-                let strings = tokens[at..then].iter().filter(|token| token.kind == TokenKind::Literal);
-                block.strings_in_conditions.extend(strings.map(|token| token.text.trim_matches('\'').to_lowercase()));
+                open_conditions.push(block.conditions.len());
+                block.conditions.push(Condition::read(&tokens[at + 1..then])?);
                 then
-            } else if begins_statement && (words_at(at, &["end", "if"]) || words_at(at, &["raise", "notice"])) {
+            } else if begins_statement && words_at(at, &["end", "if"]) {
+                block.conditions[open_conditions.pop()?].to = tokens[at].at;
+                (at..body_end).find(|at| tokens[*at].text == ";")?
+            } else if begins_statement && words_at(at, &["raise", "notice"]) {
                 (at..body_end).find(|at| tokens[*at].text == ";")?
             } else {
                 at += 1;
@@ -94,21 +81,91 @@ impl Block {
             blank_ranges.push((tokens[at].at, tokens[last_blank_token].at + tokens[last_blank_token].text.len()));
             at = last_blank_token + 1;
         }
+        if !open_conditions.is_empty() {
+            return None;
+        }
         for (from, to) in blank_ranges {
             block.statements.replace_range(from..to, &" ".repeat(to - from));
         }
         Some(block)
     }
+
+    /// Returns the state of its object in which a statement at an offset in the text runs; `None` for a statement that is
+    /// not supported, or whose conditions are about a different object, since they could be false on a new server.
+    fn guard(&self, statement: &SyntaxNode, at: usize) -> Option<Guard> {
+        let conditions: Vec<&Condition> =
+            self.conditions.iter().filter(|condition| (condition.from..condition.to).contains(&at)).collect();
+        if conditions.iter().any(|condition| condition.object_exists) {
+            let name = changed_name(statement)?;
+            let suits = |condition: &&Condition| condition.object_exists && condition.is_only_about(&name);
+            return (!self.has_handler && conditions.iter().all(suits)).then_some(Guard::IfExists);
+        }
+        let is_guarded = self.has_handler || !conditions.is_empty();
+        let name = created_name(statement);
+        let suits = |condition: &Condition| name.as_ref().is_some_and(|name| condition.strings.contains(name));
+        if !creates(statement) || (!conditions.is_empty() && !conditions.iter().any(|condition| suits(condition))) {
+            return None;
+        }
+        match is_guarded {
+            // The results of some actions of a guarded statement may exist already, and those of others not.
+            true => (actions(statement).count() < 2).then_some(Guard::UnlessExists),
+            false => Some(Guard::Always),
+        }
+    }
 }
 
-/// Returns whether the tokens are one pair of brackets with its content.
-fn is_one_bracket(tokens: &[&Token]) -> bool {
-    let mut depth = 0;
-    let end = tokens.iter().position(|token| {
-        depth += i32::from(token.text == "(") - i32::from(token.text == ")");
-        depth == 0
-    });
-    end.is_some_and(|end| end + 1 == tokens.len())
+/// A condition of IF, and the statements that run only if it is true.
+struct Condition {
+    /// The range of bytes from THEN to END IF.
+    from: usize,
+    to: usize,
+    /// Whether the condition is true if the object exists, instead of if it does not.
+    object_exists: bool,
+    /// The strings in the condition, in lower case.
+    strings: BTreeSet<String>,
+    /// Whether the condition has numbers other than 1, or comparisons other than `=`.
+    has_other_comparison: bool,
+}
+
+impl Condition {
+    /// Reads the tokens between IF and THEN: `NOT EXISTS (…)`, `EXISTS (…)`, `to_regclass('…') IS NULL` or `to_regtype('…') IS
+    /// NULL`. Returns `None` for other conditions, also if one continues after the bracket, as in `AND …`, since it may then
+    /// be false on a new server.
+    fn read(tokens: &[&Token]) -> Option<Condition> {
+        let words: Vec<String> = tokens.iter().map(|token| token.text.to_ascii_lowercase()).collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let (object_exists, tokens) = match words.as_slice() {
+            ["not", "exists", ..] => (false, &tokens[2..]),
+            ["exists", ..] => (true, &tokens[1..]),
+            ["to_regclass" | "to_regtype", .., "is", "null"] => (false, &tokens[1..tokens.len() - 2]),
+            _ => return None,
+        };
+        let mut depth = 0;
+        let end = tokens.iter().position(|token| {
+            depth += i32::from(token.text == "(") - i32::from(token.text == ")");
+            depth == 0
+        });
+        let last = tokens.last().filter(|_| end.is_some_and(|end| end + 1 == tokens.len()))?;
+        let strings = tokens.iter().filter(|token| token.kind == TokenKind::Literal);
+        Some(Condition {
+            from: last.at,
+            to: usize::MAX,
+            object_exists,
+            strings: strings.map(|token| token.text.trim_matches('\'').to_lowercase()).collect(),
+            has_other_comparison: tokens.iter().any(|token| {
+                token.text != "1" && token.text.starts_with(|c: char| c.is_ascii_digit() || "<>!~".contains(c))
+            }),
+        })
+    }
+
+    /// Returns whether the condition mentions the part of a table and nothing else apart from the table and its schema.
+    fn is_only_about(&self, name: &ChangedName) -> bool {
+        let is_known = |text: &String| {
+            let last_name = text.rsplit('.').next().unwrap_or(text).trim_matches('"');
+            [name.part.as_str(), name.table.as_str(), name.schema.as_str()].contains(&last_name)
+        };
+        !self.has_other_comparison && self.strings.contains(&name.part) && self.strings.iter().all(is_known)
+    }
 }
 
 /// Returns whether the handlers of EXCEPTION only ignore the error: `WHEN duplicate_object THEN null;`.
@@ -131,17 +188,16 @@ fn is_ignoring_handler(tokens: &[&Token]) -> bool {
 }
 
 impl Reader {
-    /// Returns the statements of a block that creates objects. The `bool` is true if the statement runs only if its
-    /// object does not exist.
-    pub(super) fn statements_of_do_block(node: &SyntaxNode) -> Parsed<Vec<(SyntaxNode, bool)>> {
+    /// Returns the statements of a block, each with the state of its object in which it runs.
+    pub(super) fn statements_of_do_block(node: &SyntaxNode) -> Parsed<Vec<(SyntaxNode, Guard)>> {
         let mut parts = Parts::of(node);
         let body = parts.require(SyntaxKind::LITERAL)?;
         let text = string_content(&body)?;
         let refusal = || {
             unsupported(
                 node,
-                "nself can represent a `DO` block only if it creates objects, also `IF NOT EXISTS`; write its statements without \
-                 the block",
+                "nself can represent a `DO` block only if it creates objects, also `IF NOT EXISTS`, or changes columns and \
+                 constraints `IF EXISTS`; write its statements without the block",
             )
         };
         let is_dollar_quoted = tokens(&body).next().is_some_and(|token| token.text().starts_with('$'));
@@ -159,108 +215,43 @@ impl Reader {
         if !parsed.errors().is_empty() {
             return refusal();
         }
-        let statements: Vec<SyntaxNode> = parsed.tree().syntax().children().collect();
-        // A condition about a different object could be false on a new server.
-        let suits_condition = |statement: &SyntaxNode| {
-            !block.has_condition
-                || created_name(statement).is_some_and(|name| block.strings_in_conditions.contains(&name))
-        };
-        let non_empty_statements: Vec<&SyntaxNode> =
-            statements.iter().filter(|statement| statement.kind() != SyntaxKind::EMPTY_STMT).collect();
-        // The results of some actions of a guarded statement may exist already, and those of others not.
-        let suits_guard = |statement: &SyntaxNode| !block.is_guarded() || actions(statement).count() < 2;
-        let is_supported =
-            |statement: &SyntaxNode| creates(statement) && suits_condition(statement) && suits_guard(statement);
+        let statements: Vec<SyntaxNode> =
+            parsed.tree().syntax().children().filter(|statement| statement.kind() != SyntaxKind::EMPTY_STMT).collect();
         // If a handler catches the error of one statement, the server also undoes the others.
-        let suits_handler = !block.has_handler || non_empty_statements.len() < 2;
-        if !suits_handler || !non_empty_statements.into_iter().all(is_supported) {
+        if block.has_handler && statements.len() > 1 {
             return refusal();
         }
-        Ok(statements.into_iter().map(|statement| (statement, block.is_guarded())).collect())
+        let guard = |statement: &SyntaxNode| block.guard(statement, start_offset(statement).checked_sub(offset)?);
+        let guards: Option<Vec<Guard>> = statements.iter().map(guard).collect();
+        guards.map_or_else(refusal, |guards| Ok(statements.into_iter().zip(guards).collect()))
     }
+}
 
-    /// Returns whether the object that a statement creates exists.
-    pub(super) fn creates_existing_object(&self, statement: &SyntaxNode) -> bool {
-        use SyntaxKind::*;
-        let part = |kind: SyntaxKind| statement.descendants().find(|part| part.kind() == kind);
-        let object = |kind: SyntaxKind| part(kind).and_then(|part| object_name(&part).ok());
-        let name = |kind: SyntaxKind| part(kind).and_then(|part| ident(&part).ok());
-        let table = |kind: SyntaxKind| object(kind).and_then(|table| self.schema.tables.get(&table));
-        match statement.kind() {
-            CREATE_TYPE => object(TYPE_NAME).is_some_and(|name| self.schema.types.contains_key(&name)),
-            CREATE_DOMAIN => object(DOMAIN).is_some_and(|name| self.schema.types.contains_key(&name)),
-            CREATE_TABLE => object(TABLE_NAME).is_some_and(|name| self.is_relation_name_taken(&name)),
-            CREATE_SEQUENCE => object(SEQUENCE).is_some_and(|name| self.is_relation_name_taken(&name)),
-            CREATE_INDEX => object(TABLE_RELATION_NAME)
-                .zip(name(INDEX))
-                .is_some_and(|(table, index)| self.is_relation_name_taken(&table.in_same_schema(&index))),
-            CREATE_POLICY => table(TABLE_NAME_REF)
-                .zip(name(POLICY))
-                .is_some_and(|(table, policy)| table.policies.contains_key(&policy)),
-            CREATE_TRIGGER => object(RELATION_NAME_REF).zip(name(TRIGGER)).is_some_and(|(relation, trigger)| {
-                let of_table = self.schema.tables.get(&relation).map(|table| &table.triggers);
-                let of_view = self.schema.views.get(&relation).map(|view| &view.triggers);
-                of_table.or(of_view).is_some_and(|triggers| triggers.contains_key(&trigger))
-            }),
-            CREATE_PUBLICATION => name(PUBLICATION).is_some_and(|name| {
-                self.schema.objects.contains_key(format!("publication {}", quoted_if_needed(name.as_str())).as_str())
-            }),
-            ALTER_TABLE => {
-                let table = table(TABLE_RELATION_NAME);
-                let adds_key = part(PRIMARY_KEY_CONSTRAINT).is_some();
-                match part(ADD_CONSTRAINT) {
-                    Some(_) if adds_key => table.is_some_and(|table| !table.primary_key.is_empty()),
-                    Some(_) => {
-                        table.zip(name(CONSTRAINT_NAME)).is_some_and(|(table, name)| table.has_constraint(&name))
-                    }
-                    None => table.zip(name(COLUMN_NAME)).is_some_and(|(table, name)| table.columns.contains_key(&name)),
-                }
-            }
-            _ => false,
+#[cfg(test)]
+mod tests {
+    use crate::database::import::sql::read;
+
+    #[test]
+    fn a_block_adds_a_label_unless_it_exists() {
+        let block = |label: &str| {
+            format!(
+                "CREATE TYPE mood AS ENUM ('sad', 'happy'); \
+                 DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_enum WHERE enumlabel = '{label}') THEN ALTER TYPE mood ADD VALUE '{label}' BEFORE 'happy'; END IF; END $$;"
+            )
+        };
+        for (label, values) in [("calm", "'sad', 'calm', 'happy'"), ("sad", "'sad', 'happy'")] {
+            let plain = read(&format!("CREATE TYPE mood AS ENUM ({values});")).unwrap().schema;
+            assert_eq!(read(&block(label)).unwrap().schema, plain, "{label}");
         }
+        let other_condition = block("calm").replacen("'calm'", "'angry'", 1);
+        assert!(read(&other_condition).is_err());
     }
-}
 
-/// Returns whether a statement only creates objects, or adds columns and constraints to a table.
-fn creates(statement: &SyntaxNode) -> bool {
-    use SyntaxKind::*;
-    match statement.kind() {
-        CREATE_TYPE | CREATE_DOMAIN | CREATE_TABLE | CREATE_SEQUENCE | CREATE_INDEX | CREATE_POLICY
-        | CREATE_TRIGGER | CREATE_EXTENSION | CREATE_SCHEMA | CREATE_PUBLICATION | CREATE_ROLE | CREATE_USER
-        | EMPTY_STMT => true,
-        ALTER_TABLE => actions(statement).all(|part| matches!(part.kind(), ADD_CONSTRAINT | ADD_COLUMN)),
-        _ => false,
+    #[test]
+    fn a_block_creates_a_type_that_is_null() {
+        let domain = "CREATE DOMAIN email AS text CHECK (VALUE <> '');";
+        let block = format!("DO $$ BEGIN IF to_regtype('EMAIL') IS NULL THEN {domain} END IF; END $$;");
+        assert_eq!(read(&format!("{block} {block}")).unwrap().schema, read(domain).unwrap().schema);
+        assert!(read(&block.replace("EMAIL", "mail")).is_err());
     }
-}
-
-/// Returns the actions of ALTER TABLE; none for another statement.
-fn actions(statement: &SyntaxNode) -> impl Iterator<Item = SyntaxNode> {
-    use SyntaxKind::*;
-    let is_alter = statement.kind() == ALTER_TABLE;
-    statement.children().filter(move |part| is_alter && !matches!(part.kind(), TABLE_RELATION_NAME | IF_EXISTS))
-}
-
-/// Returns the name of the created object in lower case and without its schema; for a primary key without a name, that of
-/// its table.
-fn created_name(statement: &SyntaxNode) -> Option<String> {
-    use SyntaxKind::*;
-    let kind = match statement.kind() {
-        CREATE_TYPE => TYPE_NAME,
-        CREATE_DOMAIN => DOMAIN,
-        CREATE_TABLE => TABLE_NAME,
-        CREATE_SEQUENCE => SEQUENCE,
-        CREATE_INDEX => INDEX,
-        CREATE_POLICY => POLICY,
-        CREATE_TRIGGER => TRIGGER,
-        CREATE_PUBLICATION => PUBLICATION,
-        CREATE_SCHEMA => SCHEMA,
-        CREATE_EXTENSION => EXTENSION,
-        CREATE_ROLE | CREATE_USER => ROLE,
-        ALTER_TABLE if actions(statement).any(|part| part.kind() == ADD_COLUMN) => COLUMN_NAME,
-        ALTER_TABLE => CONSTRAINT_NAME,
-        _ => return None,
-    };
-    let part = |kind: SyntaxKind| statement.descendants().find(|part| part.kind() == kind);
-    let name_node = part(kind).or_else(|| part(TABLE_RELATION_NAME))?;
-    tokens(&name_node).last().map(|token| token.text().trim_matches('"').to_lowercase())
 }

@@ -51,7 +51,23 @@ impl Reader {
                 function.private = true;
             }
         }
+        self.leave_out_recorded_rights();
         self.resolve_default_privileges(owner);
+    }
+
+    /// Removes the rights that the setup job of a server recorded, with a note for each role. Grants of a definition that
+    /// the access of a service includes, too, cannot be told from them.
+    fn leave_out_recorded_rights(&mut self) {
+        if !self.service_rights.has_record() {
+            return;
+        }
+        self.service_rights.remove_from(&mut self.schema);
+        for role in self.service_rights.roles_with_rows() {
+            let what = format!(
+                "the rights of `{role}` are left out: they follow from the access of its service, also those that a definition grants"
+            );
+            self.notes.push(Unsupported { at: 0, what });
+        }
     }
 
     /// Records that PUBLIC may not use the schema `public`. The right to use it is the default, so a definition omits it.

@@ -15,6 +15,7 @@ mod defaults;
 mod derived_name;
 mod detach;
 mod do_block;
+mod do_statement;
 mod drop;
 mod drop_column;
 mod extension;
@@ -88,6 +89,14 @@ pub struct Imported {
 /// # Errors
 /// One finding, with its place, for each part that does not parse or that nself cannot represent.
 pub fn read(text: &str) -> Result<Imported, Vec<ImportFinding>> {
+    read_of_server(text, &ServiceRights::default())
+}
+
+/// Reads the SQL that pg_dump printed about a server, without the rights that its setup job recorded.
+///
+/// # Errors
+/// The errors of [`read`].
+pub fn read_of_server(text: &str, service_rights: &ServiceRights) -> Result<Imported, Vec<ImportFinding>> {
     let text = text.replace("\r\n", "\n");
     let text_to_read = session::without_psql_commands(&text);
     let sql = &text_to_read.sql;
@@ -98,7 +107,7 @@ pub fn read(text: &str) -> Result<Imported, Vec<ImportFinding>> {
     if let Some(fault) = completeness::nested_too_deep(sql) {
         return Err(vec![to_finding(Unsupported { at: fault.at, what: fault.what })]);
     }
-    let reader = parse::with_enough_stack(sql, || Reader::read(&text_to_read));
+    let reader = parse::with_enough_stack(sql, || Reader::read(&text_to_read, service_rights.clone()));
     let sorted_findings = |items: Vec<Unsupported>| {
         let mut findings: Vec<ImportFinding> = items.into_iter().map(to_finding).collect();
         findings.sort();
@@ -121,7 +130,7 @@ pub fn read(text: &str) -> Result<Imported, Vec<ImportFinding>> {
 
 impl Reader {
     /// Reads all statements, unless the text has unsupported commands of psql or the SQL has syntax errors.
-    fn read(text: &WithoutCommands) -> Reader {
+    fn read(text: &WithoutCommands, service_rights: ServiceRights) -> Reader {
         let parsed = SourceFile::parse(&text.sql);
         let copy = |problem: &Unsupported| Unsupported { at: problem.at, what: problem.what.clone() };
         let mut problems: Vec<Unsupported> = text.unsupported_commands.iter().map(copy).collect();
@@ -129,7 +138,7 @@ impl Reader {
             at: usize::from(error.range().start()),
             what: format!("PostgreSQL does not accept this SQL: {}", error.message()),
         }));
-        let mut reader = Reader { problems, ..Reader::default() };
+        let mut reader = Reader { problems, service_rights, ..Reader::default() };
         // A tree with syntax errors could be misread.
         if reader.problems.is_empty() {
             for statement in parsed.tree().syntax().children() {
@@ -189,8 +198,8 @@ impl Reader {
         self.require_creation_in_public(node)?;
         match node.kind() {
             DO => {
-                for (statement, is_guarded) in Reader::statements_of_do_block(node)? {
-                    if !is_guarded || !self.creates_existing_object(&statement) {
+                for (statement, guard) in Reader::statements_of_do_block(node)? {
+                    if self.runs_in_block(&statement, guard) {
                         self.read_statement(&statement);
                     }
                 }

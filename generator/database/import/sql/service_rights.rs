@@ -55,6 +55,8 @@ pub struct ServiceRights {
     /// The roles with rights in all schemas, by kind of object.
     in_all_schemas: BTreeMap<ServiceRightTarget, BTreeSet<SqlIdent>>,
     in_one_schema: BTreeSet<SchemaRight>,
+    /// Whether a setup job recorded rights on the server.
+    has_record: bool,
 }
 
 /// What a role may do in a schema.
@@ -162,19 +164,34 @@ impl ServiceRights {
         privileges.eq(target.privileges().iter().copied()).then_some(target)
     }
 
-    /// Adds the rights of a role on a kind of object.
-    pub fn insert(&mut self, target: ServiceRightTarget, role: SqlIdent) {
-        self.in_all_schemas.entry(target).or_default().insert(role);
+    /// Reads the rights in the record of a server's setup job. Each line has four words: role, level, schema and owner.
+    pub fn of_record(lines: &str) -> ServiceRights {
+        let mut rights = ServiceRights { has_record: !lines.trim().is_empty(), ..ServiceRights::default() };
+        rights.in_one_schema.extend(lines.lines().filter_map(SchemaRight::read));
+        let role = |line: &str| SqlIdent::new(line.split_once(" everything ")?.0).ok();
+        for role in lines.lines().filter_map(role) {
+            use ServiceRightTarget::{Schemas, Sequences, Tables};
+            for target in [Tables, Sequences, Schemas] {
+                rights.insert(target, role.clone());
+            }
+        }
+        rights
     }
 
-    /// Adds the rights in the record of a server's setup job, one line for each.
-    pub fn add_record(&mut self, lines: &str) {
-        self.in_one_schema.extend(lines.lines().filter_map(SchemaRight::read));
+    /// Adds the rights of a role on a kind of object. Returns whether they are new.
+    pub fn insert(&mut self, target: ServiceRightTarget, role: SqlIdent) -> bool {
+        self.in_all_schemas.entry(target).or_default().insert(role)
     }
 
     /// Returns whether a setup job recorded rights on the server.
     pub fn has_record(&self) -> bool {
-        !self.in_one_schema.is_empty()
+        self.has_record
+    }
+
+    /// Returns the roles that may use rows.
+    pub fn roles_with_rows(&self) -> BTreeSet<&SqlIdent> {
+        let in_one_schema = self.in_one_schema.iter().filter(|right| matches!(right.level, Level::Read | Level::Write));
+        self.in_all_schemas.values().flatten().chain(in_one_schema.map(|right| &right.role)).collect()
     }
 
     /// Returns whether the setup job grants a privilege to a role.
@@ -186,6 +203,10 @@ impl ServiceRights {
     /// Removes the rights from the grants of a schema.
     pub fn remove_from(&self, schema: &mut Schema) {
         self.in_one_schema.iter().for_each(|right| right.remove_from(schema));
+        let defaults = &mut schema.default_privileges;
+        self.remove_from_grants(ServiceRightTarget::Tables, &mut defaults.tables, &Grants::new());
+        self.remove_from_grants(ServiceRightTarget::Sequences, &mut defaults.sequences, &Grants::new());
+        self.remove_from_grants(ServiceRightTarget::Schemas, &mut defaults.schemas, &Grants::new());
         for namespace in schema.schemas.values_mut() {
             self.remove_from_grants(ServiceRightTarget::Schemas, &mut namespace.grants, &namespace.grant_options);
         }
@@ -222,6 +243,7 @@ impl ServiceRights {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::database::model::DefaultPrivileges;
 
     #[test]
     fn recorded_rights_are_not_part_of_a_definition() {
@@ -232,8 +254,10 @@ mod tests {
             );
             serde_json::from_str(&text).unwrap()
         };
-        let mut rights = ServiceRights::default();
-        rights.add_record("reports connect - -\nreports read public shop_migrations\nshop_migrations owner public -\n");
+        let rights = ServiceRights::of_record(
+            "reports connect - -\nreports read public shop_migrations\nshop_migrations owner public -\n",
+        );
+        assert!(rights.has_record() && !ServiceRights::of_record("").has_record());
         let mut schema = definition(r#"{ "reports": ["select", "insert"] }"#, r#"{ "reports": ["select"] }"#);
         rights.remove_from(&mut schema);
         let mut expected = definition(r#"{ "reports": ["insert"] }"#, "{}");
@@ -243,5 +267,23 @@ mod tests {
         let mut schema = others.clone();
         rights.remove_from(&mut schema);
         assert_eq!(schema, others);
+    }
+
+    #[test]
+    fn recorded_rights_count_if_default_privileges_were_changed_by_hand() {
+        let dump = "CREATE TABLE public.orders (id bigint);
+            GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.orders TO api;
+            CREATE TABLE public.later (id bigint);
+            GRANT SELECT,TRUNCATE ON TABLE public.later TO api;
+            ALTER DEFAULT PRIVILEGES FOR ROLE shop_migrations GRANT SELECT,TRUNCATE ON TABLES TO api;";
+        let rights = ServiceRights::of_record("api connect - -\napi everything * shop_migrations\n");
+        let imported = super::super::read_of_server(dump, &rights).unwrap();
+        let table = |name: &str| &imported.schema.tables[&ObjectName::new_in(PUBLIC_SCHEMA, name)];
+        assert!(table("orders").grants.is_empty());
+        assert_eq!(table("later").grants.values().flatten().collect::<Vec<_>>(), [&TablePrivilege::Truncate]);
+        assert_eq!(imported.schema.default_privileges, DefaultPrivileges::default(), "`orders` lacks TRUNCATE");
+        let notes: Vec<&str> = imported.notes.iter().map(|note| note.what.as_str()).collect();
+        let left_out = |note: &&&str| note.starts_with("the rights of `api` are left out");
+        assert_eq!(notes.iter().filter(left_out).count(), 1, "{notes:#?}");
     }
 }

@@ -2,15 +2,40 @@
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
+use super::constraint::take_name;
 use super::partition::{partition_by, take_bound};
 use super::reader::{GrantObject, Reader};
 use super::storage::take_with_parameters;
 use super::tree::{Parsed, Parts, object_name, unsupported};
+use crate::database::ddl::default_key_name;
 use crate::database::model::*;
 
 /// The reason why inherited tables are refused, with the way out.
 pub const INHERITS_REFUSAL: &str = "nself cannot represent the inheritance of tables, since a definition has no inherited tables; write the columns and \
      constraints in each table, or make the tables partitions";
+
+/// The names that CREATE TABLE chooses for its keys.
+struct KeyNames {
+    has_named_primary_key: bool,
+    /// The names of unique constraints, in the order of the SQL.
+    uniques: Vec<SqlName>,
+}
+
+impl KeyNames {
+    fn of(create_table: &SyntaxNode) -> Parsed<KeyNames> {
+        let mut names = KeyNames { has_named_primary_key: false, uniques: Vec::new() };
+        for constraint in create_table.descendants() {
+            match constraint.kind() {
+                SyntaxKind::PRIMARY_KEY_CONSTRAINT => {
+                    names.has_named_primary_key |= take_name(&mut Parts::of(&constraint))?.is_some();
+                }
+                SyntaxKind::UNIQUE_CONSTRAINT => names.uniques.extend(take_name(&mut Parts::of(&constraint))?),
+                _ => {}
+            }
+        }
+        Ok(names)
+    }
+}
 
 impl Reader {
     /// Reads CREATE TABLE. The columns and constraints are read separately, so that all problems are reported.
@@ -71,23 +96,41 @@ impl Reader {
         parts.refuse_rest_except("CREATE TABLE ;")
     }
 
-    /// Merges equal keys of CREATE TABLE into one constraint, as the server does: removes a repeated key with a default
-    /// name, and refuses one with a chosen name.
+    /// Merges equal keys of CREATE TABLE into one constraint, as the server does: the first one stays, the primary key
+    /// before unique constraints, and it has the first name that the SQL chooses for one of them.
     fn merge_repeated_keys(&mut self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        let key_names = KeyNames::of(node)?;
         let Some(table) = self.schema.tables.get_mut(name) else { return Ok(()) };
-        let repeated: Vec<SqlName> = table.uniques.keys().filter(|key| table.is_repeated_key(key)).cloned().collect();
-        for key in repeated {
-            let Some(unique) = table.uniques.get(&key) else { continue };
-            let columns: Vec<&str> = unique.columns.iter().chain(&unique.include).map(SqlName::as_str).collect();
-            let default_name =
-                crate::database::default_names::default_name(name.name(), Some(&columns.join("_")), "key");
-            if !key.as_str().starts_with(&default_name) {
+        let repeats_primary_key: Vec<SqlName> = table
+            .uniques
+            .iter()
+            .filter(|(_, unique)| table.repeats_primary_key(unique))
+            .map(|(key, _)| key.clone())
+            .collect();
+        if !key_names.has_named_primary_key
+            && let Some(chosen) = key_names.uniques.iter().find(|chosen| repeats_primary_key.contains(chosen))
+        {
+            table.primary_key_name = Some(chosen.clone()).filter(|chosen| *chosen != default_key_name(name));
+        }
+        table.uniques.retain(|key, _| !repeats_primary_key.contains(key));
+        while let Some(key) = table.uniques.keys().find(|key| table.earlier_equal_unique(key).is_some()).cloned() {
+            let Some(earlier) = table.earlier_equal_unique(&key).cloned() else { break };
+            if table.uniques.get(&earlier).map(|unique| &unique.storage)
+                != table.uniques.get(&key).map(|unique| &unique.storage)
+            {
                 let what = format!(
-                    "the server makes one constraint of `{key}` and an equal one; leave it out, or add it with ALTER TABLE"
+                    "the server makes one constraint of `{key}` and an equal one with different storage parameters; leave one out"
                 );
                 return unsupported(node, what);
             }
-            table.uniques.remove(&key);
+            let position = |key: &SqlName| key_names.uniques.iter().position(|chosen| chosen == key);
+            // A default name gives way to a chosen one.
+            let removed = match (position(&earlier), position(&key)) {
+                (Some(first), Some(second)) if second < first => earlier,
+                (None, Some(_)) => earlier,
+                _ => key,
+            };
+            table.uniques.remove(&removed);
         }
         Ok(())
     }
@@ -114,5 +157,31 @@ impl Reader {
         let table = self.table(name, node)?;
         (table.partition_by, table.storage) = (partition_by, storage);
         list.map_or(Ok(()), |list| self.read_partition_parts(name, &list))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::database::import::sql::read;
+
+    #[test]
+    fn equal_keys_of_a_new_table_become_one_constraint() {
+        // Each table, and the equal one after the server merged its keys.
+        for (repeated, merged) in [
+            ("id int PRIMARY KEY UNIQUE", "id int PRIMARY KEY"),
+            ("id int PRIMARY KEY, CONSTRAINT k UNIQUE (id)", "id int CONSTRAINT k PRIMARY KEY"),
+            ("id int CONSTRAINT p PRIMARY KEY, CONSTRAINT k UNIQUE (id)", "id int CONSTRAINT p PRIMARY KEY"),
+            ("id int, CONSTRAINT t_pkey PRIMARY KEY (id), CONSTRAINT k UNIQUE (id)", "id int PRIMARY KEY"),
+            (
+                "id int PRIMARY KEY, CONSTRAINT z UNIQUE (id), CONSTRAINT a UNIQUE (id)",
+                "id int CONSTRAINT z PRIMARY KEY",
+            ),
+            ("a int UNIQUE, CONSTRAINT k UNIQUE (a)", "a int, CONSTRAINT k UNIQUE (a)"),
+            ("a int, CONSTRAINT z UNIQUE (a), CONSTRAINT k UNIQUE (a)", "a int, CONSTRAINT z UNIQUE (a)"),
+            ("a int, UNIQUE (a), UNIQUE (a)", "a int UNIQUE"),
+        ] {
+            let schema = |parts: &str| read(&format!("CREATE TABLE t ({parts});")).unwrap().schema;
+            assert_eq!(schema(repeated), schema(merged), "{repeated}");
+        }
     }
 }

@@ -133,7 +133,16 @@ fn conversion_of_rare_types(old: &TypeName, new: &TypeName) -> Conversion {
         | ("macaddr8", "macaddr")
         | ("path", "polygon")
         | ("text" | "varchar" | "char", "citext") => Conversion::Narrows { changes_values: false },
+        // Numbers of articles of the extension isn have the same bytes in all of its types.
+        ("isbn" | "ismn" | "issn" | "isbn13" | "ismn13" | "issn13" | "upc", "ean13")
+        | ("isbn13", "isbn")
+        | ("isbn", "isbn13")
+        | ("ismn13", "ismn")
+        | ("ismn", "ismn13")
+        | ("issn13", "issn")
+        | ("issn", "issn13") => Conversion::Free { reversible: false },
         ("citext", "varchar" | "char")
+        | ("boolean" | "inet", "citext")
         | ("time", "interval")
         | ("inet", "cidr")
         | ("smallint" | "integer", "oid")
@@ -143,6 +152,19 @@ fn conversion_of_rare_types(old: &TypeName, new: &TypeName) -> Conversion {
         | ("name", "char") => Conversion::Narrows { changes_values: true },
         _ => Conversion::Other,
     }
+}
+
+/// Returns whether the name of a type is that of an interval, which can include its fields, as in `interval day`.
+pub(super) fn is_interval(base: &str) -> bool {
+    base == "interval" || base.starts_with("interval ")
+}
+
+/// Returns a type as conversions name it: a type of an extension without the schema of the extension. `None` for types
+/// that the definition declares, which the server does not convert.
+pub(super) fn type_in_conversions(schema: &Schema, kind: &TypeName) -> Option<TypeName> {
+    let Some(object) = kind.object() else { return Some(kind.clone()) };
+    let is_of_extension = schema.extension_with_type(&object).is_some();
+    is_of_extension.then(|| kind.with_object(&ObjectName::new_in(PUBLIC_SCHEMA, object.name())))
 }
 
 /// Returns what decides the result of a conversion that the server makes without `using`, such as the setting `TimeZone`;
@@ -168,7 +190,7 @@ pub(super) fn deciding_setting(old: &TypeName, new: &TypeName) -> Option<&'stati
         ("timestamptz" | "tstzrange", _) => Some("the settings `DateStyle` and `TimeZone` of the session"),
         ("bytea", _) => Some("the setting `bytea_output` of the session"),
         ("money", _) => Some("the setting `lc_monetary` of the session"),
-        _ if from.starts_with("interval") => Some("the setting `IntervalStyle` of the session"),
+        _ if is_interval(from) => Some("the setting `IntervalStyle` of the session"),
         _ => Some("the text form of the values"),
     }
 }
@@ -202,6 +224,8 @@ mod tests {
             ("xml", "text", "narrows true"),
             ("citext", "text", "free false"),
             ("text", "citext", "narrows false"),
+            ("isbn", "ean13", "free false"),
+            ("boolean", "citext", "narrows true"),
             ("interval", "integer", "other"),
             ("time", "interval", "widens false"),
             ("time", "interval(0)", "narrows true"),
@@ -215,12 +239,29 @@ mod tests {
     }
 
     #[test]
+    fn types_of_extensions_are_known_in_each_schema_and_declared_types_are_not() {
+        let schema: Schema = serde_json::from_value(serde_json::json!({
+            "schemas": { "ext": {}, "s": {} },
+            "extensions": [{ "name": "citext", "schema": "ext" }],
+            "types": { "citext": { "enum": ["a"] }, "s.citext": { "enum": ["a"] } },
+        }))
+        .unwrap();
+        let name =
+            |kind: &str| type_in_conversions(&schema, &TypeName::new(kind).unwrap()).map(|kind| kind.to_string());
+        assert_eq!(name("ext.citext[]").as_deref(), Some("citext[]"));
+        assert_eq!(name("varchar(3)").as_deref(), Some("varchar(3)"));
+        assert_eq!((name("citext"), name("s.citext"), name("ext.other")), (None, None, None));
+    }
+
+    #[test]
     fn a_conversion_that_depends_on_a_setting_has_its_name() {
         let setting =
             |old: &str, new: &str| deciding_setting(&TypeName::new(old).unwrap(), &TypeName::new(new).unwrap());
         assert_eq!(setting("date", "timestamptz"), Some("the setting `TimeZone` of the session"));
         assert_eq!(setting("timestamptz[]", "date[]"), Some("the setting `TimeZone` of the session"));
         assert_eq!(setting("interval", "text"), Some("the setting `IntervalStyle` of the session"));
+        assert_eq!(setting("interval day", "text"), Some("the setting `IntervalStyle` of the session"));
+        assert_eq!(setting("interval_kind", "text"), Some("the text form of the values"));
         assert_eq!(setting("interval", "integer"), None);
         assert_eq!(setting("text", "text[]"), None);
     }

@@ -1,6 +1,6 @@
 //! Examples of `using` for conversions that the server does not make.
 
-use super::conversion::{Conversion, conversion};
+use super::conversion::{Conversion, conversion, is_interval};
 use crate::database::model::*;
 
 /// Returns an example of `using`: an expression that converts `value`, which is the name of the column or an expression.
@@ -32,7 +32,7 @@ fn example_conversion_of_scalars(value: &str, old: &TypeName, new: &TypeName) ->
     const NUMBERS: [&str; 7] = ["smallint", "integer", "bigint", "numeric", "real", "double precision", "oid"];
     let (from, to) = (old.base(), new.base());
     let (from_number, to_number) = (NUMBERS.contains(&from), NUMBERS.contains(&to));
-    let (from_interval, to_interval) = (from.starts_with("interval"), to.starts_with("interval"));
+    let (from_interval, to_interval) = (is_interval(from), is_interval(to));
     let in_utc = || format!("({value} AT TIME ZONE 'UTC')");
     let example = match (from, to) {
         ("json" | "jsonb", to) if !["json", "jsonb"].contains(&to) => format!("({value} #>> '{{}}')::{new}"),
@@ -71,7 +71,7 @@ fn has_cast(from: &str, to: &str) -> bool {
         "path" => to == "polygon",
         "point" => to == "box",
         "polygon" => ["box", "circle", "path", "point"].contains(&to),
-        "macaddr" | "macaddr8" => to.starts_with("macaddr"),
+        "macaddr" | "macaddr8" => ["macaddr", "macaddr8"].contains(&to),
         "bit" => ["integer", "bigint"].contains(&to),
         // The text of a range is not that of a multirange.
         _ => from.strip_suffix("range") == to.strip_suffix("multirange") && to.ends_with("multirange"),
@@ -181,6 +181,9 @@ mod tests {
             ("int4range", "int8multirange", "x::text::int8range::int8multirange"),
             ("int4range", "int4multirange", "x::int4multirange"),
             ("mood", "feeling", "x::text::feeling"),
+            ("interval_kind", "integer", "x::text::integer"),
+            ("integer", "interval_kind", "x::text::interval_kind"),
+            ("macaddr", "macaddr_kind", "x::text::macaddr_kind"),
         ] {
             assert_eq!(example(old, new), expected, "{old} to {new}");
         }

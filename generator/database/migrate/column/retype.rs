@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::change::ColumnChange;
-use super::conversion::{Conversion, conversion, deciding_setting};
+use super::conversion::{Conversion, conversion, deciding_setting, type_in_conversions};
 use super::example::example_conversion;
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
@@ -30,11 +30,17 @@ fn labels_as_text(diff: &Diff, old: &TypeName, new: &TypeName) -> Option<Convers
 /// but the server refuses those that violate its checks.
 fn conversion_with_domains(diff: &Diff, old: &TypeName, new: &TypeName) -> Conversion {
     let (old_base, new_base) = (diff.old.without_domains(old), diff.new.without_domains(new));
+    let of_types =
+        |old: &TypeName, new: &TypeName| match (type_in_conversions(diff.old, old), type_in_conversions(diff.new, new))
+        {
+            (Some(old), Some(new)) => conversion(&old, &new),
+            _ => Conversion::Other,
+        };
     if old_base == old && new_base == new {
-        return conversion(old, new);
+        return of_types(old, new);
     }
     let of_bases =
-        if old_base == new_base { Conversion::Free { reversible: false } } else { conversion(old_base, new_base) };
+        if old_base == new_base { Conversion::Free { reversible: false } } else { of_types(old_base, new_base) };
     match of_bases {
         Conversion::Free { .. } if new_base == new => Conversion::Free { reversible: false },
         Conversion::Widens { .. } if new_base == new => Conversion::Widens { reversible: false },

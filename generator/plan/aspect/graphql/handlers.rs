@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::calls::{CallNeeds, Calls};
 use super::lookup::{StackParts, check_hasura};
-use super::types;
+use super::{taken_names, types};
 use crate::database::graphql::handlers::*;
 use crate::database::model::Schema;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -16,7 +16,7 @@ use crate::plan::roster::{Category, PlannedService};
 use crate::plan::service_names::{HASURA, service_name};
 use crate::stack::env::ServiceAddress;
 use crate::stack::{ActionKind, Call, Handlers, ValueOrSecret, handlers};
-use crate::values::{Checked, Duration, GraphqlName, ServiceName, SqlIdent, UrlPath, VariableName};
+use crate::values::{ApiRole, Checked, Duration, GraphqlName, ServiceName, SqlIdent, UrlPath, VariableName};
 
 /// Default number of additional attempts after a failure.
 pub const RETRIES: u16 = 3;
@@ -47,10 +47,12 @@ pub fn read_calls(
         let reader = CallReader { stack_parts, service, member, path, server: server.clone(), served_databases };
         findings.extend(reader.add(handlers, calls_by_hasura.entry(server).or_default()));
     }
-    findings.extend(calls_by_hasura.values().flat_map(|calls| {
+    for (server, calls) in &calls_by_hasura {
         let field = |kind, name: &GraphqlName| calls.declaring_fields[&(kind, name.clone())].clone();
-        types::check(calls.actions.iter().map(|(action, _)| action), &calls.types, &field)
-    }));
+        findings.extend(types::check(calls.actions.iter().map(|(action, _)| action), &calls.types, &field));
+        let schemas = definitions.values().filter(|schema| schema.served_by.as_ref() == Some(server));
+        findings.extend(taken_names::check(calls, schemas, &field));
+    }
     (calls_by_hasura, findings)
 }
 
@@ -235,7 +237,7 @@ impl CallReader<'_> {
         let type_names = remote.type_prefix.clone().map(|prefix| TypeNames { prefix });
         let customization = (remote.namespace.is_some() || type_names.is_some())
             .then(|| Customization { root_fields_namespace: remote.namespace.clone(), type_names });
-        let permission = |(role, schema): (&SqlIdent, &crate::values::Text)| RemotePermission {
+        let permission = |(role, schema): (&ApiRole, &crate::values::Text)| RemotePermission {
             role: role.clone(),
             definition: RoleSchema { schema: schema.clone() },
         };

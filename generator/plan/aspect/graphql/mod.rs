@@ -8,6 +8,7 @@ mod handlers;
 mod lookup;
 mod remote_schemas;
 mod subset;
+mod taken_names;
 mod types;
 
 use std::collections::BTreeMap;

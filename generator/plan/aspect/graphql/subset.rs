@@ -7,7 +7,7 @@ use super::lookup::unknown_name;
 use crate::database::model::{ObjectName, Schema, SqlName, Table};
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::stack::Served;
-use crate::values::{GraphqlName, ServiceName, SqlIdent};
+use crate::values::{ApiRole, GraphqlName, ServiceName, SqlIdent};
 
 /// Returns the definition without the tables, columns and roles that the endpoint does not serve.
 pub fn subset(schema: &Schema, served: &Served) -> Schema {
@@ -62,14 +62,14 @@ pub fn check(
         })
         .collect();
     let mut findings = check_tables(served, original, &tables, &path);
-    let table_roles = tables.values().flatten().flat_map(|table| table.api.keys()).map(SqlIdent::as_str);
+    let table_roles = tables.values().flatten().flat_map(|table| table.api.keys()).map(ApiRole::as_str);
     let actions = calls.into_iter().flat_map(|calls| &calls.actions);
     let permissions = actions.clone().flat_map(|(action, _)| action.metadata.permissions.iter());
     let roles = table_roles.chain(permissions.map(|permission| permission.role.as_str())).collect();
     let actions = actions.map(|(action, _)| action.metadata.name.as_str()).collect();
     let remote_schemas = calls.into_iter().flat_map(|calls| &calls.remote_schemas);
     let remote_schemas = remote_schemas.map(|(remote, _)| remote.name.as_str()).collect();
-    let names = (served.roles.iter().map(SqlIdent::as_str), &roles);
+    let names = (served.roles.iter().map(ApiRole::as_str), &roles);
     findings.extend(check_names(("roles", "role"), names, original, &path));
     let names = (served.actions.iter().map(GraphqlName::as_str), &actions);
     findings.extend(check_names(("actions", "action"), names, original, &path));

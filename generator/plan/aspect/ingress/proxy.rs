@@ -9,7 +9,7 @@ use crate::plan::inputs::Inputs;
 use crate::plan::model::{ConfigMount, IngressPlan};
 use crate::plan::ports::https_container_port;
 use crate::plan::roster::Roster;
-use crate::plan::secret_list::Recipes;
+use crate::plan::secret_list::{Recipe, Recipes};
 use crate::plan::service_names::{ACME, PROXY_SERVICE, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{ClusterEdge, TlsMode};
@@ -91,6 +91,30 @@ pub fn wire_route_users(roster: &Roster, addresses: &Addresses, secrets: &Declar
             Ok(()) => planned.wirings.push(Wiring::new(&proxy, Addition::SecretFile(secret.clone()), &cause)),
             Err(finding) => planned.findings.push(finding),
         }
+        if secrets.recipe(secret).is_some_and(|recipe| !may_name_users(secrets, recipe)) {
+            planned.findings.push(
+                Diagnostic::error(Code::BadValue, cause)
+                    .message(format!("`{secret}` has no lines `user:password`, so no user can log in"))
+                    .expected("a secret in the format of htpasswd")
+                    .hint(format!(
+                        "compose it from the random value: `secrets.{secret} = nself.template [{{ text = \"reader:{{PLAIN}}\" }}, \
+                         {{ secret = \"{secret}_password\" }}]` with `secrets.{secret}_password = nself.random 43`"
+                    )),
+            );
+        }
     }
     planned
+}
+
+/// Returns whether a value may have lines with the name of a user, `:` and a password. Random values have no `:`, and a
+/// template has it in a text or in a value of the operator.
+fn may_name_users(secrets: &DeclaredSecrets, recipe: &Recipe) -> bool {
+    match recipe {
+        Recipe::Template { parts } => parts.iter().any(|part| {
+            let part_recipe = part.secret.as_ref().and_then(|name| secrets.recipe(name));
+            part.text.as_ref().is_some_and(|text| text.as_str().contains(':'))
+                || matches!(part_recipe, Some(Recipe::External { .. }))
+        }),
+        recipe => !recipe.is_random(),
+    }
 }

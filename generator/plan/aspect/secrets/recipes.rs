@@ -7,7 +7,7 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::aspect::databases::{Role, Url};
 use crate::plan::aspect::encryption;
 use crate::plan::secret_list::Recipe;
-use crate::stack::secret::Encoding;
+use crate::stack::secret::{Encoding, RandomBytes};
 use crate::stack::{self, Stack, TemplatePart};
 use crate::values::{Checked, SecretName, Text};
 use crate::words;
@@ -18,44 +18,65 @@ pub const RANDOM_LENGTH: u16 = 43;
 /// The smallest number of characters of `[A-Za-z0-9]` that gives a random value 128 bits.
 const MIN_LENGTH: u16 = 22;
 
+/// The smallest number of random bytes: 128 bits.
+const MIN_BYTES: u16 = 16;
+
 /// Returns the recipe of a declared secret. Adds findings about a secret that is too short or has no clear recipe.
 pub fn recipe(secret: &stack::Secret, path: &FieldPath, findings: &mut Vec<Diagnostic>) -> Recipe {
-    if let Some(length) = secret.random
-        && length < MIN_LENGTH
-    {
-        findings.push(
-            Diagnostic::error(Code::WeakSecret, path.key("random"))
-                .message(format!("a secret of {} can be guessed", words::count(length, "character")))
-                .expected(format!("at least {MIN_LENGTH} characters, for 128 bits"))
-                .hint("use `nself.random 43`"),
-        );
-    }
-    match (secret.random, &secret.template, &secret.external) {
-        (Some(length), None, None) => {
-            if secret.min_length.is_some_and(|required| required > length) {
-                let required = secret.min_length.unwrap_or_default();
-                findings.push(
-                    Diagnostic::error(Code::WeakSecret, path.key("random"))
-                        .message(format!(
-                            "the secret has {}, but a service requires {required}",
-                            words::count(length, "character")
-                        ))
-                        .hint(format!("use `nself.random {required}`")),
-                );
-            }
-            Recipe::Random { length }
+    let stack::Secret { random, random_bytes, template, external, min_length: required } = secret;
+    match (random, random_bytes, template, external) {
+        (Some(length), None, None, None) => {
+            findings.extend(weak_text(*length, *required, path));
+            Recipe::Random { length: *length }
         }
-        (None, Some(parts), None) => Recipe::Template { parts: parts.clone() },
-        (None, None, Some(what)) => Recipe::External { what: what.clone() },
+        (None, Some(bytes), None, None) => {
+            findings.extend(weak_bytes(*bytes, *required, path));
+            Recipe::RandomBytes(*bytes)
+        }
+        (None, None, Some(parts), None) => Recipe::Template { parts: parts.clone() },
+        (None, None, None, Some(what)) => Recipe::External { what: what.clone() },
         _ => {
             findings.push(
                 Diagnostic::error(Code::BadValue, path.clone())
-                    .message("a secret must have exactly one of `random`, `template` and `external`")
+                    .message("a secret must have exactly one of `random`, `random_bytes`, `template` and `external`")
                     .expected("`nself.random 43`, `nself.template […]` or `nself.external \"what it is\"`"),
             );
             Recipe::Random { length: RANDOM_LENGTH }
         }
     }
+}
+
+/// Returns a finding if random text can be guessed, or is shorter than a service requires.
+fn weak_text(length: u16, required: Option<u16>, path: &FieldPath) -> Option<Diagnostic> {
+    let finding = Diagnostic::error(Code::WeakSecret, path.key("random"));
+    if length < MIN_LENGTH {
+        return Some(
+            finding
+                .message(format!("a secret of {} can be guessed", words::count(length, "character")))
+                .expected(format!("at least {MIN_LENGTH} characters, for 128 bits"))
+                .hint("use `nself.random 43`"),
+        );
+    }
+    let required = required.filter(|required| *required > length)?;
+    let message = format!("the secret has {}, but a service requires {required}", words::count(length, "character"));
+    Some(finding.message(message).hint(format!("use `nself.random {required}`")))
+}
+
+/// Returns a finding if random bytes can be guessed, or their text is shorter than a service requires.
+fn weak_bytes(bytes: RandomBytes, required: Option<u16>, path: &FieldPath) -> Option<Diagnostic> {
+    let finding = Diagnostic::error(Code::WeakSecret, path.key("random_bytes").key("count"));
+    if bytes.count < MIN_BYTES {
+        return Some(
+            finding
+                .message(format!("a secret of {} can be guessed", words::count(bytes.count, "byte")))
+                .expected(format!("at least {MIN_BYTES} bytes, for 128 bits"))
+                .hint("use 32 bytes, such as `nself.random_hex 32`"),
+        );
+    }
+    let required = required.filter(|required| u32::from(*required) > bytes.characters())?;
+    let message =
+        format!("the secret has {}, but a service requires {required}", words::count(bytes.characters(), "character"));
+    Some(finding.message(message).hint("use more bytes, or correct `min_length`"))
 }
 
 /// Returns the recipe of a connection URL, which contains the role's password.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::database::server::{Server, Session};
 
 /// Statements that sessions of nself run on any database; words before a bracket are functions.
-const STATEMENTS: [&str; 14] = [
+const STATEMENTS: [&str; 16] = [
     include_str!("../../../../generator/backend/migrations/extensions.sql.j2"),
     include_str!("../../../../generator/backend/migrations/run.sql.j2"),
     include_str!("../../../../generator/backend/postgres/setup.sql.j2"),
@@ -17,6 +17,8 @@ const STATEMENTS: [&str; 14] = [
     include_str!("../../../../generator/database/ledger/digest.sql"),
     include_str!("../../../../generator/database/ledger/held.sql"),
     include_str!("../../../../generator/database/ledger/owned.sql"),
+    include_str!("../../../../generator/database/ledger/recorded_roles.sql"),
+    include_str!("../../../../generator/database/ledger/schema_owners.sql"),
     include_str!("../../../../generator/database/ledger/tables.sql"),
     include_str!("../../../../generator/database/superuser/extension.sql"),
     include_str!("../../../../generator/database/superuser/extension_in_schema.sql"),
@@ -26,7 +28,7 @@ const STATEMENTS: [&str; 14] = [
 
 /// Types of the columns of catalogs.
 const TYPES: &str = "ARRAY['name', 'text', '\"char\"', 'int4', 'oid', 'bool']";
-const OPERATORS: &str = "ARRAY['||', '=', '<>', '~~', '!~~', '<', '>', '>=', '+', '-', '/', '<<', '|']";
+const OPERATORS: &str = "ARRAY['||', '=', '<>', '~~', '!~~', '<', '>', '>=', '+', '-', '/', '<<', '|', '~', '!~']";
 
 /// Detects that a different role ran hostile objects.
 pub struct Trap {

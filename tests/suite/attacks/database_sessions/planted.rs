@@ -25,7 +25,7 @@ fn database_with_hostile_objects(version: Version, definition: &str) -> Option<(
 
 /// Known-bad control: asserts that hostile objects run if a superuser who searches `public` runs the same statements.
 fn assert_trap_works(server: &Server, owner: &mut Session, trap: &Trap) {
-    let catalog = include_str!("../../../../generator/database/catalog.sql");
+    let catalog = nself::database::ledger::catalog_query();
     server.psql("postgres", "orders", &format!("SET search_path = public;\n{catalog}"));
     // Whether a different role ran hostile objects, and whether the superuser did.
     assert_eq!(trap.hostile_objects_ran(owner), (true, true), "no statement used the planted objects");
@@ -164,7 +164,7 @@ fn code_of_a_service_does_not_run_as_the_new_owner() {
     assert!(output.code != 0 && output.stderr.contains("REASSIGN OWNED BY owner TO"), "{}", output.stderr);
     assert_eq!(trap.hostile_objects_ran(&mut service), (false, false));
     // Known-bad control: the new owner who searches `public`.
-    let catalog = include_str!("../../../../generator/database/catalog.sql");
+    let catalog = nself::database::ledger::catalog_query();
     server.psql(OWNER, "orders", &format!("SET search_path = public;\n{catalog}"));
     assert_eq!(trap.hostile_objects_ran(&mut service), (true, false));
     superuser.run_or_panic(&format!("DROP SCHEMA nself CASCADE; REASSIGN OWNED BY owner TO {OWNER};"));

@@ -1,0 +1,97 @@
+//! The rule of access to the internet: a service whose variable has the address of a server on the internet needs `egress`.
+
+use super::written_texts::{Place, WrittenText};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::plan::inputs::Inputs;
+use crate::plan::model::{Plan, Service};
+use crate::plan::roster::PlannedService;
+use crate::values::{ServiceName, url_host};
+
+/// Parts of names of variables with addresses for browsers, or with names that only look like addresses.
+const OTHER_ADDRESSES: [&str; 12] = [
+    "AUDIENCE",
+    "CALLBACK",
+    "DOCS",
+    "HOMEPAGE",
+    "ISSUER",
+    "LICENSE",
+    "NAMESPACE",
+    "PUBLIC",
+    "REACT_APP",
+    "REDIRECT",
+    "SCHEMA",
+    "VITE_",
+];
+
+/// Ends of names that no server on the internet has (RFC 6761, RFC 6762, RFC 8375, RFC 9476 and names of engines and clusters).
+const PRIVATE_ENDS: [&str; 11] =
+    [".alt", ".arpa", ".example", ".home", ".internal", ".invalid", ".lan", ".local", ".localhost", ".svc", ".test"];
+
+/// Returns NS527 if a variable of a service without access to the internet has the address of a server there.
+pub fn check(
+    inputs: Inputs,
+    plan: &Plan,
+    (name, service): (&ServiceName, &Service),
+    member: &PlannedService,
+    WrittenText { path, text, place }: &WrittenText,
+) -> Option<Diagnostic> {
+    let is_decided = service.reaches_outside() || member.service.egress.is_some() || joins_other_networks(service);
+    if *place != Place::Variable || is_decided {
+        return None;
+    }
+    let variable = path.last_key().to_ascii_uppercase();
+    if OTHER_ADDRESSES.iter().any(|part| variable.contains(part)) {
+        return None;
+    }
+    let host = url_host::host_of_url(text.trim())?;
+    let is_own = is_below(host, inputs.stack.domain.as_str())
+        || plan.ingress.sites.keys().any(|site| site.as_str() == host)
+        || member.service.extra_hosts.keys().any(|known| known.as_str() == host);
+    (is_on_the_internet(host) && !is_own).then(|| {
+        Diagnostic::warning(Code::NoInternet, path.clone())
+            .message(format!("the variable has the address of `{host}`, and `{name}` has no access to the internet"))
+            .expected("`egress = true`, since services connect only to other services")
+            .hint(format!(
+                "set `{}` to true, or to false if the program does not connect to this address",
+                member.path.key("egress")
+            ))
+    })
+}
+
+/// Returns whether the container is in networks that may lead to the internet.
+fn joins_other_networks(service: &Service) -> bool {
+    !service.external_networks.is_empty()
+        || ["networks", "network_mode"].iter().any(|key| service.compose.contains_key(*key))
+}
+
+/// Returns whether a host is a domain or below it.
+fn is_below(host: &str, domain: &str) -> bool {
+    host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+/// Returns whether a host is a name of the public DNS.
+fn is_on_the_internet(host: &str) -> bool {
+    let is_name = host.chars().all(|c| c.is_ascii_alphanumeric() || ".-".contains(c));
+    let last_label = host.rsplit('.').next().unwrap_or_default();
+    let is_public = last_label.len() > 1 && last_label.chars().all(|c| c.is_ascii_alphabetic());
+    is_name && host.contains('.') && is_public && !PRIVATE_ENDS.iter().any(|end| host.ends_with(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_the_public_dns_are_on_the_internet() {
+        for host in ["api.stripe.com", "s3.eu-central-1.amazonaws.com", "xn--bcher-kva.example.com"] {
+            assert!(is_on_the_internet(host), "{host}");
+        }
+        for host in
+            ["redis", "10.0.0.1", "::1", "db.internal", "a.b.svc.cluster.local", "x.localhost", "${HOST}.com", "a.1"]
+        {
+            assert!(!is_on_the_internet(host), "{host}");
+        }
+        assert!(is_below("api.shop.example.com", "shop.example.com") && is_below("a.com", "a.com"));
+        assert!(!is_below("myshop.example.com", "shop.example.com"));
+    }
+}
