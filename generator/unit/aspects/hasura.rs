@@ -21,8 +21,8 @@ fn with_metadata<T>(stack: &Value, test: impl FnOnce(Planned<BTreeMap<ServiceNam
         let addresses = outcome.collect(Addresses::plan(inputs, roster));
         let mail = mail::plan(inputs, roster, &declared_secrets).value;
         outcome.collect(variables::plan(inputs, roster, &addresses, &mail, &declared_secrets));
-        let stack_parts =
-            graphql::StackParts { stack: inputs.stack, roster, addresses: &addresses, secrets: &declared_secrets };
+        let (stack, addresses, secrets, mail) = (inputs.stack, &addresses, &declared_secrets, &mail);
+        let stack_parts = graphql::StackParts { inputs, stack, roster, addresses, secrets, mail };
         test(graphql::plan(&stack_parts, &definitions, &outcome.wirings))
     })
 }
@@ -123,6 +123,47 @@ fn a_hasura_waits_for_remote_schemas_and_limits_roles_to_their_permissions() {
     with_metadata(&stack_with_hasura("database_url"), |planned| {
         assert!(!additions(&planned, "hasura").iter().any(|addition| matches!(addition, Addition::Dependency(..))));
     });
+}
+
+#[test]
+fn migrations_let_hasura_create_triggers_on_the_tables_of_its_events() {
+    let tables = |events: &Value| {
+        let mut stack = stack_with_hasura("database_url");
+        stack["databases"]["shop"]["tables"] = json!({
+            "orders": { "columns": { "id": { "type": "bigint" } }, "primary_key": ["id"] },
+            "members": { "columns": { "id": { "type": "bigint" } }, "primary_key": ["id"] },
+        });
+        stack["services"]["jobs"] = json!({ "image": "a/jobs:1", "port": 8001, "hasura": { "events": events } });
+        with_roster(&stack, |inputs, roster| {
+            let server = databases::plan(inputs.stack, roster).value;
+            let definitions = definitions::plan(inputs.stack, &server);
+            let planned =
+                migrations::plan(inputs, roster, &server.databases, &definitions.value, &definitions.findings);
+            let events = planned.value.migrations.values().next().unwrap().events.clone().unwrap();
+            assert_eq!(events.role.as_str(), "hasura");
+            events.tables.iter().map(|table| table.as_str().to_owned()).collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(tables(&json!({ "paid": { "table": "orders", "on": ["update"] } })), ["orders"]);
+    // Hasura loses the right on a table without events, so the role is planned, too.
+    assert_eq!(tables(&json!({})), [""; 0]);
+}
+
+#[test]
+fn an_event_needs_a_database_in_which_hasura_has_a_schema() {
+    let codes = |access: &str| {
+        let mut stack = stack_with_hasura("database_url");
+        stack["services"]["hasura"]["databases"]["main"]["access"] = json!(access);
+        stack["services"]["jobs"] = json!({ "image": "a/jobs:1", "port": 8001, "hasura": { "events": {
+            "paid": { "table": "orders", "on": ["update"] },
+        } } });
+        stack["databases"]["shop"]["tables"] = json!({
+            "orders": { "columns": { "id": { "type": "bigint" } }, "primary_key": ["id"] },
+        });
+        with_metadata(&stack, |planned| planned.findings.iter().map(|finding| finding.code).collect::<Vec<_>>())
+    };
+    assert_eq!(codes("owner"), []);
+    assert_eq!(codes("write"), [Code::ApiMismatch]);
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod concurrency;
 mod dbml;
 mod dependents;
 mod edits;
+mod events;
 mod export;
 mod guarded_statements;
 mod import;
