@@ -347,7 +347,7 @@ codes! {
     LostVolume "NS744" "data in a volume is no longer used"
         "The last generation had a volume that the stack no longer declares. Its data stays on the host or in the cluster, unused: a volume with a different name starts empty, and in a cluster also the volume of a service with a different name. Delete the data when it is of no use, or declare the volume again with the same name."
     ApiMismatch "NS770" "the GraphQL API does not fit the stack"
-        "A type, table, column, role or action does not exist, although an action, an event trigger or an endpoint's `serves` refers to it; or a type is used where GraphQL does not allow it. Arguments consist of scalars, enumerations and `input` types; an action returns an `object` type or a list of objects."
+        "A type, table, column, role or action does not exist, although an action, an event trigger or an endpoint's `serves` refers to it; or a type, a name or a text is used where GraphQL does not allow it, such as `true` in an enumeration or a schema with a missing brace. Hasura needs `access = 'owner` in a database of whose tables it sends events. Arguments consist of scalars, enumerations and `input` types; an action returns an `object` type or a list of objects."
     HandEdited "NS801" "a generated file was changed or deleted by hand"
         "The file differs from what nself wrote, or has lost its mode. Move the change into the stack, or overwrite it with `nself gen --force`."
     Foreign "NS802" "a file nself did not write"

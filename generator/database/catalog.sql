@@ -140,6 +140,10 @@ fact (kind, name, what) AS (
   SELECT 'trigger', rel.nspname || '.' || rel.relname || '.' || tgname,
          pg_catalog.concat_ws(' ', tgenabled, pg_catalog.pg_get_triggerdef(g.oid), pg_catalog.obj_description(g.oid, 'pg_trigger'))
     FROM pg_catalog.pg_trigger g JOIN rel ON rel.oid = tgrelid WHERE NOT tgisinternal
+     -- Hasura creates triggers on the tables of its events.
+     AND NOT (tgname LIKE 'notify\_hasura\_%' AND EXISTS (
+       SELECT FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace
+        WHERE f.oid = tgfoid AND n.nspname = 'hdb_catalog'))
   UNION ALL
   SELECT 'policy', rel.nspname || '.' || rel.relname || '.' || polname,
          pg_catalog.concat_ws(' ', polcmd, polpermissive,

@@ -39,11 +39,11 @@ pub use declared_processes::DeclaredProcesses;
 pub use for_cluster::{cluster, group_budget_name, separate_claims};
 pub use inputs::{ProjectFiles, SourceFile};
 pub use model::{
-    BalancedServer, Check, Cluster, ConfigMount, Connection, Dashboard, Database, DatabaseSetup, File, FileContent,
-    FixedNetwork, Grant, HasuraMetadata, Health, IngressPlan, Location, LoginRole, Migrations, Monitoring, NameServer,
-    Operator, OutsideServer, Peers, Plan, PlannedAction, Platform, Pooler, Program, ProgramService, Programs, Publish,
-    Replication, Resolver, ScrapeJob, Secret, ServerAccess, ServerList, Service, Site, Step, Target, Upstream, Value,
-    Volume, VolumeMount, namespace,
+    BalancedServer, Check, Cluster, ConfigMount, Connection, Dashboard, Database, DatabaseSetup, EventTables, File,
+    FileContent, FixedNetwork, Grant, HasuraMetadata, Health, IngressPlan, Location, LoginRole, Migrations, Monitoring,
+    NameServer, Operator, OutsideServer, Peers, Plan, PlannedAction, Platform, Pooler, Program, ProgramService,
+    Programs, Publish, Replication, Resolver, ScrapeJob, Secret, ServerAccess, ServerList, Service, Site, Step, Target,
+    Upstream, Value, Volume, VolumeMount, namespace,
 };
 pub use network::Network;
 pub use resolve::resolve;

@@ -59,7 +59,9 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     }
     let monitoring = outcome.collect(monitoring::plan(inputs, &roster, &declared_secrets));
     let users = outcome.wirings.secret_users();
-    let stack_parts = graphql::StackParts { stack, roster: &roster, addresses: &addresses, secrets: &declared_secrets };
+    let secrets = &declared_secrets;
+    let stack_parts =
+        graphql::StackParts { inputs, stack, roster: &roster, addresses: &addresses, secrets, mail: &mail };
     let graphql = outcome.collect(graphql::plan(&stack_parts, &definitions, &outcome.wirings));
     let migrations = database_endpoints::select_waiter_urls(planned_migrations.migrations, &users);
     let mut server = database_server(inputs, &roster, (server, migrations, backups), &users, &mut outcome);

@@ -150,6 +150,8 @@ pub struct RemoteSchema {
 pub struct Call {
     /// Port of the service; `http` by default.
     pub port: Option<PortName>,
+    /// The path; by default the kind and the name. Only internal addresses may use the paths of actions, events and crons on
+    /// routes of the service, except on a route for exactly such a path.
     pub path: Option<UrlPath>,
     /// Headers, as text or as a secret.
     pub headers: BTreeMap<HeaderName, ValueOrSecret<Text>>,

@@ -18,7 +18,8 @@ use crate::values::{
 pub struct Metrics {
     /// Port of the metrics; `http`, or the only port, by default.
     pub port: Option<PortName>,
-    /// `/metrics` by default.
+    /// `/metrics` by default. Only internal addresses may use the path on routes of the service, except on a route for exactly
+    /// this path.
     pub path: Option<UrlPath>,
     /// Time between two scrapes; 30s by default.
     pub interval: Option<Duration>,

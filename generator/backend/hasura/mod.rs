@@ -62,7 +62,14 @@ struct Configuration<'a> {
 struct Connection<'a> {
     database_url: FromEnv<'a>,
     isolation_level: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pool_settings: Option<PoolSettings>,
     use_prepared_statements: bool,
+}
+
+#[derive(Serialize)]
+struct PoolSettings {
+    max_connections: u16,
 }
 
 #[derive(Serialize)]
@@ -121,6 +128,7 @@ fn database(source: &HasuraSource) -> Database<'_> {
             connection_info: Connection {
                 database_url: FromEnv { from_env: source.variable.as_str() },
                 isolation_level: "read-committed",
+                pool_settings: source.connections.map(|max_connections| PoolSettings { max_connections }),
                 use_prepared_statements: true,
             },
         },

@@ -121,6 +121,7 @@ impl<'a> ServiceSlices<'a> {
                 steps: planned.steps.last().cloned().into_iter().collect(),
                 seeds: Vec::new(),
                 grants: Vec::new(),
+                events: None,
             };
             migrations.insert(database, reduced_migrations);
         }

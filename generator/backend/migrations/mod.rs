@@ -10,16 +10,18 @@ use std::sync::LazyLock;
 use minijinja::{Value, context};
 use serde::Serialize;
 
-use super::render::{Language, Template, empty_psql_argument, psql_argument, sql_literal, sql_name, sql_null};
+use super::render::{
+    Language, Template, empty_psql_argument, psql_argument, sql_json, sql_literal, sql_name, sql_null,
+};
 use super::rights_in_schema::{self, RightsInSchema};
 use crate::artifact::Artifacts;
 use crate::backend::{Description, Emit, PlanField};
 use crate::database::history::RunMode;
-use crate::database::model::{Extension, RequiredExtension};
+use crate::database::model::{Extension, ObjectName, RequiredExtension};
 use crate::database::{ledger, superuser};
 use crate::diagnostic::Diagnostic;
 use crate::path;
-use crate::plan::{Grant, Migrations, Plan, Step};
+use crate::plan::{EventTables, Grant, Migrations, Plan, Step};
 use crate::values::{Checked, ExtensionName, SqlIdent};
 
 pub const DESCRIPTION: Description = Description {
@@ -151,6 +153,13 @@ struct GrantView {
     rights: RightsInSchema,
 }
 
+/// The role of Hasura, and the tables on which it creates triggers, as JSON.
+#[derive(Serialize)]
+struct EventsView {
+    role: Value,
+    tables: Value,
+}
+
 /// Returns `run.sql`. `ledger::replace_placeholders` adds the statements that it shares with `db baseline`.
 fn run_sql(migrations: &Migrations) -> Result<String, Diagnostic> {
     let views: Vec<MigrationView> =
@@ -161,9 +170,15 @@ fn run_sql(migrations: &Migrations) -> Result<String, Diagnostic> {
         points => views.iter().filter(|view| !view.names.is_empty()).collect::<Vec<_>>(),
         migrations => views,
         seeded => !migrations.seeds.is_empty(),
+        events => migrations.events.as_ref().map(events_view).transpose()?,
         grants => migrations.grants.iter().map(|grant| grant_view(grant, &migrations.owner)).collect::<Vec<_>>(),
     };
     Ok(ledger::replace_placeholders(&RUN_SQL_TEMPLATE.render(view)?))
+}
+
+fn events_view(events: &EventTables) -> Result<EventsView, Diagnostic> {
+    let tables: Vec<String> = events.tables.iter().map(ObjectName::sql).collect();
+    Ok(EventsView { role: sql_literal(&events.role), tables: sql_json(&tables)? })
 }
 
 fn grant_view(grant: &Grant, owner: &SqlIdent) -> GrantView {

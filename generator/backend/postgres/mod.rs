@@ -21,7 +21,7 @@ use super::rights_in_schema::{self, RightsInSchema};
 use crate::artifact::Artifacts;
 use crate::backend::{Description, Emit, PlanField};
 use crate::database::extension_catalogue::in_order_of_creation;
-use crate::database::model::PUBLIC_SCHEMA;
+use crate::database::model::{HASURA_SCHEMA, PUBLIC_SCHEMA};
 use crate::database::superuser;
 use crate::diagnostic::Diagnostic;
 use crate::path;
@@ -173,6 +173,8 @@ struct DatabaseView {
     grants: Vec<GrantView>,
     /// Roles that may use the schemas of other roles.
     cross_schema_roles: Vec<CrossSchemaRole>,
+    /// Roles that write rows of which Hasura may keep events.
+    event_writers: Vec<Value>,
     /// What the statements grant to each role of the stack, as JSON.
     rights: Value,
     /// What the definition grants, as JSON.
@@ -194,6 +196,8 @@ struct GrantView {
     schema_argument: Value,
     /// Whether the schema may not exist yet.
     may_lack_schema: bool,
+    /// Whether Hasura keeps events in the schema.
+    keeps_events: bool,
     #[serde(flatten)]
     rights: RightsInSchema,
 }
@@ -214,6 +218,7 @@ fn database_view(plan: &Plan, name: &SqlIdent, database: &Database) -> Result<Da
         rights: sql_json(&rights::rights(plan.roles.keys(), database))?,
         declared: sql_json(&database.declared_privileges)?,
         cross_schema_roles: database_owner.chain(schema_owners).collect(),
+        event_writers: database.writers().into_iter().map(sql_name).collect(),
         name: sql_name(name),
         literal: sql_literal(name),
         psql_argument: psql_argument(name),
@@ -233,6 +238,7 @@ fn grant_view(database: &Database, grant: &Grant) -> GrantView {
         schema_literal: sql_literal(&grant.schema),
         schema_argument: psql_argument(&grant.schema),
         may_lack_schema: database.may_lack_schema(grant),
+        keeps_events: grant.schema.as_str() == HASURA_SCHEMA,
         rights: RightsInSchema::new(grant, database.creator(&grant.schema)),
     }
 }

@@ -48,10 +48,11 @@ BEGIN
           ('{connect}', 'DATABASE', '{CONNECT}'),
           ('{everything}', 'DATABASE', '{TEMPORARY}'),
           ('{owner}', 'SCHEMA', '{USAGE,CREATE}'),
-          ('{use,read,write,everything,other,referenced}', 'SCHEMA', '{USAGE}'),
+          ('{use,read,write,everything,other,referenced,events}', 'SCHEMA', '{USAGE}'),
           ('{read}', 'TABLE', '{SELECT}'),
           ('{write,everything,other,referenced}', 'TABLE', '{SELECT,INSERT,UPDATE,DELETE}'),
           ('{referenced}', 'TABLE', '{REFERENCES,TRIGGER}'),
+          ('{events}', 'TABLE', '{INSERT}'),
           ('{write,everything,other,referenced}', 'SEQUENCE', '{USAGE,SELECT}')
         ) AS r (levels, kind, privileges), unnest(levels::text[]) level, unnest(privileges::text[]) privilege
       ),

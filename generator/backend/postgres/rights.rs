@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::database::model::PUBLIC_SCHEMA;
+use crate::database::model::{HASURA_SCHEMA, PUBLIC_SCHEMA};
 use crate::plan::{Database, Grant};
 use crate::stack::Access;
 use crate::values::SqlIdent;
@@ -49,7 +49,11 @@ fn entries(database: &Database) -> BTreeMap<&SqlIdent, BTreeSet<String>> {
                 add(&grant.role, "everything", ALL_SCHEMAS, owner);
                 own_schemas.iter().for_each(|(schema, role)| add(&grant.role, "other", schema.as_str(), role.as_str()));
             }
-            Access::Schema => add(&grant.role, "use", PUBLIC_SCHEMA, NONE),
+            Access::Schema => {
+                add(&grant.role, "use", PUBLIC_SCHEMA, NONE);
+                let writers = database.writers().into_iter().filter(|_| grant.schema.as_str() == HASURA_SCHEMA);
+                writers.for_each(|writer| add(writer, "events", HASURA_SCHEMA, grant.role.as_str()));
+            }
             Access::Write => add(&grant.role, "write", grant.schema.as_str(), creator(grant)),
             Access::Read => add(&grant.role, "read", grant.schema.as_str(), creator(grant)),
             Access::Monitor => add(&grant.role, "monitor", NONE, NONE),
@@ -77,24 +81,32 @@ mod tests {
                 grant("auth", Access::Schema, "auth"),
                 grant("reports", Access::Read, "public"),
                 grant("search", Access::Write, "auth"),
+                grant("hasura", Access::Schema, "hdb_catalog"),
+                grant("jobs", Access::Write, "public"),
             ],
             ..Database::default()
         };
-        let roles = ["api", "auth", "other", "reports", "search", "shop_migrations"].map(name);
+        let roles = ["api", "auth", "jobs", "other", "reports", "search", "shop_migrations"].map(name);
         let rights = rights(roles.iter(), &database);
         let entries = |role: &str| rights[&name(role)].iter().map(String::as_str).collect::<Vec<_>>();
-        assert_eq!(entries("api"), ["connect - -", "everything * shop_migrations", "other auth auth"]);
+        assert_eq!(
+            entries("api"),
+            ["connect - -", "everything * shop_migrations", "other auth auth", "other hdb_catalog hasura"]
+        );
+        let of_writer = ["connect - -", "events hdb_catalog hasura", "write public shop_migrations"];
+        assert_eq!(entries("jobs"), of_writer, "a trigger of Hasura writes its event with the rights of this role");
         assert_eq!(entries("auth"), ["connect - -", "use public -"]);
         assert_eq!(entries("reports"), ["connect - -", "read public shop_migrations"]);
         assert_eq!(entries("search"), ["connect - -", "write auth auth"], "`auth` creates the tables in its schema");
-        assert_eq!(entries("shop_migrations"), ["connect - -", "owner public -", "referenced auth auth"]);
+        let of_owner = ["connect - -", "owner public -", "referenced auth auth", "referenced hdb_catalog hasura"];
+        assert_eq!(entries("shop_migrations"), of_owner);
         assert_eq!(entries("other"), [""; 0], "a role without rights is listed, so that its earlier ones are revoked");
     }
 
     #[test]
     fn every_level_has_privileges() {
         let sql = super::super::REVOKE;
-        for level in ["connect", "owner", "referenced", "everything", "other", "use", "write", "read"] {
+        for level in ["connect", "owner", "referenced", "everything", "other", "use", "write", "read", "events"] {
             assert!(
                 ["{", ","]
                     .iter()

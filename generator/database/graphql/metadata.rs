@@ -17,6 +17,9 @@ pub struct HasuraSource {
     pub database: Option<SqlIdent>,
     /// Environment variable with the connection URL.
     pub variable: VariableName,
+    /// The largest number of connections of one container; Hasura's default, 50, if the stack does not set it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connections: Option<u16>,
     pub tables: Vec<TrackedTable>,
     pub functions: Vec<TrackedFunction>,
 }

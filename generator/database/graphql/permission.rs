@@ -97,6 +97,14 @@ pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
                         .hint("remove `api.admin`"),
                 );
             }
+            if api.may.is_empty() {
+                findings.push(
+                    Diagnostic::error(Code::SchemaInvalid, path.clone())
+                        .message(format!("`{role}` may do nothing: the list `may` is empty"))
+                        .expected("one or more of 'select, 'insert, 'update and 'delete")
+                        .hint(format!("set `api.{role}.may = ['select]`, or remove `api.{role}`")),
+                );
+            }
             let columns = api.columns.iter().map(|column| (path.key("columns"), column));
             for (path, column) in columns.chain(api.rows.keys().map(|column| (path.key("rows"), column))) {
                 if !table.columns.contains_key(column) {

@@ -16,6 +16,10 @@ use crate::values::text::{alphabet_refusal, invisible_character_refusal};
 
 /// Schema of names that are written without one.
 pub const PUBLIC_SCHEMA: &str = "public";
+/// Hasura keeps the log of its event triggers, and their functions, in this schema of a database that it serves.
+pub const HASURA_SCHEMA: &str = "hdb_catalog";
+/// The start of the names of the triggers and functions that Hasura creates for the events of a table.
+pub const EVENT_TRIGGER_PREFIX: &str = "notify_hasura_";
 /// The name by which a grant includes all roles, `PUBLIC` in SQL.
 pub const PUBLIC_ROLE: &str = "public";
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::database_host::DatabaseHost;
 use super::endpoint::{DatabaseEndpoint, REPLICATION, endpoints};
 use crate::database::declared_privileges;
-use crate::database::model::{PUBLIC_SCHEMA, Schema};
+use crate::database::model::{HASURA_SCHEMA, PUBLIC_SCHEMA, Schema};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::inputs::profile;
@@ -68,9 +68,6 @@ pub fn migrations_role(database: &SqlIdent) -> SqlIdent {
 pub fn password(role: &SqlIdent) -> SecretName {
     SecretName::wrap(format!("{role}_db_password"))
 }
-
-/// Hasura keeps the log of its event triggers in this schema of a database that it serves.
-const HASURA_SCHEMA: &str = "hdb_catalog";
 
 /// Databases and login roles as the stack declares them.
 #[derive(Debug, Default)]

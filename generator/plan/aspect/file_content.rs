@@ -70,7 +70,10 @@ impl ContentResolver<'_> {
     }
 
     /// Returns the data with all references replaced by their texts, or findings about credentials in it.
-    fn resolve_data(&self, data: &Data, path: &FieldPath) -> Result<Data, Vec<Diagnostic>> {
+    ///
+    /// # Errors
+    /// NS504 for a secret, and findings about references.
+    pub fn resolve_data(&self, data: &Data, path: &FieldPath) -> Result<Data, Vec<Diagnostic>> {
         let data = self.resolve_references(data, path).map_err(|finding| vec![finding])?;
         // The data as a whole has no key.
         let findings = rules::plain_credentials("", &data, path);

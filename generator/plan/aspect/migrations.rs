@@ -4,17 +4,18 @@
 use std::collections::BTreeMap;
 
 use super::database_host::{DatabaseHost, secret_file};
-use super::databases::{database_name, migrations_role, password};
+use super::databases::{database_name, migrations_role, password, role_name};
 use super::endpoint::DatabaseEndpoint;
 use crate::database::history::History;
-use crate::database::model::Schema;
+use crate::database::model::{Schema, TablePrivilege};
 use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::inputs::Inputs;
-use crate::plan::model::{ConfigMount, Database, Grant, Migrations, Step};
+use crate::plan::model::{ConfigMount, Database, EventTables, Grant, Migrations, Step};
 use crate::plan::roster::{Category, PlannedService, Roster, name_of_job_taken};
 use crate::plan::secret_list::ADMIN_PASSWORD;
+use crate::plan::service_names::HASURA;
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{self, Condition, EnvValue, Stack};
 use crate::values::{Checked, ContainerPath, SecretName, ServiceName, SqlIdent, Text, plugin_names};
@@ -73,7 +74,9 @@ pub fn plan(
         let seeds = schema.seeds.get(inputs.environment).cloned().unwrap_or_default();
         let owner = migrations_role(name);
         let grants = databases.get(name).map(later_grants).unwrap_or_default();
-        let migrations = Migrations { job: job.clone(), owner, waiters, steps: steps(history), seeds, grants };
+        let events = event_tables(roster, name, schema);
+        let steps = steps(history);
+        let migrations = Migrations { job: job.clone(), owner, waiters, steps, seeds, grants, events };
         let service = job_service(&host, name, &migrations);
         let config = ConfigMount {
             source: format!("migrations/{name}"),
@@ -118,6 +121,26 @@ fn waiting_services(
 /// Returns the grants on the rows of schemas that only the migrations can create.
 fn later_grants(database: &Database) -> Vec<Grant> {
     database.grants.iter().filter(|grant| database.may_lack_schema(grant)).cloned().collect()
+}
+
+/// Returns the tables of a database on which the Hasura service that serves it creates triggers: those of its events, and
+/// those whose definition grants this right. `None` if no Hasura of the environment serves the database.
+fn event_tables(roster: &Roster, database: &SqlIdent, schema: &Schema) -> Option<EventTables> {
+    let hasura = schema.served_by.as_ref().filter(|hasura| roster.contains_key(*hasura))?;
+    let role = role_name(hasura);
+    let handlers = roster.values().filter_map(|member| member.service.hasura.as_ref());
+    let of_hasura = handlers.filter(|handlers| match &handlers.server {
+        Some(server) => server == hasura,
+        None => hasura.as_str() == HASURA,
+    });
+    let events = of_hasura.flat_map(|handlers| handlers.events.values());
+    let of_database = events.filter(|event| event.database.as_ref().is_none_or(|name| name == database));
+    let declared = schema.tables.iter().filter(|(_, table)| {
+        table.grants.get(&role).is_some_and(|privileges| privileges.contains(&TablePrivilege::Trigger))
+    });
+    let declared = declared.map(|(name, _)| name.clone());
+    let tables = of_database.map(|event| event.table.clone()).chain(declared).collect();
+    Some(EventTables { role, tables })
 }
 
 /// Returns the steps of a history, each with its line of the sum file and the extensions that it requires.

@@ -43,6 +43,13 @@ impl Database {
         service_role.or(self.owner.as_ref())
     }
 
+    /// Returns the roles with access to single schemas that write rows of the definition.
+    pub fn writers(&self) -> BTreeSet<&SqlIdent> {
+        let is_of_service = |schema: &SqlIdent| self.service_schemas().any(|(name, _)| name == schema);
+        let writes = |grant: &&Grant| grant.access == Access::Write && !is_of_service(&grant.schema);
+        self.grants.iter().filter(writes).map(|grant| &grant.role).collect()
+    }
+
     /// Returns whether a grant is on the rows of a schema that the setup job does not create.
     pub fn may_lack_schema(&self, grant: &Grant) -> bool {
         matches!(grant.access, Access::Write | Access::Read)

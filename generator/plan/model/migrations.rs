@@ -1,12 +1,12 @@
 //! Migrations of one database, and the job that applies them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::database::Grant;
 use crate::database::history::RunMode;
-use crate::database::model::{HexDigest, MigrationName, RequiredExtension, Statements};
+use crate::database::model::{HexDigest, MigrationName, ObjectName, RequiredExtension, Statements};
 use crate::values::{ExtensionName, SecretName, ServiceName, SqlIdent};
 
 /// The migrations and seeds of one database.
@@ -23,6 +23,16 @@ pub struct Migrations {
     /// Access of services to the rows of schemas that the migrations create. The setup job runs before them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub grants: Vec<Grant>,
+    /// The tables of which Hasura sends events; `None` if no Hasura serves the database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub events: Option<EventTables>,
+}
+
+/// The tables on which the role of a Hasura service creates triggers for its events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EventTables {
+    pub role: SqlIdent,
+    pub tables: BTreeSet<ObjectName>,
 }
 
 impl Migrations {

@@ -33,7 +33,7 @@ pub use ingress::{
     BalancedServer, EdgeCapacity, IngressPlan, Location, NameServer, RateLimitName, Resolver, ServerList, Site,
     SiteName, Target, Upstream,
 };
-pub use migrations::{Migrations, Step};
+pub use migrations::{EventTables, Migrations, Step};
 pub use monitoring::{Dashboard, Monitoring, Operator, Platform, Program, ProgramService, ScrapeJob};
 pub use service::{Check, ConfigMount, Health, OutsideServer, Programs, Publish, Service, Value, VolumeMount};
 

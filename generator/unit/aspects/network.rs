@@ -1,6 +1,6 @@
 //! Tests the aspects of the network: the proxy, the networks of services, fixed addresses.
 
-use super::{additions, declared_secrets, stack_with_orders, with_roster};
+use super::{additions, declared_secrets, stack_with_orders, with_fields, with_roster};
 use crate::plan::addresses::Addresses;
 use crate::plan::aspect::{connections, fixed_addresses, ingress, mail, secrets};
 use crate::plan::wiring::{Addition, Wirings};
@@ -27,6 +27,47 @@ fn the_proxy_gets_a_certificate_unless_tls_ends_before_it() {
     };
     assert_eq!(sites_certificates_and_unpublished("files"), (1, 2, false));
     assert_eq!(sites_certificates_and_unpublished("proxy"), (1, 0, true));
+}
+
+#[test]
+fn paths_for_callers_inside_of_the_stack_are_internal() {
+    let internal_paths = |routes: &Value, fields: &Value| {
+        let stack = stack_with_orders(&with_fields(json!({ "routes": routes }), fields));
+        with_roster(&stack, |inputs, roster| {
+            let addresses = Addresses::plan(inputs, roster).value;
+            let planned = ingress::plan(inputs, roster, &addresses, &secrets::DeclaredSecrets::default());
+            let sites = planned.value.ingress.sites.into_values();
+            let locations = sites.flat_map(|site| site.locations).map(|location| {
+                let paths = location.internal_paths.iter().map(|path| path.as_str().to_owned());
+                (location.path.as_str().to_owned(), paths.collect::<Vec<_>>())
+            });
+            locations.collect::<Vec<_>>()
+        })
+    };
+    let location =
+        |path: &str, paths: &[&str]| (path.to_owned(), paths.iter().map(|path| (*path).to_owned()).collect());
+    let main = json!({ "main": { "subdomain": "orders" } });
+    let fields = json!({ "metrics": {}, "hasura": {
+        "actions": { "check": { "returns": "Result" } },
+        "events": { "paid": { "table": "orders", "on": ["insert"] } },
+        "crons": { "nightly": { "schedule": "0 3 * * *", "call": { "path": "/reports/nightly" } } },
+        "remote_schema": {},
+    } });
+    let all_paths = ["/actions/check", "/events/paid", "/metrics", "/reports/nightly"];
+    assert_eq!(internal_paths(&main, &fields), [location("/", &all_paths)]);
+    assert_eq!(internal_paths(&main, &json!({})), [location("/", &[])]);
+    // A route of the path offers it, and the other route does not.
+    let with_metrics =
+        json!({ "main": { "subdomain": "orders" }, "metrics": { "subdomain": "orders", "path": "/metrics" } });
+    let metrics = json!({ "metrics": {} });
+    let offered = [location("/metrics", &[]), location("/", &["/metrics"])];
+    assert_eq!(internal_paths(&with_metrics, &metrics), offered);
+    // The path that the service receives has no prefix.
+    let stripped = json!({ "main": { "subdomain": "orders", "path": "/api", "strip_prefix": true } });
+    assert_eq!(internal_paths(&stripped, &metrics), [location("/api", &["/api/metrics", "/metrics"])]);
+    // Metrics at a port without a route have no path at the edge.
+    let second_port = json!({ "ports": { "metrics": 9100 }, "metrics": { "port": "metrics" } });
+    assert_eq!(internal_paths(&main, &second_port), [location("/", &[])]);
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn define(project: &Project, changes: &str) {
     fs::write(project.folder.path().join("stack.ncl"), text).unwrap();
 }
 
-fn superuser_url(server: &Server, database: &str) -> String {
+pub fn superuser_url(server: &Server, database: &str) -> String {
     format!("postgresql://postgres@/{database}?host={}", server.folder().display())
 }
 
@@ -352,7 +352,7 @@ fn neither_a_standby_nor_a_pooler_is_taken_over() {
 }
 
 /// Runs the migrations of the database `shop`.
-fn migrate_shop(server: &Server, environment: &Path) {
+pub fn migrate_shop(server: &Server, environment: &Path) {
     let mut runner = std::process::Command::new("/bin/sh");
     runner.arg(environment.join("migrations/shop/run.sh")).env("PGHOST", server.folder());
     runner.env("PGUSER", "shop_migrations").env("PGDATABASE", "shop").env("NSELF_SUPERUSER", "postgres");

@@ -12,6 +12,7 @@ mod deferred_constraints;
 mod dependents;
 mod dumps;
 mod edits;
+mod events;
 mod export;
 mod guarded_statements;
 mod import;

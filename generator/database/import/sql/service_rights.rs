@@ -212,6 +212,10 @@ impl ServiceRights {
         }
         for table in schema.tables.values_mut() {
             self.remove_from_grants(ServiceRightTarget::Tables, &mut table.grants, &table.grant_options);
+            self.event_roles().for_each(|role| {
+                let right = SchemaRight { role: role.clone(), schema: String::new(), level: Level::Use };
+                right.remove(&[TablePrivilege::Trigger], &mut table.grants, &table.grant_options);
+            });
             for column in table.columns.values_mut() {
                 let options = &column.identity_grant_options;
                 self.remove_from_grants(ServiceRightTarget::Sequences, &mut column.identity_grants, options);
@@ -223,6 +227,15 @@ impl ServiceRights {
         for sequence in schema.sequences.values_mut() {
             self.remove_from_grants(ServiceRightTarget::Sequences, &mut sequence.grants, &sequence.grant_options);
         }
+    }
+
+    /// Returns the roles that use the rows of all schemas and own a schema, as that of Hasura does. The runner of migrations
+    /// lets it create triggers on the tables of its events.
+    fn event_roles(&self) -> impl Iterator<Item = &SqlIdent> {
+        let users =
+            self.in_one_schema.iter().filter(|right| matches!(right.level, Level::Use)).map(|right| &right.role);
+        let with_rows = self.in_all_schemas.get(&ServiceRightTarget::Tables);
+        users.filter(move |role| with_rows.is_some_and(|roles| roles.contains(*role)))
     }
 
     /// Removes the rights from grants, except for privileges that the role may grant to others.
@@ -267,6 +280,35 @@ mod tests {
         let mut schema = others.clone();
         rights.remove_from(&mut schema);
         assert_eq!(schema, others);
+    }
+
+    #[test]
+    fn triggers_of_hasura_and_its_right_to_create_them_are_left_out() {
+        let trigger =
+            "CREATE TRIGGER \"notify_hasura_paid_UPDATE\" AFTER UPDATE ON public.orders FOR EACH ROW EXECUTE FUNCTION";
+        let dump = format!(
+            "CREATE TABLE public.orders (id bigint);
+            GRANT SELECT,INSERT,DELETE,UPDATE,TRIGGER ON TABLE public.orders TO api;
+            GRANT SELECT,INSERT,DELETE,UPDATE,TRIGGER ON TABLE public.orders TO hasura;
+            {trigger} hdb_catalog.\"notify_hasura_paid_UPDATE\"();"
+        );
+        let rights = ServiceRights::of_record(
+            "api everything * shop_migrations\nhasura everything * shop_migrations\nhasura use public -\n",
+        );
+        let imported = super::super::read_of_server(&dump, &rights).unwrap();
+        let table = &imported.schema.tables[&ObjectName::new_in(PUBLIC_SCHEMA, "orders")];
+        assert!(table.triggers.is_empty());
+        let roles: Vec<&str> = table.grants.keys().map(SqlIdent::as_str).collect();
+        assert_eq!(roles, ["api"], "a definition granted TRIGGER to it");
+        assert!(imported.notes.iter().any(|note| note.what.contains("Hasura creates it for an event")));
+        // A trigger of the definition keeps its name and its function.
+        let dump = format!(
+            "CREATE TABLE public.orders (id bigint);
+            CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+            {trigger} public.note();"
+        );
+        let imported = super::super::read(&dump).unwrap();
+        assert_eq!(imported.schema.tables[&ObjectName::new_in(PUBLIC_SCHEMA, "orders")].triggers.len(), 1);
     }
 
     #[test]

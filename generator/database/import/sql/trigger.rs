@@ -62,6 +62,11 @@ impl Reader {
         trigger.arguments = arguments.take_rest().iter().map(trigger_argument).collect::<Parsed<_>>()?;
         trigger.function = self.trigger_function(&call.take_any()?)?;
         parts.refuse_rest_except("CREATE TRIGGER EXECUTE FUNCTION PROCEDURE ;")?;
+        if self.is_event_trigger(&trigger.function) {
+            let what = format!("the trigger `{name}` is left out: Hasura creates it for an event");
+            self.notes.push(Unsupported { at: start_offset(node), what });
+            return Ok(());
+        }
         match self.triggers_of(&relation, &on)?.entry(name) {
             Entry::Occupied(_) if !or_replace => unsupported(node, "there is already a trigger with this name"),
             Entry::Occupied(mut earlier) => {
@@ -75,6 +80,14 @@ impl Reader {
                 Ok(())
             }
         }
+    }
+
+    /// Returns whether a trigger with this function is one that Hasura creates. An import that includes the functions of
+    /// Hasura keeps their triggers.
+    fn is_event_trigger(&self, function: &ObjectName) -> bool {
+        function.schema() == HASURA_SCHEMA
+            && function.name().starts_with(EVENT_TRIGGER_PREFIX)
+            && self.schema.functions_named(function).next().is_none()
     }
 
     /// Reads the name of a trigger function. A name without a schema means a function of the file, else one of every

@@ -1,13 +1,14 @@
 //! Reads the event triggers of services: calls after changes of a table's rows.
 
 use super::calls::{CallNeeds, Event};
-use super::handlers::{CallReader, RETRIES, RETRY_SECONDS};
+use super::handlers::{CallReader, RETRIES, retry_seconds};
 use super::lookup::unknown_name;
 use crate::database::graphql::handlers::{Columns, EventColumns, EventDefinition, EventRetries, EventTrigger};
 use crate::database::model::{ObjectName, Schema, SqlName};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::stack::{EventOperation, handlers};
-use crate::values::{Duration, GraphqlName, SqlIdent};
+use crate::plan::aspect::databases::database_name;
+use crate::stack::{Access, EventOperation, handlers};
+use crate::values::{GraphqlName, SqlIdent};
 use crate::words;
 
 impl CallReader<'_> {
@@ -27,6 +28,7 @@ impl CallReader<'_> {
                     .expected("one or more of 'insert, 'update, 'delete, 'manual"),
             );
         }
+        findings.extend(self.check_access(database, &path));
         let triggers_on = |operation| event.on.contains(&operation);
         if !event.columns.is_empty() && !event.on.is_empty() && !triggers_on(EventOperation::Update) {
             findings.push(
@@ -39,6 +41,7 @@ impl CallReader<'_> {
             return Err(findings);
         }
         let request = self.request(&event.call, &path, (&format!("/events/{name}"), 60))?;
+        let interval_sec = retry_seconds(&event.retry, &path).map_err(|finding| vec![finding])?;
         let all_columns = || EventColumns { columns: Columns::All("*") };
         let update_columns = if event.columns.is_empty() {
             all_columns()
@@ -53,7 +56,7 @@ impl CallReader<'_> {
         };
         let retry_conf = EventRetries {
             num_retries: event.retry.count.unwrap_or(RETRIES),
-            interval_sec: event.retry.interval.map_or(RETRY_SECONDS, Duration::seconds),
+            interval_sec,
             timeout_sec: request.timeout,
         };
         let (name, webhook, headers) = (name.clone(), request.url, request.headers);
@@ -84,6 +87,21 @@ impl CallReader<'_> {
                     .expected(words::one_of(&quoted))
             }),
         }
+    }
+
+    /// Returns the finding for a Hasura service that cannot keep events in the database: only with `access = 'owner` it has a
+    /// schema there.
+    fn check_access(&self, database: &SqlIdent, path: &FieldPath) -> Option<Diagnostic> {
+        let (stack, hasura) = (self.stack_parts.stack, &self.stack_parts.roster[&self.server]);
+        let mut entries = hasura.service.databases.iter();
+        let (entry, uses) = entries.find(|(_, uses)| database_name(uses, stack) == *database)?;
+        let field = hasura.path.key("databases").key(entry.as_str()).key("access");
+        (uses.access != Access::Owner).then(|| {
+            Diagnostic::error(Code::ApiMismatch, path.clone())
+                .message(format!("`{}` cannot keep events in `{database}`: it has no schema there", self.server))
+                .expected(format!("`access = 'owner` for the service in the database `{database}`"))
+                .hint(format!("set `{field} = 'owner`; the tables stay those of the migrations"))
+        })
     }
 
     /// Returns findings about the table of an event and its columns.

@@ -9,6 +9,8 @@ use super::{taken_names, types};
 use crate::database::graphql::handlers::*;
 use crate::database::model::Schema;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::plan::aspect::file_content::ContentResolver;
+use crate::plan::aspect::reference_scope::ReferenceScope;
 use crate::plan::aspect::secrets::NeededValue;
 use crate::plan::model::PlannedAction;
 use crate::plan::ports::port;
@@ -56,9 +58,32 @@ pub fn read_calls(
     (calls_by_hasura, findings)
 }
 
+/// Returns a time in seconds, or the default.
+///
+/// # Errors
+/// NS106 at `path` for a time that is not a number of whole seconds, in which Hasura counts.
+fn whole_seconds(time: Option<Duration>, default: u64, path: &FieldPath) -> Result<u64, Diagnostic> {
+    let Some(time) = time else { return Ok(default) };
+    if time.0.is_multiple_of(1000) {
+        return Ok(time.seconds());
+    }
+    Err(Diagnostic::error(Code::BadValue, path.clone())
+        .message(format!("Hasura counts whole seconds, and `{time}` is not a number of them"))
+        .expected("whole seconds, such as `5s`")
+        .hint(format!("set `{} = \"{}s\"`", path.last_key(), time.seconds())))
+}
+
+/// Returns the time between two attempts in seconds.
+///
+/// # Errors
+/// NS106 for a time that is not a number of whole seconds.
+pub fn retry_seconds(retry: &handlers::Retry, path: &FieldPath) -> Result<u64, Diagnostic> {
+    whole_seconds(retry.interval, RETRY_SECONDS, &path.key("retry").key("interval"))
+}
+
 /// The reader of the field `hasura` of one service.
 pub struct CallReader<'a> {
-    stack_parts: &'a StackParts<'a>,
+    pub stack_parts: &'a StackParts<'a>,
     service: &'a ServiceName,
     member: &'a PlannedService,
     /// The field `hasura` of the service.
@@ -104,6 +129,8 @@ impl CallReader<'_> {
             }
         }
         calls.types.extend(handlers.types.iter().map(|(name, definition)| (name.clone(), definition.clone())));
+        findings.extend(self.check_roles(handlers));
+        findings.extend(handlers.remote_schema.iter().flat_map(|remote| self.check_role_schemas(remote)));
         let mut collect_errors =
             |result: Result<(), Vec<Diagnostic>>| findings.extend(result.err().into_iter().flatten());
         for (name, action) in &handlers.actions {
@@ -145,6 +172,8 @@ impl CallReader<'_> {
             &path,
         );
         let port_number = port(&self.member.service, &call.port, &path.key("port"));
+        let timeout = whole_seconds(call.timeout, default_timeout, &path.key("timeout"));
+        findings.extend(timeout.as_ref().err().cloned());
         let mut headers = Vec::new();
         let mut secrets = Vec::new();
         for (name, value) in &call.headers {
@@ -163,15 +192,15 @@ impl CallReader<'_> {
             };
             headers.push(Header { name: name.clone(), value });
         }
-        match (url, port_number) {
-            (Ok(url), Ok(port)) if findings.is_empty() => Ok(Request {
+        match (url, port_number, timeout) {
+            (Ok(url), Ok(port), Ok(timeout)) if findings.is_empty() => Ok(Request {
                 url,
                 headers,
-                timeout: call.timeout.map_or(default_timeout, Duration::seconds),
+                timeout,
                 needs: CallNeeds { service: self.service.clone(), port, secrets, cause: path },
             }),
             // An unknown port is already reported as an error of the URL.
-            (url, _) => {
+            (url, ..) => {
                 findings.extend(url.err());
                 Err(findings)
             }
@@ -211,21 +240,41 @@ impl CallReader<'_> {
     ) -> Result<(CronTrigger, CallNeeds), Vec<Diagnostic>> {
         let path = self.path.key("crons").key(name.as_str());
         let request = self.request(&cron.call, &path, (&format!("/crons/{name}"), 60))?;
+        let payload = cron.payload.as_ref().map(|payload| self.payload(payload, &path.key("payload"))).transpose()?;
+        let retry_interval_seconds = retry_seconds(&cron.retry, &path).map_err(|finding| vec![finding])?;
         let trigger = CronTrigger {
             name: name.clone(),
             webhook: request.url,
             schedule: cron.schedule.clone(),
             include_in_metadata: true,
-            payload: cron.payload.clone(),
+            payload,
             retry_conf: CronRetries {
                 num_retries: cron.retry.count.unwrap_or(RETRIES),
-                retry_interval_seconds: cron.retry.interval.map_or(RETRY_SECONDS, Duration::seconds),
+                retry_interval_seconds,
                 timeout_seconds: request.timeout,
             },
             headers: request.headers,
             comment: cron.comment.clone(),
         };
         Ok((trigger, request.needs))
+    }
+
+    /// Returns the payload of a cron trigger, with its references replaced by their texts.
+    ///
+    /// # Errors
+    /// NS504 for a secret, and findings about references.
+    fn payload(&self, payload: &serde_json::Value, path: &FieldPath) -> Result<serde_json::Value, Vec<Diagnostic>> {
+        let StackParts { inputs, roster, addresses, mail, .. } = *self.stack_parts;
+        let scope = ReferenceScope { inputs, service: self.service, variable: None, roster, addresses, mail };
+        let in_header = |finding: Diagnostic| match finding.code {
+            Code::PlainSecret => finding
+                .message("the payload would contain a secret")
+                .expected("a payload without secrets, since generated files are committed")
+                .hint("send it in a header: `call.headers.X-Key = nself.secret \"NAME\"`"),
+            _ => finding,
+        };
+        let resolved_payload = ContentResolver { scope }.resolve_data(payload, path);
+        resolved_payload.map_err(|findings| findings.into_iter().map(in_header).collect())
     }
 
     /// Returns the remote schema of the service, and the needs of its calls.

@@ -2,7 +2,9 @@
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::addresses::Addresses;
+use crate::plan::aspect::mail::MailServer;
 use crate::plan::aspect::secrets::DeclaredSecrets;
+use crate::plan::inputs::Inputs;
 use crate::plan::missing_services::missing_service;
 use crate::plan::roster::{Category, Roster};
 use crate::plan::service_names::HASURA;
@@ -11,11 +13,14 @@ use crate::values::ServiceName;
 use crate::words;
 
 /// The parts of the stack to which the metadata refers, besides the definitions.
+#[derive(Clone, Copy)]
 pub struct StackParts<'a> {
+    pub inputs: Inputs<'a>,
     pub stack: &'a Stack,
     pub roster: &'a Roster,
     pub addresses: &'a Addresses,
     pub secrets: &'a DeclaredSecrets,
+    pub mail: &'a MailServer,
 }
 
 /// Checks that a service is Hasura and not a copy.

@@ -6,6 +6,9 @@ mod calls;
 mod events;
 mod handlers;
 mod lookup;
+mod remote_schemas;
+mod roles;
+mod sdl;
 mod subset;
 mod taken_names;
 mod types;
@@ -63,14 +66,18 @@ pub fn plan(stack_parts: &StackParts, definitions: &Definitions, wirings: &Wirin
                 None => tracked_objects(schema),
             };
             let (source_name, database) = (source_name.to_owned(), Some(database.clone()));
-            let source = HasuraSource { name: source_name, database, variable, tables, functions };
+            let connections = connections(&roster[original], original, &wirings.variables(name), &variable);
+            let source = HasuraSource { name: source_name, database, variable, connections, tables, functions };
             planned.value.entry(name.clone()).or_default().sources.push(source);
         }
     }
     for (original, calls) in &calls {
         for (name, serves) in with_copies(stack_parts, original) {
-            planned.wirings.extend(add_calls(planned.value.entry(name.clone()).or_default(), name, calls, serves));
+            let metadata = planned.value.entry(name.clone()).or_default();
+            planned.wirings.extend(add_calls(metadata, name, calls, serves));
+            planned.wirings.extend(remote_schemas::wirings(metadata, name, calls, roster));
         }
+        planned.findings.extend(remote_schemas::check_health_checks(original, calls, roster));
         planned.wirings.extend(add_events(&mut planned.value, original, calls));
     }
     for (name, endpoint) in &stack.graphql_endpoints {
@@ -82,9 +89,14 @@ pub fn plan(stack_parts: &StackParts, definitions: &Definitions, wirings: &Wirin
         let variable = VariableName::wrap(DEFAULT_SOURCE.0.into());
         let has_default = metadata.sources.iter().any(|source| source.name == DEFAULT_SOURCE.1);
         if !has_default && wirings.variables(name).contains_key(&variable) {
+            let original = match &roster[name].category {
+                Category::Copy(original) => original,
+                _ => name,
+            };
+            let connections = connections(&roster[original], original, &wirings.variables(name), &variable);
             let (tables, functions) = (Vec::new(), Vec::new());
             let name = DEFAULT_SOURCE.1.to_owned();
-            metadata.sources.insert(0, HasuraSource { name, database: None, variable, tables, functions });
+            metadata.sources.insert(0, HasuraSource { name, database: None, variable, connections, tables, functions });
         }
         planned.findings.extend(refused_image(&roster[name]));
         planned.wirings.extend(apply_metadata(name, roster));
@@ -193,6 +205,20 @@ fn url_variable(
         let holds_url = |value: &Value| matches!(value, Value::Secret(secret) if url_secrets.contains(secret));
         variables.iter().find(|(_, value)| holds_url(value)).map(|(name, _)| (*name).clone())
     })
+}
+
+/// Returns the `connections` of the database whose URL is in a variable of the Hasura service `original` or its copy.
+fn connections(
+    member: &PlannedService,
+    original: &ServiceName,
+    variables: &BTreeMap<&VariableName, &Value>,
+    variable: &VariableName,
+) -> Option<u16> {
+    let Some(Value::Secret(url)) = variables.get(variable) else { return None };
+    let is_of_url = |entry: &SqlIdent| {
+        DatabaseEndpoint::ALL.into_iter().any(|endpoint| endpoint.url_secret(original, entry) == *url)
+    };
+    member.service.databases.iter().find(|(entry, _)| is_of_url(entry)).and_then(|(_, uses)| uses.connections)
 }
 
 /// Returns the finding for a database whose URL no variable of its Hasura service contains.

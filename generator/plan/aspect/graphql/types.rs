@@ -1,16 +1,19 @@
 //! Checks the types of actions: every type exists, and is used only where GraphQL allows it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::lookup::unknown_name;
 use crate::database::model::BUILT_IN_TYPES;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::model::PlannedAction;
 use crate::stack::ActionType;
-use crate::values::{GraphqlName, GraphqlType};
+use crate::values::{Checked, GraphqlName, GraphqlType};
 
 /// The scalars of GraphQL. Hasura also has a scalar for each type of PostgreSQL.
 const SCALARS: [&str; 5] = ["Boolean", "Float", "ID", "Int", "String"];
+
+/// The types whose fields are the queries, mutations and subscriptions of the API.
+const ROOT_TYPES: [&str; 6] = ["Mutation", "Query", "Subscription", "mutation_root", "query_root", "subscription_root"];
 
 type Types = BTreeMap<GraphqlName, ActionType>;
 
@@ -40,13 +43,16 @@ pub fn check<'a>(
         }
         findings.extend(check_use(&action.returns, types, Position::Result, path.key("returns")));
     }
+    findings.extend(check_cycles(types, field_of));
     for (name, definition) in types {
         let path = field_of("types", name);
+        findings.extend(check_name(name, &path));
         let (fields, position, key) = match definition {
             ActionType::Object(fields) => (fields, Position::Output, "object"),
             ActionType::Input(fields) => (fields, Position::Input, "input"),
             ActionType::Enum(values) => {
                 findings.extend(values.is_empty().then(|| empty_type(path.key("enum"), "value")));
+                findings.extend(check_values(values, &path.key("enum")));
                 continue;
             }
             ActionType::Scalar(_) => continue,
@@ -57,6 +63,90 @@ pub fn check<'a>(
         }
     }
     findings
+}
+
+/// Returns the finding for a type with a name that Hasura or GraphQL uses.
+fn check_name(name: &GraphqlName, path: &FieldPath) -> Option<Diagnostic> {
+    let is_taken = ROOT_TYPES.contains(&name.as_str()) || SCALARS.contains(&name.as_str());
+    is_taken.then(|| {
+        Diagnostic::error(Code::ApiMismatch, path.clone())
+            .message(format!("the API already has a type `{name}`"))
+            .hint("choose a different name")
+    })
+}
+
+/// Returns findings about the values of an enumeration: a repeated one, and those that GraphQL reads as other values.
+fn check_values(values: &[GraphqlName], path: &FieldPath) -> Vec<Diagnostic> {
+    let mut earlier_values = BTreeSet::new();
+    let fault = |value: &GraphqlName, is_new: bool| match value.as_str() {
+        "true" | "false" | "null" => Some(format!("`{value}` cannot be a value of an enumeration in GraphQL")),
+        _ => (!is_new).then(|| format!("the enumeration has the value `{value}` twice")),
+    };
+    let faults = values.iter().enumerate().filter_map(|(i, value)| {
+        let is_new = earlier_values.insert(value);
+        Some((i, fault(value, is_new)?))
+    });
+    let finding = |(i, fault): (usize, String)| {
+        Diagnostic::error(Code::ApiMismatch, path.index(i)).message(fault).hint("rename it, or remove it")
+    };
+    faults.map(finding).collect()
+}
+
+/// Returns a finding for each `input` type that contains itself through required fields: such a value would never end.
+fn check_cycles(types: &Types, field_of: &impl Fn(&'static str, &GraphqlName) -> FieldPath) -> Vec<Diagnostic> {
+    // For each `input` type, the types of its required fields. A list may be empty, so it ends a value.
+    let required_types: BTreeMap<&str, Vec<(&GraphqlName, &str)>> = types
+        .iter()
+        .filter_map(|(name, definition)| match definition {
+            ActionType::Input(fields) => Some((name.as_str(), fields)),
+            _ => None,
+        })
+        .map(|(name, fields)| {
+            let is_required =
+                |field_type: &GraphqlType| field_type.as_str().ends_with('!') && !field_type.as_str().starts_with('[');
+            let required = fields.iter().filter(|(_, field_type)| is_required(field_type));
+            (name, required.map(|(field, field_type)| (field, field_type.base())).collect())
+        })
+        .collect();
+    let mut findings = Vec::new();
+    // Whether all types that a type requires were visited; `false` while the search is below it.
+    let mut visited: BTreeMap<&str, bool> = BTreeMap::new();
+    for start in required_types.keys() {
+        if visited.contains_key(start) {
+            continue;
+        }
+        visited.insert(start, false);
+        let mut pending = vec![(*start, 0)];
+        while let Some(&mut (current, ref mut index)) = pending.last_mut() {
+            let Some(&(field, base)) = required_types[current].get(*index) else {
+                visited.insert(current, true);
+                pending.pop();
+                continue;
+            };
+            *index += 1;
+            match visited.get(base) {
+                Some(false) => findings.push(endless_value(current, (field, base), field_of)),
+                None if required_types.contains_key(base) => {
+                    visited.insert(base, false);
+                    pending.push((base, 0));
+                }
+                _ => {}
+            }
+        }
+    }
+    findings
+}
+
+/// Returns the finding for a required field of an `input` type, whose type `base` requires the `input` type in turn.
+fn endless_value(
+    input: &str,
+    (field, base): (&GraphqlName, &str),
+    field_of: &impl Fn(&'static str, &GraphqlName) -> FieldPath,
+) -> Diagnostic {
+    let path = field_of("types", &GraphqlName::wrap(input.to_owned())).key("input").key(field.as_str());
+    Diagnostic::error(Code::ApiMismatch, path)
+        .message(format!("a value of `{base}` would contain a value of `{base}`, without an end"))
+        .hint(format!("make the field optional: `{field} = \"{base}\"`"))
 }
 
 /// Returns the finding for a type without fields or values.

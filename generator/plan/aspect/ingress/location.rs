@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::route_settings;
+use super::stack_paths;
 use super::upstreams;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
@@ -49,7 +50,7 @@ pub fn plan(stack: &Stack, roster: &Roster, address: &Address, shared: &Location
     };
     let has_unlimited_body = matches!(route.kind, RouteKind::Upload | RouteKind::Grpc);
     let is_long_lived = matches!(route.kind, RouteKind::Websocket | RouteKind::Grpc);
-    let location = Location {
+    let mut location = Location {
         path: route.path.clone().unwrap_or_else(|| UrlPath::wrap("/".into())),
         upstream,
         balanced: balanced_servers.value,
@@ -67,6 +68,7 @@ pub fn plan(stack: &Stack, roster: &Roster, address: &Address, shared: &Location
         cors: route.cors.clone(),
         timeout: route.timeout.unwrap_or(if is_long_lived { LONG_LIVED_IDLE_TIMEOUT } else { IDLE_TIMEOUT }),
     };
+    stack_paths::close(&mut location, roster);
     findings.extend(route_settings::check(address));
     Planned::without_wirings(Some(location), findings)
 }

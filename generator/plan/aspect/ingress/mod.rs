@@ -9,6 +9,7 @@ mod location;
 mod proxy;
 mod route_settings;
 mod sites;
+mod stack_paths;
 mod upstreams;
 
 use super::secrets::DeclaredSecrets;

@@ -1,0 +1,53 @@
+//! Paths that only callers inside of the stack use: metrics, and the requests of Hasura to actions, events and cron triggers.
+//! They reach the service without the edge, so the routes of the service do not offer these paths to everyone.
+
+use std::collections::BTreeSet;
+
+use crate::plan::model::Location;
+use crate::plan::ports::port;
+use crate::plan::roster::{PlannedService, Roster};
+use crate::stack::Call;
+use crate::values::{Checked, PortName, UrlPath};
+
+/// Makes the paths of the services to which a location forwards requests internal. A location for exactly such a path, or for
+/// a path below it, offers it on purpose.
+pub fn close(location: &mut Location, roster: &Roster) {
+    if location.internal {
+        return;
+    }
+    let paths: BTreeSet<UrlPath> = location
+        .service_ports()
+        .filter_map(|(service, number)| Some((roster.get(service)?, number)))
+        .flat_map(|(member, number)| paths_of_port(member, number))
+        .filter(|path| !covers(path, &location.path))
+        .collect();
+    location.internal_paths.extend(paths);
+}
+
+/// Returns the paths at a port of a service. The path `/` is not among them, since all others are below it.
+fn paths_of_port(member: &PlannedService, number: u16) -> Vec<UrlPath> {
+    let service = &member.service;
+    let metrics = service.metrics.iter().map(|metrics| (&metrics.port, path_or(&metrics.path, "/metrics".to_owned())));
+    let handlers = service.hasura.iter().flat_map(|handlers| {
+        let actions = handlers.actions.iter().map(|(name, action)| ("actions", name, &action.call));
+        let events = handlers.events.iter().map(|(name, event)| ("events", name, &event.call));
+        let crons = handlers.crons.iter().map(|(name, cron)| ("crons", name, &cron.call));
+        actions
+            .chain(events)
+            .chain(crons)
+            .map(|(kind, name, call): (_, _, &Call)| (&call.port, path_or(&call.path, format!("/{kind}/{name}"))))
+    });
+    let is_at_port = |name: &Option<PortName>| port(service, name, &member.path).is_ok_and(|port| port == number);
+    let paths = metrics.chain(handlers).filter(|(name, _)| is_at_port(name)).map(|(_, path)| path);
+    paths.filter(|path| path.as_str() != "/").collect()
+}
+
+fn path_or(path: &Option<UrlPath>, default: String) -> UrlPath {
+    path.clone().unwrap_or_else(|| UrlPath::wrap(default))
+}
+
+/// Returns whether a path is the other one, or contains it as a folder.
+fn covers(path: &UrlPath, other: &UrlPath) -> bool {
+    let (path, other) = (path.as_str().trim_end_matches('/'), other.as_str().trim_end_matches('/'));
+    other.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
