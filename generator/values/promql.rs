@@ -68,7 +68,7 @@ fn promql_refusal(text: &str) -> Option<String> {
     if let Some(refusal) = offset_refusal(text) {
         return Some(refusal);
     }
-    let reason = match promql_parser::parser::parse(text) {
+    let reason = match parse(text) {
         Ok(expression) => {
             let name = walk_expr(&mut ExperimentalNames, &expression).err()?;
             return Some(format!("`{name}` is experimental, and Prometheus does not enable it"));
@@ -81,7 +81,10 @@ fn promql_refusal(text: &str) -> Option<String> {
     }
     let unknown_function = reason.strip_prefix("unknown function with name '").and_then(|rest| rest.strip_suffix('\''));
     Some(match unknown_function {
-        Some(name) => format!("PromQL has no function `{name}`{}", words::suggestion(name, FUNCTIONS)),
+        Some(name) => {
+            let suggestion = words::nearest(name, FUNCTIONS).map(|near| format!("; did you mean `{near}`?"));
+            format!("PromQL has no function `{name}`{}", suggestion.unwrap_or_default())
+        }
         None if reason == "invalid promql query" => {
             "it is not valid PromQL; an operator, an operand or a comma may be missing".to_owned()
         }
@@ -124,24 +127,48 @@ impl ExprVisitor for ExperimentalNames {
     }
 }
 
-/// The text in the place of a variable of Grafana inside of quotes.
-const VARIABLE: &str = "variable";
-/// What may fit in the place of a variable outside of quotes.
-const REPLACEMENTS: [&str; 3] = ["5m", "1", VARIABLE];
-
-/// Returns why Prometheus would refuse the query of a panel, in which Grafana replaces variables.
-pub fn panel_refusal(query: &str) -> Option<String> {
-    let mut refusals = Vec::new();
-    for replacement in REPLACEMENTS {
-        refusals.push(promql_refusal(&without_variables(query, replacement))?);
+/// Parses an expression. The parser reads escapes in backquotes, in which Prometheus has none, so such texts get double
+/// quotes.
+fn parse(text: &str) -> Result<Expr, String> {
+    let mut with_double_quotes = String::new();
+    let mut quote = None;
+    let mut is_escaped = false;
+    for c in text.chars() {
+        let is_end = quote == Some(c) && !is_escaped;
+        is_escaped = quote.is_some_and(|quote| quote != '`') && c == '\\' && !is_escaped;
+        match (quote, c) {
+            (None, '"' | '\'' | '`') => quote = Some(c),
+            (Some('`'), '"' | '\\') => with_double_quotes.push('\\'),
+            _ if is_end => quote = None,
+            _ => {}
+        }
+        with_double_quotes.push(if c == '`' && (is_end || quote == Some('`')) { '"' } else { c });
     }
-    refusals.into_iter().next()
+    promql_parser::parser::parse(&with_double_quotes)
 }
 
-/// Returns an expression without variables of Grafana such as `$job` and `${job:regex}`.
-fn without_variables(query: &str, replacement: &str) -> String {
+/// The text in the place of a variable of Grafana inside of quotes.
+const VARIABLE: &str = "variable";
+
+/// Returns why Prometheus would refuse the query of a panel, in which Grafana replaces variables. A variable outside of
+/// quotes and brackets can be anything, so such a query is accepted.
+pub fn panel_refusal(query: &str) -> Option<String> {
+    let query = without_variables(query);
+    promql_refusal(&query.text).filter(|_| !query.has_free_variable)
+}
+
+/// An expression without variables of Grafana.
+struct Query {
+    text: String,
+    /// Whether it had a variable outside of quotes and brackets.
+    has_free_variable: bool,
+}
+
+/// Replaces variables of Grafana such as `$job` and `${job:regex}`: by a name inside of quotes, and by a duration elsewhere.
+fn without_variables(query: &str) -> Query {
     let mut text = String::new();
     let mut quote = None;
+    let mut has_free_variable = false;
     let mut rest = query;
     while let Some(c) = rest.chars().next() {
         rest = &rest[c.len_utf8()..];
@@ -162,21 +189,25 @@ fn without_variables(query: &str, replacement: &str) -> String {
         text.push_str(match (end, quote) {
             (0, _) => "$",
             (_, Some(_)) => VARIABLE,
-            (_, None) => replacement,
+            (_, None) => {
+                let is_in_brackets = text.rfind('[') > text.rfind(']');
+                has_free_variable |= !is_in_brackets;
+                "5m"
+            }
         });
         rest = &rest[end..];
     }
-    text
+    Query { text, has_free_variable }
 }
 
 /// Returns the values that an expression compares with a label: `a`, `b` and `c` for `x{job="a"} + y{job=~"b|c"}`. Other
 /// regular expressions, values with a variable of Grafana, and comparisons with `!=` are left out.
 pub fn label_values(expression: &str, label: &str) -> Vec<String> {
-    let texts = REPLACEMENTS.map(|replacement| without_variables(expression, replacement));
-    let text = texts.iter().find(|text| promql_refusal(text).is_none());
-    let parsed = text.and_then(|text| promql_parser::parser::parse(text).ok());
+    let text = without_variables(expression).text;
     let mut values = LabelValues { label, values: Vec::new() };
-    if let Some(parsed) = parsed {
+    if promql_refusal(&text).is_none()
+        && let Ok(parsed) = parse(&text)
+    {
         let Ok(_) = walk_expr(&mut values, &parsed);
     }
     values.values
@@ -278,11 +309,12 @@ mod tests {
             "sum by () (a)",
             "a offset -5m",
             "a{offset=\"1\"} and offset_total offset 1h30m",
-            "a[5m] @ end() and b unless on() c",
+            "a @ end() and b unless on() c",
+            r#"a{b=~`\d+"`, c="\\d`", d='"'}"#,
             "{__name__=~\"a|b ==\"} == bool 1",
             "a # ==\n> 1 # ==",
             "SUM(a) BY (b) > bool 1 and on(c) d atan2 e",
-            "rate(a[5m] offset 1h30m) @ 1609746000 > 0x1F",
+            "rate(a[5m] offset 1h30m @ 1609746000) > 0x1F",
             "(day_of_week() == 0 or a) == -Inf",
             "max_over_time(rate(a[5m])[1h:1m] @ end())",
         ] {
@@ -374,7 +406,7 @@ mod tests {
         ] {
             assert_eq!(panel_refusal(text), None, "{text}");
         }
-        for text in ["rate(a[$__rate_interval]", "rate($a, $b, $c)", "up =="] {
+        for text in ["rate(a[$__rate_interval]", "rate(a[$__interval]) >", "up =="] {
             assert!(panel_refusal(text).is_some(), "{text}");
         }
     }

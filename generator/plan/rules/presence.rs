@@ -62,32 +62,23 @@ fn unserved_containers(stack: &Stack, profile: Profile) -> Vec<Diagnostic> {
     unserved.map(|(name, _)| finding(name)).collect()
 }
 
-/// Warns of frontends that an environment of a server includes by default, although they have no container there: the edge
-/// would forward to a port of the server itself, and a cluster has no such machine.
+/// Warns of frontends without a container on a cluster, which leaves out their routes: it has no machine with their servers.
 fn frontends_without_container(stack: &Stack, profile: Profile) -> Vec<Diagnostic> {
-    if profile == Profile::Local {
+    if profile == Profile::Local || !stack.kubernetes.enabled {
         return Vec::new();
     }
-    let is_cluster = stack.kubernetes.enabled;
-    let is_decided = |frontend: &Frontend| frontend.include.or(stack.include_frontends).is_some() && !is_cluster;
-    let frontends = stack.frontends.iter().filter(|(_, frontend)| {
-        frontend.container.is_none() && includes(stack, profile, frontend) && !is_decided(frontend)
-    });
-    let finding = |(name, frontend): (&ServiceName, &Frontend)| {
-        let consequence = if is_cluster {
-            "a cluster leaves out its route".to_owned()
-        } else {
-            format!("the edge forwards its requests to port {} of the server", frontend.port)
-        };
+    let frontends = stack
+        .frontends
+        .iter()
+        .filter(|(_, frontend)| frontend.container.is_none() && includes(stack, profile, frontend));
+    let finding = |(name, _): (&ServiceName, &Frontend)| {
         Diagnostic::warning(Code::FrontendOnHost, path!("frontends", name))
             .lacks(path!("frontends", name, "container"))
-            .message(format!("`{name}` has no container, so {consequence}"))
-            .expected("`container` with an image or a build, outside of the profile 'local")
-            .hint(if is_cluster {
-                format!("declare `frontends.{name}.container`, or set `frontends.{name}.include = false` here")
-            } else {
-                format!("declare `frontends.{name}.container`; set `frontends.{name}.include` to false if a different server serves it, or to true if a program of this server does")
-            })
+            .message(format!("`{name}` has no container, so the cluster leaves out its route"))
+            .expected("`container` with an image or a build")
+            .hint(format!(
+                "declare `frontends.{name}.container`, or set `frontends.{name}.include = false` for this environment"
+            ))
     };
     frontends.map(finding).collect()
 }

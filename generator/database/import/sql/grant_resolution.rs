@@ -31,7 +31,7 @@ impl Reader {
         }
         let owner = owners.first().map(|(owner, _)| owner.as_str());
         for mut grant in std::mem::take(&mut self.grants) {
-            if self.refused.contains_object_of_grant(&grant.object) {
+            if self.is_refused_object_of_grant(&grant.object) {
                 continue;
             }
             grant.roles.retain(|role| Some(role.as_str()) != owner);

@@ -33,6 +33,7 @@ mod policy;
 mod publication;
 mod query;
 mod reader;
+mod refusals;
 mod refused;
 mod relation;
 mod rename;
