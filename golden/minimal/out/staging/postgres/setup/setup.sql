@@ -117,17 +117,31 @@ DROP SCHEMA nself_extension;
 COMMIT;
 \elif :nself_has_schema
 BEGIN;
--- The extension fixes its schema, such as `pg_catalog`. In a schema of a different role, the script could run that
--- role's objects.
-SELECT set_config('nself.extension', :'nself_extension', true) \g /dev/null
+-- The extension fixes its schema, such as `pg_catalog`.
+SELECT set_config('nself.schema', v.schema, true), set_config('nself.fixed_schema', v.schema, true)
+  FROM pg_available_extensions e JOIN pg_available_extension_versions v ON v.name = e.name AND v.version = e.default_version
+ WHERE e.name = :'nself_extension' \g /dev/null
+-- In a schema of a different role, the script could run that role's objects.
 DO $$ DECLARE found text; BEGIN
-  SELECT n.nspname INTO found
-    FROM pg_available_extensions e
-    JOIN pg_available_extension_versions v ON v.name = e.name AND v.version = e.default_version
-    JOIN pg_namespace n ON n.nspname = v.schema JOIN pg_roles r ON r.oid = n.nspowner
-   WHERE e.name = current_setting('nself.extension') AND NOT r.rolsuper;
+  IF NOT current_setting('is_superuser')::bool THEN RETURN; END IF;
+  SELECT n.nspname INTO found FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
+   WHERE n.nspname = current_setting('nself.fixed_schema') AND NOT r.rolsuper;
   IF found IS NOT NULL THEN
     RAISE EXCEPTION 'nself: the extension must be in the schema %, whose owner is not a superuser; rename the schema first', found;
+  END IF;
+  SELECT n.nspname || '.' || o.name INTO found FROM (
+    SELECT p.proname, p.oid, p.proowner, 'pg_proc'::regclass, p.pronamespace FROM pg_proc p
+     WHERE EXISTS (SELECT FROM pg_proc b WHERE b.pronamespace = 'pg_catalog'::regnamespace AND b.proname = p.proname)
+    UNION ALL
+    SELECT p.oprname, p.oid, p.oprowner, 'pg_operator'::regclass, p.oprnamespace FROM pg_operator p
+     WHERE EXISTS (SELECT FROM pg_operator b WHERE b.oprnamespace = 'pg_catalog'::regnamespace AND b.oprname = p.oprname)
+  ) AS o (name, id, owner, class, namespace) JOIN pg_namespace n ON n.oid = o.namespace
+   WHERE n.nspname = current_setting('nself.schema')
+     AND NOT (SELECT rolsuper FROM pg_roles r WHERE r.oid = o.owner)
+     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.id AND d.deptype = 'e')
+   ORDER BY 1 LIMIT 1;
+  IF found IS NOT NULL THEN
+    RAISE EXCEPTION 'nself: % has the name of a built-in object, and the script of an extension would use it; drop it first', found;
   END IF;
 END $$;
 CREATE EXTENSION :"nself_extension";
@@ -139,15 +153,24 @@ COMMIT;
 BEGIN;
 -- The extension cannot change its schema. Its script could run an object in `public` that has the name of a built-in
 -- one.
+SELECT set_config('nself.schema', 'public', true), set_config('nself.fixed_schema', '', true) \g /dev/null
+-- In a schema of a different role, the script could run that role's objects.
 DO $$ DECLARE found text; BEGIN
-  SELECT 'public.' || o.name INTO found FROM (
-    SELECT p.proname, p.oid, p.proowner, 'pg_proc'::regclass FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace
-       AND EXISTS (SELECT FROM pg_proc b WHERE b.pronamespace = 'pg_catalog'::regnamespace AND b.proname = p.proname)
+  IF NOT current_setting('is_superuser')::bool THEN RETURN; END IF;
+  SELECT n.nspname INTO found FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
+   WHERE n.nspname = current_setting('nself.fixed_schema') AND NOT r.rolsuper;
+  IF found IS NOT NULL THEN
+    RAISE EXCEPTION 'nself: the extension must be in the schema %, whose owner is not a superuser; rename the schema first', found;
+  END IF;
+  SELECT n.nspname || '.' || o.name INTO found FROM (
+    SELECT p.proname, p.oid, p.proowner, 'pg_proc'::regclass, p.pronamespace FROM pg_proc p
+     WHERE EXISTS (SELECT FROM pg_proc b WHERE b.pronamespace = 'pg_catalog'::regnamespace AND b.proname = p.proname)
     UNION ALL
-    SELECT p.oprname, p.oid, p.oprowner, 'pg_operator'::regclass FROM pg_operator p WHERE p.oprnamespace = 'public'::regnamespace
-       AND EXISTS (SELECT FROM pg_operator b WHERE b.oprnamespace = 'pg_catalog'::regnamespace AND b.oprname = p.oprname)
-  ) AS o (name, id, owner, class)
-   WHERE NOT (SELECT rolsuper FROM pg_roles r WHERE r.oid = o.owner)
+    SELECT p.oprname, p.oid, p.oprowner, 'pg_operator'::regclass, p.oprnamespace FROM pg_operator p
+     WHERE EXISTS (SELECT FROM pg_operator b WHERE b.oprnamespace = 'pg_catalog'::regnamespace AND b.oprname = p.oprname)
+  ) AS o (name, id, owner, class, namespace) JOIN pg_namespace n ON n.oid = o.namespace
+   WHERE n.nspname = current_setting('nself.schema')
+     AND NOT (SELECT rolsuper FROM pg_roles r WHERE r.oid = o.owner)
      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.id AND d.deptype = 'e')
    ORDER BY 1 LIMIT 1;
   IF found IS NOT NULL THEN
@@ -211,17 +234,31 @@ DROP SCHEMA nself_extension;
 COMMIT;
 \elif :nself_has_schema
 BEGIN;
--- The extension fixes its schema, such as `pg_catalog`. In a schema of a different role, the script could run that
--- role's objects.
-SELECT set_config('nself.extension', :'nself_extension', true) \g /dev/null
+-- The extension fixes its schema, such as `pg_catalog`.
+SELECT set_config('nself.schema', v.schema, true), set_config('nself.fixed_schema', v.schema, true)
+  FROM pg_available_extensions e JOIN pg_available_extension_versions v ON v.name = e.name AND v.version = e.default_version
+ WHERE e.name = :'nself_extension' \g /dev/null
+-- In a schema of a different role, the script could run that role's objects.
 DO $$ DECLARE found text; BEGIN
-  SELECT n.nspname INTO found
-    FROM pg_available_extensions e
-    JOIN pg_available_extension_versions v ON v.name = e.name AND v.version = e.default_version
-    JOIN pg_namespace n ON n.nspname = v.schema JOIN pg_roles r ON r.oid = n.nspowner
-   WHERE e.name = current_setting('nself.extension') AND NOT r.rolsuper;
+  IF NOT current_setting('is_superuser')::bool THEN RETURN; END IF;
+  SELECT n.nspname INTO found FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
+   WHERE n.nspname = current_setting('nself.fixed_schema') AND NOT r.rolsuper;
   IF found IS NOT NULL THEN
     RAISE EXCEPTION 'nself: the extension must be in the schema %, whose owner is not a superuser; rename the schema first', found;
+  END IF;
+  SELECT n.nspname || '.' || o.name INTO found FROM (
+    SELECT p.proname, p.oid, p.proowner, 'pg_proc'::regclass, p.pronamespace FROM pg_proc p
+     WHERE EXISTS (SELECT FROM pg_proc b WHERE b.pronamespace = 'pg_catalog'::regnamespace AND b.proname = p.proname)
+    UNION ALL
+    SELECT p.oprname, p.oid, p.oprowner, 'pg_operator'::regclass, p.oprnamespace FROM pg_operator p
+     WHERE EXISTS (SELECT FROM pg_operator b WHERE b.oprnamespace = 'pg_catalog'::regnamespace AND b.oprname = p.oprname)
+  ) AS o (name, id, owner, class, namespace) JOIN pg_namespace n ON n.oid = o.namespace
+   WHERE n.nspname = current_setting('nself.schema')
+     AND NOT (SELECT rolsuper FROM pg_roles r WHERE r.oid = o.owner)
+     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.id AND d.deptype = 'e')
+   ORDER BY 1 LIMIT 1;
+  IF found IS NOT NULL THEN
+    RAISE EXCEPTION 'nself: % has the name of a built-in object, and the script of an extension would use it; drop it first', found;
   END IF;
 END $$;
 CREATE EXTENSION :"nself_extension";
@@ -233,15 +270,24 @@ COMMIT;
 BEGIN;
 -- The extension cannot change its schema. Its script could run an object in `public` that has the name of a built-in
 -- one.
+SELECT set_config('nself.schema', 'public', true), set_config('nself.fixed_schema', '', true) \g /dev/null
+-- In a schema of a different role, the script could run that role's objects.
 DO $$ DECLARE found text; BEGIN
-  SELECT 'public.' || o.name INTO found FROM (
-    SELECT p.proname, p.oid, p.proowner, 'pg_proc'::regclass FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace
-       AND EXISTS (SELECT FROM pg_proc b WHERE b.pronamespace = 'pg_catalog'::regnamespace AND b.proname = p.proname)
+  IF NOT current_setting('is_superuser')::bool THEN RETURN; END IF;
+  SELECT n.nspname INTO found FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
+   WHERE n.nspname = current_setting('nself.fixed_schema') AND NOT r.rolsuper;
+  IF found IS NOT NULL THEN
+    RAISE EXCEPTION 'nself: the extension must be in the schema %, whose owner is not a superuser; rename the schema first', found;
+  END IF;
+  SELECT n.nspname || '.' || o.name INTO found FROM (
+    SELECT p.proname, p.oid, p.proowner, 'pg_proc'::regclass, p.pronamespace FROM pg_proc p
+     WHERE EXISTS (SELECT FROM pg_proc b WHERE b.pronamespace = 'pg_catalog'::regnamespace AND b.proname = p.proname)
     UNION ALL
-    SELECT p.oprname, p.oid, p.oprowner, 'pg_operator'::regclass FROM pg_operator p WHERE p.oprnamespace = 'public'::regnamespace
-       AND EXISTS (SELECT FROM pg_operator b WHERE b.oprnamespace = 'pg_catalog'::regnamespace AND b.oprname = p.oprname)
-  ) AS o (name, id, owner, class)
-   WHERE NOT (SELECT rolsuper FROM pg_roles r WHERE r.oid = o.owner)
+    SELECT p.oprname, p.oid, p.oprowner, 'pg_operator'::regclass, p.oprnamespace FROM pg_operator p
+     WHERE EXISTS (SELECT FROM pg_operator b WHERE b.oprnamespace = 'pg_catalog'::regnamespace AND b.oprname = p.oprname)
+  ) AS o (name, id, owner, class, namespace) JOIN pg_namespace n ON n.oid = o.namespace
+   WHERE n.nspname = current_setting('nself.schema')
+     AND NOT (SELECT rolsuper FROM pg_roles r WHERE r.oid = o.owner)
      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.id AND d.deptype = 'e')
    ORDER BY 1 LIMIT 1;
   IF found IS NOT NULL THEN
@@ -313,17 +359,31 @@ DROP SCHEMA nself_extension;
 COMMIT;
 \elif :nself_has_schema
 BEGIN;
--- The extension fixes its schema, such as `pg_catalog`. In a schema of a different role, the script could run that
--- role's objects.
-SELECT set_config('nself.extension', :'nself_extension', true) \g /dev/null
+-- The extension fixes its schema, such as `pg_catalog`.
+SELECT set_config('nself.schema', v.schema, true), set_config('nself.fixed_schema', v.schema, true)
+  FROM pg_available_extensions e JOIN pg_available_extension_versions v ON v.name = e.name AND v.version = e.default_version
+ WHERE e.name = :'nself_extension' \g /dev/null
+-- In a schema of a different role, the script could run that role's objects.
 DO $$ DECLARE found text; BEGIN
-  SELECT n.nspname INTO found
-    FROM pg_available_extensions e
-    JOIN pg_available_extension_versions v ON v.name = e.name AND v.version = e.default_version
-    JOIN pg_namespace n ON n.nspname = v.schema JOIN pg_roles r ON r.oid = n.nspowner
-   WHERE e.name = current_setting('nself.extension') AND NOT r.rolsuper;
+  IF NOT current_setting('is_superuser')::bool THEN RETURN; END IF;
+  SELECT n.nspname INTO found FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
+   WHERE n.nspname = current_setting('nself.fixed_schema') AND NOT r.rolsuper;
   IF found IS NOT NULL THEN
     RAISE EXCEPTION 'nself: the extension must be in the schema %, whose owner is not a superuser; rename the schema first', found;
+  END IF;
+  SELECT n.nspname || '.' || o.name INTO found FROM (
+    SELECT p.proname, p.oid, p.proowner, 'pg_proc'::regclass, p.pronamespace FROM pg_proc p
+     WHERE EXISTS (SELECT FROM pg_proc b WHERE b.pronamespace = 'pg_catalog'::regnamespace AND b.proname = p.proname)
+    UNION ALL
+    SELECT p.oprname, p.oid, p.oprowner, 'pg_operator'::regclass, p.oprnamespace FROM pg_operator p
+     WHERE EXISTS (SELECT FROM pg_operator b WHERE b.oprnamespace = 'pg_catalog'::regnamespace AND b.oprname = p.oprname)
+  ) AS o (name, id, owner, class, namespace) JOIN pg_namespace n ON n.oid = o.namespace
+   WHERE n.nspname = current_setting('nself.schema')
+     AND NOT (SELECT rolsuper FROM pg_roles r WHERE r.oid = o.owner)
+     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.id AND d.deptype = 'e')
+   ORDER BY 1 LIMIT 1;
+  IF found IS NOT NULL THEN
+    RAISE EXCEPTION 'nself: % has the name of a built-in object, and the script of an extension would use it; drop it first', found;
   END IF;
 END $$;
 CREATE EXTENSION :"nself_extension";
@@ -335,15 +395,24 @@ COMMIT;
 BEGIN;
 -- The extension cannot change its schema. Its script could run an object in `public` that has the name of a built-in
 -- one.
+SELECT set_config('nself.schema', 'public', true), set_config('nself.fixed_schema', '', true) \g /dev/null
+-- In a schema of a different role, the script could run that role's objects.
 DO $$ DECLARE found text; BEGIN
-  SELECT 'public.' || o.name INTO found FROM (
-    SELECT p.proname, p.oid, p.proowner, 'pg_proc'::regclass FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace
-       AND EXISTS (SELECT FROM pg_proc b WHERE b.pronamespace = 'pg_catalog'::regnamespace AND b.proname = p.proname)
+  IF NOT current_setting('is_superuser')::bool THEN RETURN; END IF;
+  SELECT n.nspname INTO found FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
+   WHERE n.nspname = current_setting('nself.fixed_schema') AND NOT r.rolsuper;
+  IF found IS NOT NULL THEN
+    RAISE EXCEPTION 'nself: the extension must be in the schema %, whose owner is not a superuser; rename the schema first', found;
+  END IF;
+  SELECT n.nspname || '.' || o.name INTO found FROM (
+    SELECT p.proname, p.oid, p.proowner, 'pg_proc'::regclass, p.pronamespace FROM pg_proc p
+     WHERE EXISTS (SELECT FROM pg_proc b WHERE b.pronamespace = 'pg_catalog'::regnamespace AND b.proname = p.proname)
     UNION ALL
-    SELECT p.oprname, p.oid, p.oprowner, 'pg_operator'::regclass FROM pg_operator p WHERE p.oprnamespace = 'public'::regnamespace
-       AND EXISTS (SELECT FROM pg_operator b WHERE b.oprnamespace = 'pg_catalog'::regnamespace AND b.oprname = p.oprname)
-  ) AS o (name, id, owner, class)
-   WHERE NOT (SELECT rolsuper FROM pg_roles r WHERE r.oid = o.owner)
+    SELECT p.oprname, p.oid, p.oprowner, 'pg_operator'::regclass, p.oprnamespace FROM pg_operator p
+     WHERE EXISTS (SELECT FROM pg_operator b WHERE b.oprnamespace = 'pg_catalog'::regnamespace AND b.oprname = p.oprname)
+  ) AS o (name, id, owner, class, namespace) JOIN pg_namespace n ON n.oid = o.namespace
+   WHERE n.nspname = current_setting('nself.schema')
+     AND NOT (SELECT rolsuper FROM pg_roles r WHERE r.oid = o.owner)
      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.id AND d.deptype = 'e')
    ORDER BY 1 LIMIT 1;
   IF found IS NOT NULL THEN
@@ -381,17 +450,31 @@ DROP SCHEMA nself_extension;
 COMMIT;
 \elif :nself_has_schema
 BEGIN;
--- The extension fixes its schema, such as `pg_catalog`. In a schema of a different role, the script could run that
--- role's objects.
-SELECT set_config('nself.extension', :'nself_extension', true) \g /dev/null
+-- The extension fixes its schema, such as `pg_catalog`.
+SELECT set_config('nself.schema', v.schema, true), set_config('nself.fixed_schema', v.schema, true)
+  FROM pg_available_extensions e JOIN pg_available_extension_versions v ON v.name = e.name AND v.version = e.default_version
+ WHERE e.name = :'nself_extension' \g /dev/null
+-- In a schema of a different role, the script could run that role's objects.
 DO $$ DECLARE found text; BEGIN
-  SELECT n.nspname INTO found
-    FROM pg_available_extensions e
-    JOIN pg_available_extension_versions v ON v.name = e.name AND v.version = e.default_version
-    JOIN pg_namespace n ON n.nspname = v.schema JOIN pg_roles r ON r.oid = n.nspowner
-   WHERE e.name = current_setting('nself.extension') AND NOT r.rolsuper;
+  IF NOT current_setting('is_superuser')::bool THEN RETURN; END IF;
+  SELECT n.nspname INTO found FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
+   WHERE n.nspname = current_setting('nself.fixed_schema') AND NOT r.rolsuper;
   IF found IS NOT NULL THEN
     RAISE EXCEPTION 'nself: the extension must be in the schema %, whose owner is not a superuser; rename the schema first', found;
+  END IF;
+  SELECT n.nspname || '.' || o.name INTO found FROM (
+    SELECT p.proname, p.oid, p.proowner, 'pg_proc'::regclass, p.pronamespace FROM pg_proc p
+     WHERE EXISTS (SELECT FROM pg_proc b WHERE b.pronamespace = 'pg_catalog'::regnamespace AND b.proname = p.proname)
+    UNION ALL
+    SELECT p.oprname, p.oid, p.oprowner, 'pg_operator'::regclass, p.oprnamespace FROM pg_operator p
+     WHERE EXISTS (SELECT FROM pg_operator b WHERE b.oprnamespace = 'pg_catalog'::regnamespace AND b.oprname = p.oprname)
+  ) AS o (name, id, owner, class, namespace) JOIN pg_namespace n ON n.oid = o.namespace
+   WHERE n.nspname = current_setting('nself.schema')
+     AND NOT (SELECT rolsuper FROM pg_roles r WHERE r.oid = o.owner)
+     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.id AND d.deptype = 'e')
+   ORDER BY 1 LIMIT 1;
+  IF found IS NOT NULL THEN
+    RAISE EXCEPTION 'nself: % has the name of a built-in object, and the script of an extension would use it; drop it first', found;
   END IF;
 END $$;
 CREATE EXTENSION :"nself_extension";
@@ -403,15 +486,24 @@ COMMIT;
 BEGIN;
 -- The extension cannot change its schema. Its script could run an object in `public` that has the name of a built-in
 -- one.
+SELECT set_config('nself.schema', 'public', true), set_config('nself.fixed_schema', '', true) \g /dev/null
+-- In a schema of a different role, the script could run that role's objects.
 DO $$ DECLARE found text; BEGIN
-  SELECT 'public.' || o.name INTO found FROM (
-    SELECT p.proname, p.oid, p.proowner, 'pg_proc'::regclass FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace
-       AND EXISTS (SELECT FROM pg_proc b WHERE b.pronamespace = 'pg_catalog'::regnamespace AND b.proname = p.proname)
+  IF NOT current_setting('is_superuser')::bool THEN RETURN; END IF;
+  SELECT n.nspname INTO found FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
+   WHERE n.nspname = current_setting('nself.fixed_schema') AND NOT r.rolsuper;
+  IF found IS NOT NULL THEN
+    RAISE EXCEPTION 'nself: the extension must be in the schema %, whose owner is not a superuser; rename the schema first', found;
+  END IF;
+  SELECT n.nspname || '.' || o.name INTO found FROM (
+    SELECT p.proname, p.oid, p.proowner, 'pg_proc'::regclass, p.pronamespace FROM pg_proc p
+     WHERE EXISTS (SELECT FROM pg_proc b WHERE b.pronamespace = 'pg_catalog'::regnamespace AND b.proname = p.proname)
     UNION ALL
-    SELECT p.oprname, p.oid, p.oprowner, 'pg_operator'::regclass FROM pg_operator p WHERE p.oprnamespace = 'public'::regnamespace
-       AND EXISTS (SELECT FROM pg_operator b WHERE b.oprnamespace = 'pg_catalog'::regnamespace AND b.oprname = p.oprname)
-  ) AS o (name, id, owner, class)
-   WHERE NOT (SELECT rolsuper FROM pg_roles r WHERE r.oid = o.owner)
+    SELECT p.oprname, p.oid, p.oprowner, 'pg_operator'::regclass, p.oprnamespace FROM pg_operator p
+     WHERE EXISTS (SELECT FROM pg_operator b WHERE b.oprnamespace = 'pg_catalog'::regnamespace AND b.oprname = p.oprname)
+  ) AS o (name, id, owner, class, namespace) JOIN pg_namespace n ON n.oid = o.namespace
+   WHERE n.nspname = current_setting('nself.schema')
+     AND NOT (SELECT rolsuper FROM pg_roles r WHERE r.oid = o.owner)
      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.id AND d.deptype = 'e')
    ORDER BY 1 LIMIT 1;
   IF found IS NOT NULL THEN

@@ -165,9 +165,14 @@ SELECT (current_setting('server_version_num')::int / 10000) || ':' || md5(string
 -- the order of their creation. Objects of extensions, of the schema `nself` and of schemas that services own are omitted.
 -- Numbers of objects that a server creates when it is initialized are below 16384.
 WITH
--- The setup job records in a comment what it grants to a role.
+-- Roles of services, except for those that only read or write the rows of the definition.
 service AS (
-  SELECT oid FROM pg_catalog.pg_roles WHERE pg_catalog.shobj_description(oid, 'pg_authid') LIKE 'nself: {%'
+  SELECT oid FROM (
+  SELECT oid, rolname, pg_catalog.split_part(pg_catalog.split_part(pg_catalog.shobj_description(oid, 'pg_authid'),
+         '"' || pg_catalog.current_database()::pg_catalog.text || '": [', 2), ']', 1) AS entries
+    FROM pg_catalog.pg_roles WHERE pg_catalog.shobj_description(oid, 'pg_authid') LIKE 'nself: {%'
+  ) AS r
+   WHERE (entries !~ '"(read|write) ' OR entries ~ '"(use|everything) ')
      AND oid <> (SELECT datdba FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
 ),
 space AS (
@@ -304,6 +309,10 @@ fact (kind, name, what) AS (
   SELECT 'trigger', rel.nspname || '.' || rel.relname || '.' || tgname,
          pg_catalog.concat_ws(' ', tgenabled, pg_catalog.pg_get_triggerdef(g.oid), pg_catalog.obj_description(g.oid, 'pg_trigger'))
     FROM pg_catalog.pg_trigger g JOIN rel ON rel.oid = tgrelid WHERE NOT tgisinternal
+     -- Hasura creates triggers on the tables of its events.
+     AND NOT (tgname LIKE 'notify\_hasura\_%' AND EXISTS (
+       SELECT FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace
+        WHERE f.oid = tgfoid AND n.nspname = 'hdb_catalog'))
   UNION ALL
   SELECT 'policy', rel.nspname || '.' || rel.relname || '.' || polname,
          pg_catalog.concat_ws(' ', polcmd, polpermissive,
@@ -391,10 +400,13 @@ SELECT kind || E'\t' || name || E'\t' || pg_catalog.replace(coalesce(what, ''), 
 -- The setup job creates extensions, and changes these rights of its roles when the stack does.
  WHERE fact NOT LIKE E'extension\t%'
    AND NOT EXISTS (
-     SELECT FROM pg_roles r, unnest('{SELECT,INSERT,UPDATE,DELETE,REFERENCES,TRIGGER,USAGE}'::text[]) AS p (privilege),
+     SELECT FROM (
+  SELECT oid, rolname, pg_catalog.split_part(pg_catalog.split_part(pg_catalog.shobj_description(oid, 'pg_authid'),
+         '"' || pg_catalog.current_database()::pg_catalog.text || '": [', 2), ']', 1) AS entries
+    FROM pg_catalog.pg_roles WHERE pg_catalog.shobj_description(oid, 'pg_authid') LIKE 'nself: {%'
+     ) AS r, unnest('{SELECT,INSERT,UPDATE,DELETE,REFERENCES,TRIGGER,USAGE}'::text[]) AS p (privilege),
                  LATERAL (SELECT split_part(fact, E'\t', 3), r.rolname || ' ' || privilege) AS f (what, granted)
-      WHERE shobj_description(r.oid, 'pg_authid') LIKE 'nself: {%'
-        AND (fact LIKE E'grant\trelation %' AND what = granted
+      WHERE (fact LIKE E'grant\trelation %' AND what = granted
           OR fact LIKE E'grant\tschema %' AND what = r.rolname || ' USAGE'
           OR fact LIKE E'grant\tschema public\t%' AND what = r.rolname || ' CREATE'
           OR fact LIKE E'default privilege\t%' AND what IN ('r ' || granted, 'S ' || granted, 'n ' || granted)))

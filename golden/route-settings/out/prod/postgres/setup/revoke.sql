@@ -34,7 +34,11 @@ BEGIN
     END IF;
     CONTINUE WHEN earlier = wanted.rights;
     -- The new owner of a database keeps its rights on the objects of the earlier owner, until it owns them.
-    takes_over := wanted.rights @> '"owner public -"' AND jsonb_path_exists(earlier, '$[*] ? (@ starts with "everything " || @ starts with "write " || @ starts with "read ")');
+    takes_over := wanted.rights @> '"owner public -"' AND EXISTS (
+      SELECT FROM jsonb_array_elements_text(earlier) entry, LATERAL split_part(entry, ' ', 2) space, LATERAL split_part(entry, ' ', 3) creator
+        JOIN pg_class c ON pg_get_userbyid(c.relowner) = creator AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+       WHERE split_part(entry, ' ', 1) IN ('everything', 'write', 'read') AND creator <> wanted.rolname
+         AND c.relnamespace <> coalesce(to_regnamespace('nself'), 0) AND NOT wanted.rights ? format('referenced %s %s', space, creator));
     failed := takes_over OR EXISTS (SELECT FROM jsonb_array_elements(current_setting('nself.declared')::jsonb) d
                        WHERE d ->> 0 = wanted.rolname AND NOT (d ->> 3)::bool AND d ->> 1 <> 'SCHEMA'
                          AND to_regclass(CASE WHEN d ->> 1 <> 'SCHEMA' AND NOT (d ->> 3)::bool THEN d ->> 4 END) IS NULL);
@@ -44,10 +48,11 @@ BEGIN
           ('{connect}', 'DATABASE', '{CONNECT}'),
           ('{everything}', 'DATABASE', '{TEMPORARY}'),
           ('{owner}', 'SCHEMA', '{USAGE,CREATE}'),
-          ('{use,read,write,everything,other,referenced}', 'SCHEMA', '{USAGE}'),
+          ('{use,read,write,everything,other,referenced,events}', 'SCHEMA', '{USAGE}'),
           ('{read}', 'TABLE', '{SELECT}'),
           ('{write,everything,other,referenced}', 'TABLE', '{SELECT,INSERT,UPDATE,DELETE}'),
           ('{referenced}', 'TABLE', '{REFERENCES,TRIGGER}'),
+          ('{events}', 'TABLE', '{INSERT}'),
           ('{write,everything,other,referenced}', 'SEQUENCE', '{USAGE,SELECT}')
         ) AS r (levels, kind, privileges), unnest(levels::text[]) level, unnest(privileges::text[]) privilege
       ),
