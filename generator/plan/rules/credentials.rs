@@ -9,7 +9,7 @@ use crate::stack::{Call, ValueOrSecret};
 use crate::values::credential_names::{is_harmless, is_plain_credential};
 use crate::values::{HeaderName, credential_formats};
 
-/// Refuses credentials in raw keys, labels, headers and payloads of a service, recognised by their names.
+/// Refuses credentials in raw keys, labels and headers of a service, recognised by their names.
 pub fn check(member: &PlannedService) -> Vec<Diagnostic> {
     let service = &member.service;
     let mut findings = Vec::new();
@@ -37,10 +37,6 @@ pub fn check(member: &PlannedService) -> Vec<Diagnostic> {
                 findings.extend(check_header(name, text.as_str(), &path, HINT_FOR_CALLS));
             }
         }
-    }
-    for (name, cron) in service.hasura.iter().flat_map(|handlers| &handlers.crons) {
-        let path = member.path.key("hasura").key("crons").key(name.as_str()).key("payload");
-        findings.extend(cron.payload.iter().flat_map(|payload| plain_credentials("", payload, &path)));
     }
     findings
 }

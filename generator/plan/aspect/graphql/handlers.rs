@@ -267,10 +267,13 @@ impl CallReader<'_> {
         let StackParts { inputs, roster, addresses, mail, .. } = *self.stack_parts;
         let scope = ReferenceScope { inputs, service: self.service, variable: None, roster, addresses, mail };
         let in_header = |finding: Diagnostic| match finding.code {
-            Code::PlainSecret => finding
-                .message("the payload would contain a secret")
-                .expected("a payload without secrets, since generated files are committed")
-                .hint("send it in a header: `call.headers.X-Key = nself.secret \"NAME\"`"),
+            Code::PlainSecret => {
+                let message = finding.message.replace("the file", "the payload");
+                finding
+                    .message(message)
+                    .expected("a payload without secrets, since generated files are committed")
+                    .hint("send it in a header: `call.headers.X-Key = nself.secret \"NAME\"`")
+            }
             _ => finding,
         };
         let resolved_payload = ContentResolver { scope }.resolve_data(payload, path);
