@@ -16,7 +16,7 @@ fn body(level: &str) -> String {
     format!(
         "let nself = import \"nself/main.ncl\" in
          {{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", services.orders = {{ image = \"ghcr.io/acme/orders:1\",
-           port = 8001, env.LEVEL = \"{level}\", health.none = \"none\" }} }} | nself.Stack\n"
+           port = 8001, env.LEVEL = \"{level}\", health.none = \"it has none\" }} }} | nself.Stack\n"
     )
 }
 

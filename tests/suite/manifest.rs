@@ -13,7 +13,7 @@ use crate::support::{ProcessOutput, nself, nself_in, run, stack, tree};
 fn text(services: &[(&str, u16)], level: &str) -> String {
     let service = |(name, port): &(&str, u16)| {
         format!(
-            "    {name} = {{ image = \"a/{name}:1\", port = {port}, env.LEVEL = \"{level}\", health.none = \"none\" }},\n"
+            "    {name} = {{ image = \"a/{name}:1\", port = {port}, env.LEVEL = \"{level}\", health.none = \"it has none\" }},\n"
         )
     };
     let services: String = services.iter().map(service).collect();

@@ -32,7 +32,7 @@ fn wait_for(lines: &Receiver<String>, wanted: &str) -> String {
 fn watch_generates_again_at_each_change() {
     let project = stack(
         "{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", services.orders = { image = \"ghcr.io/acme/orders:1\", \
-         port = 8001, env.LEVEL = \"info\", health.none = \"none\" } }",
+         port = 8001, env.LEVEL = \"info\", health.none = \"it has none\" } }",
     );
     let folder = project.path();
     let mut command = nself(folder);

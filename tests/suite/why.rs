@@ -287,7 +287,7 @@ fn why_shows_the_reason_of_the_last_run() {
     let body = |level: &str| {
         format!(
             "{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", services.orders = {{ image = \"ghcr.io/acme/orders:1\", \
-             port = 8001, env.LEVEL = \"{level}\", health.none = \"none\" }} }}"
+             port = 8001, env.LEVEL = \"{level}\", health.none = \"it has none\" }} }}"
         )
     };
     let project = stack(&body("info"));

@@ -22,7 +22,7 @@ fn project(field: &str) -> tempfile::TempDir {
         r#"{{ {SHOP} {field}
           environments = {{ staging.enabled = false, prod.enabled = false }},
           databases.orders = {{ tables.orders = {{ columns.id.type = "bigint", primary_key = ["id"] }} }},
-          services.web = {{ image = "ghcr.io/acme/web:1.0.0", port = 8001, command = ["/app/web"], health.none = "no",
+          services.web = {{ image = "ghcr.io/acme/web:1.0.0", port = 8001, command = ["/app/web"], health.none = "it ends with the test",
             databases.main.name = "orders", layout = {{ folder = "web/files", platforms = ["linux/amd64"] }} }} }}"#
     ));
     fs::create_dir_all(case.path().join("web/files")).unwrap();
@@ -225,7 +225,7 @@ fn outputs_are_not_written_through_a_link() {
 /// Expectation: NS313, even if the link is created after a warm run.
 #[test]
 fn the_source_of_a_mount_is_not_a_link() {
-    let mount = r#"services.cache = { image = "docker.io/library/redis:7", port = 8002, health.none = "no",
+    let mount = r#"services.cache = { image = "docker.io/library/redis:7", port = 8002, health.none = "it ends with the test",
         mounts = [{ source = "config/cache/data", target = "/data" }] },"#;
     let case = project(mount);
     fs::create_dir_all(case.path().join("config/cache/data")).unwrap();

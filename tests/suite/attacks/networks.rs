@@ -10,9 +10,9 @@ use crate::support::{ProcessOutput, environments, nself_in, run, stack};
 use crate::up::{Stack, in_own_namespaces};
 
 /// Two services of different zones with egress, and one without. All run a stand-in without required settings, which
-/// always listens on port 8025.
+/// always listens on port 3021.
 const EGRESS_STACK: &str = r#"let nself = import "nself/main.ncl" in
-let service = fun number more => { image = "docker.io/axllent/mailpit:v1.2", port = number, user = "10001:10001" } & more in
+let service = fun number more => { image = "docker.io/nself/nself-admin:v1.2", port = number, user = "10001:10001", read_only = false } & more in
 {
   project = "two",
   domain = "two.example.com",
@@ -108,16 +108,16 @@ fn check_egress() {
         assert_eq!(output.code, 0, "{}", output.stderr);
         let ready = (0..100).any(|_| {
             std::thread::sleep(std::time::Duration::from_millis(100));
-            ["one", "other", "inner"].iter().all(|name| reaches(stack, name, "127.0.0.1", 8025))
+            ["one", "other", "inner"].iter().all(|name| reaches(stack, name, "127.0.0.1", 3021))
         });
         assert!(ready, "{}", stack.compose(&["logs"]).stdout);
     };
     up(&stack);
     let other = address(&stack, "other", "_egress-other").unwrap();
-    assert!(!reaches(&stack, "one", &other, 8025), "by address");
-    assert!(!reaches(&stack, "one", "other", 8025), "by name");
+    assert!(!reaches(&stack, "one", &other, 3021), "by address");
+    assert!(!reaches(&stack, "one", "other", 3021), "by name");
     let address_of_one = address(&stack, "one", "_egress-one").unwrap();
-    assert!(!reaches(&stack, "other", &address_of_one, 8025), "and back");
+    assert!(!reaches(&stack, "other", &address_of_one, 3021), "and back");
     for name in ["one", "other"] {
         assert!(reaches(&stack, name, OUTSIDE, OUTSIDE_PORT), "{name} reaches the outside");
     }
@@ -131,7 +131,7 @@ fn check_egress() {
     std::fs::write(&file, open).unwrap();
     up(&stack);
     let other = address(&stack, "other", "_egress-one").unwrap();
-    assert!(reaches(&stack, "one", &other, 8025), "the control");
+    assert!(reaches(&stack, "one", &other, 3021), "the control");
 }
 
 /// Attack: a service with egress connects to a second one, with the file for each implementation of Compose.
