@@ -84,10 +84,15 @@ fn check(change: &Change, ours: &mut Session, theirs: &mut Session) -> Result<()
 
 /// Checks changes on a server of a version.
 pub fn check_all(version: Version, changes: &[Change]) {
+    check_all_as("owner", version, changes);
+}
+
+/// Checks changes that a role makes: the superuser moves extensions.
+pub fn check_all_as(role: &str, version: Version, changes: &[Change]) {
     let Some(server) = Server::start(version) else { return };
     server.database("ours");
     server.database("theirs");
-    let (mut ours, mut theirs) = (server.session("owner", "ours"), server.session("owner", "theirs"));
+    let (mut ours, mut theirs) = (server.session(role, "ours"), server.session(role, "theirs"));
     let failed: Vec<String> = changes
         .iter()
         .filter_map(|change| Some(format!("{}: {}", change.name, check(change, &mut ours, &mut theirs).err()?)))
