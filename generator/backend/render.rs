@@ -67,8 +67,8 @@ pub fn nginx_word(word: &'static str) -> Value {
 }
 
 /// Returns a header name, then all its spellings in which `_` replaces one or more `-`: `X-A`, then `X_A`. The name is a
-/// constant of the generator or a [`HeaderName`] whose hyphens are limited (NS523), since their number doubles with
-/// each of them.
+/// constant of the generator or a [`HeaderName`] whose hyphens are limited (NS523), since each hyphen
+/// doubles the number of spellings.
 pub fn nginx_header_spellings(name: &str) -> impl Iterator<Item = Value> {
     let dash_offsets: Vec<usize> = name.match_indices('-').map(|(offset, _)| offset).collect();
     // Each number is one subset of the dashes: bit i is 1 if `_` replaces the dash with the index i.
@@ -115,7 +115,7 @@ fn path_pattern(path: &UrlPath) -> String {
 }
 
 /// Returns the argument of a `location` for a path and the paths below it: the one for `/api` matches `/api/v1` and
-/// does not match `/api-docs`. It may ignore upper and lower case. nginx tries regular expressions in the order of the
+/// does not match `/api-docs`. With `ignores_case`, upper and lower case are equal. nginx tries regular expressions in the order of the
 /// file, so longer paths must come first.
 pub fn nginx_location(path: &UrlPath, ignores_case: bool) -> Value {
     let operator = if ignores_case { "~*" } else { "~" };

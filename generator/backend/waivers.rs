@@ -32,8 +32,8 @@ pub fn unknown_waivers(plan: &Plan) -> Vec<Diagnostic> {
     findings.into_values().collect()
 }
 
-/// Returns NS417 for each waiver in the plan of a field that neither the service nor its volumes set. A different environment
-/// may set it. `digests` are those of the plan.
+/// Returns NS417 for each waiver whose field neither the service nor its volumes set in this environment. A different
+/// environment may set it. `digests` are those of the plan.
 pub fn unused_waivers(plan: &Plan, digests: &PlanDigests) -> Vec<Diagnostic> {
     let tables = [("compose", compose::FIDELITY), ("kubernetes", kubernetes::FIDELITY)];
     let rows = tables.iter().flat_map(|(target, table)| table.iter().map(move |row| (*target, row)));

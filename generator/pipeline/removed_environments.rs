@@ -1,4 +1,4 @@
-//! Environments of the output folder that the stack no longer has, such as one with a new name. A run of all environments
+//! Environments of the output folder that the stack no longer has, such as one that was renamed. A run for all environments
 //! deletes their files.
 
 use crate::artifact::ArtifactPath;
@@ -11,8 +11,8 @@ use crate::store::Manifest;
 /// The start of the name of the file with the namespace of an environment on a cluster.
 const NAMESPACE_FILE: &str = "kubernetes/namespace/namespace-";
 
-/// Returns a warning for each environment of the output folder with volumes that is not in `environments`, those of the
-/// stack.
+/// Returns a warning for each environment with volumes that the output folder has and the stack does not. `environments`
+/// are those of the stack.
 pub fn warnings(out: &Root, environments: &[Environment]) -> Vec<Diagnostic> {
     let Ok(Some(folder)) = out.open() else { return Vec::new() };
     let entries = folder.list().unwrap_or_default();

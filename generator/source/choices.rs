@@ -1,11 +1,11 @@
-//! Values of which a layer replaces another kind: references, and fields that exclude each other. Merged key by key, the
-//! result would have both kinds.
+//! Values that a layer replaces instead of merging: a reference replaces a different reference, and a field replaces the
+//! fields that it excludes. Merged key by key, the result would contain both.
 
 use std::collections::BTreeMap;
 
 use super::node::{Entry, Value};
 
-/// The fields of references to something, which have a name or a list as their value.
+/// The kinds of references whose value is a name or a list.
 const REFERENCES: [&str; 8] =
     ["secret", "database_url", "pooled_url", "replica_url", "database_part", "stack", "mail", "join"];
 
@@ -15,7 +15,7 @@ const ADDRESSES: [&str; 2] = ["url", "public_url"];
 /// The reference with one value for each profile.
 const BY_PROFILE: &str = "by_profile";
 
-/// Where the records with a choice are.
+/// The place of the records in which only one field of a group may be set.
 enum Place {
     /// The value of a field with this name.
     Field(&'static str),
@@ -23,7 +23,7 @@ enum Place {
     EntryOf(&'static str),
 }
 
-/// The fields of records of which each record has at most one.
+/// Groups of fields of which a record may set at most one, each with the place of these records.
 const CHOICES: [(Place, &[&str]); 8] = [
     (Place::Field("health"), &["http", "tcp", "grpc", "exec", "none"]),
     (Place::Field("route"), &["subdomain", "host"]),

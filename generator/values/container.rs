@@ -111,7 +111,7 @@ checked! {
     Platform, expected: "a Linux platform", example: "linux/amd64",
     refusal: |text| match text.strip_prefix("linux/") {
         Some(processor) => alphabet_refusal(processor, 40, "a-z, 0-9 and `/`", |c| c.is_ascii_lowercase(), |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '/'),
-        None => Some("it does not start with linux/".into()),
+        None => Some("it does not start with `linux/`".into()),
     }
 }
 checked! {
@@ -178,7 +178,7 @@ fn schedule_refusal(text: &str) -> Option<String> {
             let advice = match *field {
                 "7" => "; Sunday is `0`",
                 field if field.contains('/') => {
-                    "; a step must be smaller than the range, since it starts again in each one"
+                    "; a step must be smaller than the range, since the steps start again in each range"
                 }
                 field if field.contains(|c: char| c.is_ascii_alphabetic()) => "; write numbers instead of names",
                 _ => "",
@@ -268,9 +268,7 @@ fn repository_refusal(repository: &str) -> Option<String> {
         }
         let is_letter_or_digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
         if !is_letter_or_digit(name.chars().next()) || !is_letter_or_digit(name.chars().next_back()) {
-            return Some(format!(
-                "the part `{name}` of the image's name does not begin and end with a letter or digit"
-            ));
+            return Some(format!("the part `{name}` of the image's name must begin and end with a letter or digit"));
         }
         // Each separator consists of all characters between two letters or digits.
         let mut separators = name.split(|c: char| c.is_ascii_alphanumeric()).filter(|text| !text.is_empty());

@@ -73,7 +73,7 @@ pub fn removed_environment(environment: &str, file: &str, namespace: Option<&str
         Some(namespace) => finding
             .message(format!(
                 "the stack no longer has the environment `{environment}`: the claims of {names} stay in the namespace \
-                 `{namespace}`, whose pods run on"
+                 `{namespace}`, whose pods keep running"
             ))
             .hint(format!(
                 "{keep}; otherwise copy the data that you need, and then run `kubectl delete namespace {namespace}`"
@@ -81,7 +81,7 @@ pub fn removed_environment(environment: &str, file: &str, namespace: Option<&str
         None => finding
             .message(format!(
                 "the stack no longer has the environment `{environment}`: the volumes {names} stay on its host, unused, \
-                 and its containers run on"
+                 and its containers keep running"
             ))
             .hint(format!(
                 "{keep}; otherwise run `docker compose -p {project} down`, copy the data that you need, such as \

@@ -20,7 +20,7 @@ static TEMPLATE: Template = Template::new(Language::Nginx, include_str!("site.co
 /// A location in the template.
 #[derive(Serialize)]
 struct LocationView {
-    /// The argument of `location`. A path with a password ignores upper and lower case, as many services do.
+    /// The argument of `location`. A path with a password matches in upper and lower case, since many services accept both.
     path: Value,
     internal: bool,
     /// The internal paths of a public location, in groups that fit into one parameter of nginx.

@@ -47,8 +47,8 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> 
 }
 
 /// Returns the command that keeps the roles of the stack out of a removed database, as the end of a hint. It is empty if no
-/// such role may connect. The setup job takes rights back in the databases of the stack only, and `DROP OWNED` would also
-/// take the right to connect to these. The owner of a database may connect by a right that can be revoked, too.
+/// such role may connect. The setup job revokes rights only in databases of the stack, and `DROP OWNED` would also revoke
+/// the right to connect to the databases that the stack still has. The right of an owner to connect can be revoked, too.
 fn keep_without_access(psql: &str, database: &str, old: &str, new: &str) -> String {
     let roles = names_after_prefix(new, ROLES_PREFIX);
     let users = roles.into_iter().filter(|role| databases_of_role(old, role).contains(database));

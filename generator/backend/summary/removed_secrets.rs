@@ -1,5 +1,5 @@
-//! Warnings about generated secrets of the last generation that the stack no longer uses. `nself secrets init` creates a
-//! secret with a new name with a new value, with which a program cannot read what it encrypted with the old one.
+//! Warnings about generated secrets of the last generation that the stack no longer uses. After a rename, `nself secrets
+//! init` creates a new value for the new name, and programs cannot read what they encrypted with the old value.
 
 use std::collections::BTreeSet;
 

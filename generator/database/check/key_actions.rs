@@ -42,7 +42,7 @@ impl Check<'_> {
         true
     }
 
-    /// Warns about a key that sets a column to NULL which is NOT NULL: each such change of a referenced row fails.
+    /// Warns about a key that would set a NOT NULL column to NULL: each such change of a referenced row fails.
     fn warn_of_failing_action(
         &mut self,
         table: &Table,
@@ -85,7 +85,7 @@ impl Check<'_> {
         self.domains_of(kind).any(|domain| domain.not_null)
     }
 
-    /// Returns the domain that a type is, and the domains over which it is.
+    /// Returns the domain that a type names, and the domains on which that domain is based.
     fn domains_of<'a>(&'a self, kind: &'a TypeName) -> impl Iterator<Item = &'a Domain> {
         let domain = |kind: &TypeName| match self.schema.types.get(&kind.object().filter(|_| !kind.is_array())?) {
             Some(UserType::Domain(domain)) => Some(domain),

@@ -9,7 +9,7 @@ use crate::database::lexer;
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 
-/// A word in the bound of a range that is before or after all values.
+/// The words for a bound of a range before or after all values.
 const LIMITS: [&str; 2] = ["MINVALUE", "MAXVALUE"];
 
 /// Returns the limit that a value is; `None` for other values. The server also accepts it in brackets or double quotes.
@@ -48,7 +48,7 @@ impl Check<'_> {
                     for (value, kind) in values.iter().zip(&kinds).filter(|(value, _)| limit(value).is_none()) {
                         if is_null(value) {
                             let hint = "write MINVALUE or MAXVALUE; rows with NULL belong to the default partition";
-                            self.report(path.clone(), "a range has no bound NULL", hint);
+                            self.report(path.clone(), "NULL cannot be the bound of a range", hint);
                         } else {
                             self.check_value_of_bound(value, *kind, path);
                         }
@@ -132,8 +132,8 @@ mod tests {
             assert_eq!(found(from, to), [""; 0], "{from:?} {to:?}");
         }
         for (from, to, message) in [
-            (&["NULL"][..], &["1"][..], "a range has no bound NULL"),
-            (&["1"], &["(null)::integer"], "a range has no bound NULL"),
+            (&["NULL"][..], &["1"][..], "NULL cannot be the bound of a range"),
+            (&["1"], &["(null)::integer"], "NULL cannot be the bound of a range"),
             (
                 &["MINVALUE", "'2026-01-01'"],
                 &["1", "MAXVALUE"],

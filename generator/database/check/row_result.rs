@@ -1,5 +1,5 @@
-//! Checks functions that return rows of a table: the order of the table's columns can differ between servers, so a list of
-//! columns is right on some of them only.
+//! Checks functions that return rows of a table. The order of the table's columns can differ between servers, so a body
+//! that lists the columns is correct only on some servers.
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
@@ -23,13 +23,13 @@ impl<'a> Check<'a> {
     /// Warns that a body returns rows of a table as a list of columns.
     pub(super) fn warn_of_column_order(&mut self, table: &ObjectName, function: &Function, path: &FieldPath) {
         let message = format!(
-            "the body lists the columns of `{table}` in an order that a server has only if no column was added later"
+            "the body lists the columns of `{table}` one by one, but their order differs on servers where a column was added later"
         );
         let finding = Diagnostic::warning(Code::SchemaInvalid, path.clone()).message(message);
         self.findings.push(finding.hint(hint_of_rows(table, function)));
     }
 
-    /// Returns the fault of a list of columns which the server does not convert to the columns of a new table, with a hint.
+    /// Returns a message and a hint if the server cannot convert the listed columns to the columns of a newly created table.
     pub(super) fn fault_of_row(
         &self,
         table: &ObjectName,
@@ -55,7 +55,7 @@ impl<'a> Check<'a> {
     }
 }
 
-/// Returns how a function returns rows of a table without the order of their columns.
+/// Returns the hint how a function can return rows of a table independently of the order of its columns.
 fn hint_of_rows(table: &ObjectName, function: &Function) -> String {
     let name = quoted_if_needed(table.name());
     // A body of the SQL standard would store the columns that the table has when the function is created.
@@ -105,7 +105,7 @@ fn may_be_assigned(schema: &Schema, from: &TypeName, to: &TypeName) -> bool {
     }
 }
 
-/// Returns a name for the types between whose values the server may convert; `None` for a type that is not known.
+/// Returns the name of the group of types that the server may convert into each other; `None` for an unknown type.
 fn family(schema: &Schema, kind: &TypeName) -> Option<String> {
     let family = match kind.base() {
         _ if is_number(kind) => "number",

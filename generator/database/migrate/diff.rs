@@ -37,7 +37,7 @@ pub struct Diff<'a> {
     pub stored_rows: StoredRows,
     /// Names of the new schema's relations and types.
     pub new_names: BTreeSet<ObjectName>,
-    /// Maps the new name of a dropped object, whose name a different object takes, to its old name.
+    /// Maps the temporary name of a dropped object to its old name, which a different object takes.
     freed_names: &'a BTreeMap<ObjectName, ObjectName>,
 }
 
@@ -69,7 +69,7 @@ impl<'a> Diff<'a> {
         }
     }
 
-    /// Returns the name that a dropped object had before it was renamed to free it; `None` for other objects.
+    /// Returns the old name of a dropped object by its temporary name (see `freed_names`); `None` for other objects.
     pub fn freed_name(&self, name: &ObjectName) -> Option<&'a ObjectName> {
         self.freed_names.get(name)
     }

@@ -114,14 +114,14 @@ fn plan_with(mut planner: Planner, old: Cow<Schema>) -> Result<StepGroups, Vec<D
     // The sort is stable: steps at the same position of a phase stay in the order in which they were added, which is
     // the order of the names of their objects.
     steps.sort_by_key(|step| (step.phase, step.order_in_phase));
-    use_names_of_time(&mut steps, &renamed.renamed_objects);
+    use_names_at_revert(&mut steps, &renamed.renamed_objects);
     moved_extensions.restore_names(&mut steps);
     Ok(group_steps(steps))
 }
 
-/// Gives the statements that revert steps the names that renamed objects have then: those of steps after the renames run
-/// before the renames are reverted, and those of earlier steps after it.
-fn use_names_of_time(steps: &mut [MigrationStep], renamed_objects: &[(ObjectName, ObjectName)]) {
+/// Puts into the `down` statements the names that renamed objects have when they run. Steps after the renames are
+/// reverted before the renames, so they use the new names. Earlier steps are reverted after them and use the old names.
+fn use_names_at_revert(steps: &mut [MigrationStep], renamed_objects: &[(ObjectName, ObjectName)]) {
     for step in steps {
         let Down::Sql(sql) = &mut step.down else { continue };
         for (old, new) in renamed_objects {

@@ -46,7 +46,7 @@ impl MovedExtensions {
         adopt_texts(schema, new, &self.objects)
     }
 
-    /// Gives the statements that revert steps the old names: they run after the extensions moved back.
+    /// Puts the old names into the `down` statements, since they run after the extensions have moved back.
     pub fn restore_names(&self, steps: &mut [MigrationStep]) {
         for step in steps {
             if let Down::Sql(sql) = &mut step.down {

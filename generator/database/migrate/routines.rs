@@ -130,7 +130,7 @@ fn drop_views(planner: &mut Planner, diff: &Diff) {
             planner.refuse(
                 Code::ChangeRefused,
                 path,
-                format!("the view {name} cannot be {change} while {user} has its rows as values"),
+                format!("the view {name} cannot be {change} while {user} uses its row type"),
                 &format!(
                     "first remove {user} or give it a different type, such as jsonb (`nself db new`), and change the view \
                      in the next migration"

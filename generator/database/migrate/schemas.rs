@@ -137,7 +137,7 @@ fn plan_changed_extension(
     let step = |why: String| MigrationStep::new(Phase::Create, name.as_str(), path.clone(), why);
     let (old_schema, new_schema) = (old.schema_of(name), new.schema_of(name));
     if old_schema != new_schema {
-        // All statements use the new names of its objects, and all that revert them the old ones.
+        // The extension moves first, in `up` and in `down`: later statements use the names of its objects after the move.
         let new_schemas = diff.new.schemas.keys().filter(|schema| schema.as_str() == new_schema);
         let missing = new_schemas.filter(|schema| !diff.before_renames.schemas.contains_key(*schema));
         let missing = missing.filter(|schema| schema.as_str() != PUBLIC_SCHEMA);
@@ -145,7 +145,7 @@ fn plan_changed_extension(
         up.push(ddl::move_extension(name, new_schema));
         let why = format!("the extension {name} moves to the schema {new_schema}");
         planner.push(MigrationStep { phase: Phase::DropDependents, ..step(why).up(up.join("\n")) });
-        let last = step(format!("`down` begins with the extension {name}")).order_in_phase(BEFORE_SCHEMAS);
+        let last = step(format!("`down` first moves the extension {name} back")).order_in_phase(BEFORE_SCHEMAS);
         let last = last.down(ddl::move_extension(name, old_schema));
         planner.push(MigrationStep { phase: Phase::DropData, ..last });
     }

@@ -90,8 +90,8 @@ fn unknown_roles(schema: &Schema, path: &FieldPath, role_names: &BTreeSet<&str>)
         let hint = crate::words::nearest(role.as_str(), role_names.iter().copied()).map_or_else(
             || {
                 format!(
-                    "use the role of a service that uses the database, or `public` for all roles; `{role}` becomes a role \
-                     without a login with `database_server.roles.{role} = {{}}`"
+                    "use the role of a service that uses the database, or `public` for all roles, or declare a role \
+                     without a login: `database_server.roles.{role} = {{}}`"
                 )
             },
             |near| format!("did you mean `{near}`?"),

@@ -43,7 +43,7 @@ impl Database {
         service_role.or(self.owner.as_ref())
     }
 
-    /// Returns the roles with access to single schemas that write rows of the definition.
+    /// Returns the roles with `access = 'write` to a schema that does not belong to a service.
     pub fn writers(&self) -> BTreeSet<&SqlIdent> {
         let is_of_service = |schema: &SqlIdent| self.service_schemas().any(|(name, _)| name == schema);
         let writes = |grant: &&Grant| grant.access == Access::Write && !is_of_service(&grant.schema);

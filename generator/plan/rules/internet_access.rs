@@ -7,7 +7,7 @@ use crate::plan::model::{Plan, Service};
 use crate::plan::roster::PlannedService;
 use crate::values::{ServiceName, url_host};
 
-/// Parts of names of variables with addresses for browsers, or with names that only look like addresses.
+/// Parts of the names of variables whose value is an address for browsers, or a name that only looks like an address.
 const OTHER_ADDRESSES: [&str; 12] = [
     "AUDIENCE",
     "CALLBACK",
@@ -35,8 +35,9 @@ pub fn check(
     member: &PlannedService,
     WrittenText { path, text, place }: &WrittenText,
 ) -> Option<Diagnostic> {
-    let is_decided = service.reaches_outside() || member.service.egress.is_some() || joins_other_networks(service);
-    if *place != Place::Variable || is_decided {
+    let access_is_decided =
+        service.reaches_outside() || member.service.egress.is_some() || joins_other_networks(service);
+    if *place != Place::Variable || access_is_decided {
         return None;
     }
     let variable = path.last_key().to_ascii_uppercase();

@@ -62,7 +62,7 @@ fn unserved_containers(stack: &Stack, profile: Profile) -> Vec<Diagnostic> {
     unserved.map(|(name, _)| finding(name)).collect()
 }
 
-/// Warns of frontends without a container on a cluster, which leaves out their routes: it has no machine with their servers.
+/// Warns of frontends without a container on a cluster, which has no host for their servers and leaves out their routes.
 fn frontends_without_container(stack: &Stack, profile: Profile) -> Vec<Diagnostic> {
     if profile == Profile::Local || !stack.kubernetes.enabled {
         return Vec::new();

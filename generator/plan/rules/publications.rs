@@ -32,7 +32,9 @@ pub fn check(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
     let publications = objects.filter(|(_, key)| key.starts_with(PUBLICATION));
     let findings = publications.map(|(path, key)| {
         Diagnostic::warning(Code::PublicationLog, path)
-            .message(format!("no server can subscribe to the {key}, since the log of this one is not logical"))
+            .message(format!(
+                "no server can subscribe to the {key}, because the write-ahead log of this server is not logical"
+            ))
             .hint(format!("set `database_server.settings.{WAL_LEVEL} = \"{LOGICAL}\"`"))
     });
     findings.collect()

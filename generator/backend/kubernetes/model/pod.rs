@@ -37,7 +37,7 @@ pub struct Pod {
     pub raw: BTreeMap<String, Value>,
 }
 
-/// Names of an address, which pods resolve without a name server.
+/// An IP address and its host names, which the pod resolves without a name server.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct HostAlias {
     pub ip: String,

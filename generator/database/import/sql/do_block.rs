@@ -90,8 +90,8 @@ impl Block {
         Some(block)
     }
 
-    /// Returns the state of its object in which a statement at an offset in the text runs; `None` for a statement that is
-    /// not supported, or whose conditions are about a different object, since they could be false on a new server.
+    /// Returns the condition on which the statement at an offset in the text runs. `None` if the statement is not supported,
+    /// or if the conditions around it are about a different object: they could be false on a new server.
     fn guard(&self, statement: &SyntaxNode, at: usize) -> Option<Guard> {
         let conditions: Vec<&Condition> =
             self.conditions.iter().filter(|condition| (condition.from..condition.to).contains(&at)).collect();
@@ -109,7 +109,7 @@ impl Block {
         if !is_guarded {
             return Some(Guard::Always);
         }
-        // The results of some actions of a guarded statement may exist already, and those of others not.
+        // With two or more actions, some of their objects may exist and others not, so the statement is not supported.
         (actions(statement).count() < 2).then_some(Guard::UnlessExists)
     }
 }
@@ -119,7 +119,7 @@ struct Condition {
     /// The range of bytes from THEN to END IF.
     from: usize,
     to: usize,
-    /// Whether the condition is true if the object exists, instead of if it does not.
+    /// True for a condition that the object exists; false for a condition that it does not exist.
     object_exists: bool,
     /// The strings in the condition, in lower case.
     strings: BTreeSet<String>,
@@ -188,7 +188,7 @@ fn is_ignoring_handler(tokens: &[&Token]) -> bool {
 }
 
 impl Reader {
-    /// Returns the statements of a block, each with the state of its object in which it runs.
+    /// Returns the statements of a block, each with the condition on which it runs.
     pub(super) fn statements_of_do_block(node: &SyntaxNode) -> Parsed<Vec<(SyntaxNode, Guard)>> {
         let mut parts = Parts::of(node);
         let body = parts.require(SyntaxKind::LITERAL)?;

@@ -8,7 +8,7 @@ use super::tree::{ident, object_name, tokens};
 use crate::database::ddl::default_key_name;
 use crate::database::model::*;
 
-/// The state of its object in which a statement of a block runs.
+/// The condition on which a statement of a block runs: whether its object exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guard {
     Always,

@@ -58,8 +58,8 @@ impl Reader {
         self.resolve_default_privileges(owner);
     }
 
-    /// Removes the rights that the setup job of a server recorded, with a note for each role. Grants of a definition that
-    /// the access of a service includes, too, cannot be told from them.
+    /// Removes the rights that the setup job of a server recorded, with a note for each role. Equal grants of a
+    /// definition cannot be distinguished from them.
     fn leave_out_recorded_rights(&mut self) {
         if !self.service_rights.has_record() {
             return;

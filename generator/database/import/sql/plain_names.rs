@@ -6,9 +6,9 @@ use squawk_syntax::quote::is_reserved_word;
 
 use crate::database::lexer::{self, Token, TokenKind};
 
-/// Key words that are not reserved, but that the server prints in double quotes as names: those of types and functions
-/// with a grammar (`col_name_keyword` and `type_func_name_keyword` in its `kwlist.h`), and `exclude`, which the parser
-/// of this crate takes for a constraint. `json` is missing, since PostgreSQL 15 prints it without quotes.
+/// Key words that are not reserved, but that the server prints in double quotes when they are names: words for types and
+/// functions with their own syntax (`col_name_keyword` and `type_func_name_keyword` in `kwlist.h`), and `exclude`, which
+/// the parser of this crate mistakes for a constraint. `json` is left out: PostgreSQL 15 prints it without quotes.
 const QUOTED_KEY_WORDS: &[&str] = &[
     "authorization",
     "between",
@@ -88,7 +88,7 @@ const QUOTED_KEY_WORDS: &[&str] = &[
     "xmltable",
 ];
 
-/// Key words that a name of a result column can be only after AS or in double quotes.
+/// Key words that can name a result column only after AS or in double quotes.
 const QUOTED_LABELS: &[&str] =
     &["day", "filter", "hour", "minute", "month", "over", "second", "varying", "within", "without", "year"];
 
@@ -179,7 +179,7 @@ fn is_plain(text: &str, token: &Token) -> bool {
     let Some(name) = token.text.strip_prefix('"').and_then(|name| name.strip_suffix('"')) else { return false };
     let is_simple =
         name.bytes().enumerate().all(|(i, b)| b.is_ascii_lowercase() || b == b'_' || (i > 0 && b.is_ascii_digit()));
-    // Without the quotes, the name must not grow together with what surrounds it, such as `AS"id"` or `"e"'text'`.
+    // Without the quotes, the name must not merge with the characters next to it, as in `AS"id"` or `"e"'text'`.
     let is_part_of_word = |byte: &u8| lexer::starts_word(*byte) || byte.is_ascii_digit() || *byte == b'$';
     let before = token.at.checked_sub(1).and_then(|at| text.as_bytes().get(at));
     let after = text.as_bytes().get(token.at + token.text.len());

@@ -6,7 +6,7 @@ use super::reader::{GrantObject, Reader};
 use super::tree::{object_name, path};
 use crate::database::model::*;
 
-/// Returns the name of the object that a statement creates, as far as other statements can name it.
+/// Returns the name of the object that a statement creates; `None` if other statements cannot mention the object.
 fn created_object(node: &SyntaxNode) -> Option<ObjectName> {
     use SyntaxKind::*;
     let name = |node: &SyntaxNode| {
@@ -51,8 +51,8 @@ impl Reader {
         }
     }
 
-    /// Records what a statement creates if it was refused. Drops its problems if they follow from an earlier refusal:
-    /// those from the index `first_problem` on.
+    /// Records what a refused statement creates. Its problems begin at the index `first_problem`; they are dropped if they
+    /// follow from an earlier refusal.
     pub(super) fn record_refusal(&mut self, node: &SyntaxNode, first_problem: usize) {
         let created = created_object(node);
         let missing = std::mem::take(&mut self.refused.missing);
@@ -91,7 +91,7 @@ impl Reader {
         self.refused.columns.extend(missing.into_iter().map(|column| (name.clone(), column)));
     }
 
-    /// Returns the message about a table that the file does not create. A schema that the file does not create either
+    /// Returns the message about a table that the file does not create. If the file does not create its schema, the table
     /// belongs to a different program.
     pub(super) fn missing_table(&self, name: &ObjectName) -> String {
         let schema = name.schema();
@@ -99,8 +99,8 @@ impl Reader {
             return format!("there is no table `{name}`");
         }
         format!(
-            "there is no table `{name}`; if a different program creates it, put a table with the columns that are used in front, \
-             such as `CREATE SCHEMA {}; CREATE TABLE {} (id uuid PRIMARY KEY);`, and remove it from the definition afterwards",
+            "there is no table `{name}`; if a different program creates it, add a table with the columns that are used at the start of \
+             the SQL, such as `CREATE SCHEMA {}; CREATE TABLE {} (id uuid PRIMARY KEY);`, and remove it from the definition afterwards",
             quoted_if_needed(schema),
             name.spelled()
         )

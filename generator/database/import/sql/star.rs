@@ -147,8 +147,8 @@ impl Reader {
         if columns.is_empty() { unknown_star(target) } else { Ok(columns) }
     }
 
-    /// Returns the columns of the item with a name inside of an item of a FROM clause, which may also contain functions and
-    /// VALUES, whose columns are unknown.
+    /// Returns the columns of the relation with this name or alias inside an item of a FROM clause. The item may also
+    /// contain functions and VALUES, whose columns are unknown.
     fn columns_of_named_item(&self, item: &SyntaxNode, relation: &str) -> Option<Vec<FromColumn>> {
         use SyntaxKind::*;
         match item.kind() {

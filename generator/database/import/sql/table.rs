@@ -26,7 +26,7 @@ fn refuse_derived_columns(parts: &mut Parts) -> Parsed<()> {
     )
 }
 
-/// The names that CREATE TABLE chooses for its keys.
+/// The names that CREATE TABLE declares for its keys.
 struct KeyNames {
     has_named_primary_key: bool,
     /// The names of unique constraints, in the order of the SQL.
@@ -106,8 +106,8 @@ impl Reader {
         parts.refuse_rest_except("CREATE TABLE ;")
     }
 
-    /// Merges equal keys of CREATE TABLE into one constraint, as the server does: the first one stays, the primary key
-    /// before unique constraints, and it has the first name that the SQL chooses for one of them.
+    /// Merges equal keys of CREATE TABLE into one constraint, as the server does: the primary key stays, or else the first
+    /// unique constraint. It gets the first name that the SQL declares for one of them.
     fn merge_repeated_keys(&mut self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
         let key_names = KeyNames::of(node)?;
         let Some(table) = self.schema.tables.get_mut(name) else { return Ok(()) };
@@ -134,7 +134,7 @@ impl Reader {
                 return unsupported(node, what);
             }
             let position = |key: &SqlName| key_names.uniques.iter().position(|chosen| chosen == key);
-            // A default name gives way to a chosen one.
+            // A constraint with a declared name replaces one with a default name.
             let removed = match (position(&earlier), position(&key)) {
                 (Some(first), Some(second)) if second < first => earlier,
                 (None, Some(_)) => earlier,

@@ -142,7 +142,7 @@ fn conversion_of_rare_types(old: &TypeName, new: &TypeName) -> Conversion {
         | ("macaddr8", "macaddr")
         | ("path", "polygon")
         | ("text" | "varchar" | "char" | "bpchar", "citext") => Conversion::Narrows { changes_values: false },
-        // Numbers of articles of the extension isn have the same bytes in all of its types.
+        // All types of the extension isn store the same number in the same bytes.
         ("isbn" | "ismn" | "issn" | "isbn13" | "ismn13" | "issn13" | "upc", "ean13")
         | ("isbn13", "isbn")
         | ("isbn", "isbn13")

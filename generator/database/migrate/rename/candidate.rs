@@ -90,8 +90,8 @@ impl RenameCandidate<'_> {
     }
 }
 
-/// Returns the names that objects exchange, beginning with `name`: each is the new name of the next one's object, and the
-/// last one's object gets `name`. `None` if they exchange none. `old_name` returns the old name of an object.
+/// Returns the cycle of names that objects exchange, beginning with `name`: after each name comes the old name of its
+/// object, and the old name of the last object is `name`. `None` without a cycle. `old_name` returns an object's old name.
 pub(super) fn exchanged_names<T: Clone + PartialEq>(name: &T, old_name: impl Fn(&T) -> Option<T>) -> Option<Vec<T>> {
     let mut names = vec![name.clone()];
     loop {

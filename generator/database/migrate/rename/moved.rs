@@ -13,8 +13,8 @@ use crate::database::migrate::step::{MigrationStep, Phase};
 use crate::database::model::*;
 use crate::diagnostic::{Code, FieldPath};
 
-/// Reports a table that cannot move, and returns whether it did so: the server leaves partitions in their schema, and a
-/// sequence that moves with its column needs its name in the new schema. `path` is that of the table with the new name.
+/// Returns whether a table cannot move to another schema, after reporting it: the server leaves partitions in their schema,
+/// and a sequence that moves with its column needs a free name in the new schema. `path` is the path of the new table.
 pub(super) fn is_refused(
     planner: &mut Planner,
     renamed: &RenamedSchema,
@@ -76,7 +76,7 @@ impl RenameStatements {
 }
 
 /// Returns the statements that move a table, and applies them to the names of its parts. An index or key whose name another
-/// object has in the new schema gets a free name before. `schema` is the old schema without the table.
+/// object has in the new schema is first renamed to a free name. `schema` is the old schema without the table.
 pub(super) fn rename_parts(
     schema: &Schema,
     (from, old): (&ObjectName, &mut Table),
@@ -123,8 +123,8 @@ pub(super) fn rename_parts(
     statements
 }
 
-/// Returns the names of a primary key on the way of its table to another schema. If its new name is taken there, it ends
-/// with a free name.
+/// Returns the names that a primary key gets, one after the other, while its table moves to another schema. If its new
+/// name is taken there, the last one is a free name.
 fn key_path(
     (from, key): (&ObjectName, &SqlName),
     (to, new_key): (&ObjectName, &SqlName),

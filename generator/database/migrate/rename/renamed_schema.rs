@@ -11,7 +11,7 @@ pub struct RenamedSchema {
     pub affected_tables: BTreeSet<ObjectName>,
     /// Maps the new name of a renamed table to its old name.
     pub old_table_names: BTreeMap<ObjectName, ObjectName>,
-    /// Maps the new name of a dropped object, whose name a different object takes, to its old name.
+    /// Maps the temporary name of a dropped object to its old name, which a different object takes.
     pub freed_names: BTreeMap<ObjectName, ObjectName>,
     /// The old and new names of renamed types and sequences.
     pub renamed_objects: Vec<(ObjectName, ObjectName)>,

@@ -60,8 +60,8 @@ impl RenamedObjects<'_> {
         }
     }
 
-    /// Gives the objects that are kept as their SQL the keys of the new schema, if they differ only in names of renamed
-    /// objects: the key of an aggregate has the types of its arguments.
+    /// Replaces keys of `objects` by those of the new schema, if they differ only in names of renamed objects: the key of an
+    /// aggregate contains the types of its arguments.
     fn adopt_keys(&self, old: &mut Value, new: &Value) {
         let objects =
             (old.get_mut("objects").and_then(Value::as_object_mut), new.get("objects").and_then(Value::as_object));

@@ -68,7 +68,7 @@ fn whole_seconds(time: Option<Duration>, default: u64, path: &FieldPath) -> Resu
         return Ok(time.seconds());
     }
     Err(Diagnostic::error(Code::BadValue, path.clone())
-        .message(format!("Hasura counts whole seconds, and `{time}` is not a number of them"))
+        .message(format!("Hasura counts in whole seconds, but `{time}` is not a whole number of seconds"))
         .expected("whole seconds, such as `5s`")
         .hint(format!("set `{} = \"{}s\"`", path.last_key(), time.seconds())))
 }

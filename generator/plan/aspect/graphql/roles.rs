@@ -40,7 +40,9 @@ fn check_role(role: &ApiRole, path: FieldPath, known_roles: &BTreeSet<&str>) -> 
     let suggestion = words::suggestion(role.as_str(), known_roles.iter().copied());
     (!known_roles.contains(role.as_str()) && !suggestion.is_empty()).then(|| {
         Diagnostic::warning(Code::ApiMismatch, path)
-            .message(format!("no table of the API names the role `{role}`, which is similar to one that exists"))
+            .message(format!(
+                "no table of the API has permissions for the role `{role}`, whose name is similar to a known role"
+            ))
             .hint(suggestion)
     })
 }

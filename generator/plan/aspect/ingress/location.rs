@@ -68,7 +68,7 @@ pub fn plan(stack: &Stack, roster: &Roster, address: &Address, shared: &Location
         cors: route.cors.clone(),
         timeout: route.timeout.unwrap_or(if is_long_lived { LONG_LIVED_IDLE_TIMEOUT } else { IDLE_TIMEOUT }),
     };
-    stack_paths::close(&mut location, roster);
+    stack_paths::make_internal(&mut location, roster);
     findings.extend(route_settings::check(address));
     Planned::without_wirings(Some(location), findings)
 }

@@ -94,7 +94,7 @@ pub fn wire_route_users(roster: &Roster, addresses: &Addresses, secrets: &Declar
         if secrets.recipe(secret).is_some_and(|recipe| !may_name_users(secrets, recipe)) {
             planned.findings.push(
                 Diagnostic::error(Code::BadValue, cause)
-                    .message(format!("`{secret}` has no lines `user:password`, so no user can log in"))
+                    .message(format!("the secret `{secret}` has no line `user:password`, so no user can log in"))
                     .expected("a secret in the format of htpasswd")
                     .hint(format!(
                         "compose it from the random value: `secrets.{secret} = nself.template [{{ text = \"reader:{{PLAIN}}\" }}, \

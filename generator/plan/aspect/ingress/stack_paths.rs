@@ -9,9 +9,9 @@ use crate::plan::roster::{PlannedService, Roster};
 use crate::stack::Call;
 use crate::values::{Checked, PortName, UrlPath};
 
-/// Makes the paths of the services to which a location forwards requests internal. A location for exactly such a path, or for
-/// a path below it, offers it on purpose.
-pub fn close(location: &mut Location, roster: &Roster) {
+/// Makes those paths of a location's services internal that only callers inside of the stack use. A location for exactly
+/// such a path, or for a path below it, makes it public on purpose.
+pub fn make_internal(location: &mut Location, roster: &Roster) {
     if location.internal {
         return;
     }
