@@ -42,7 +42,7 @@ fn renamed_project(plan: &Plan, old_project: &str, volumes: &BTreeSet<&str>) -> 
         finding
             .message(format!(
                 "the namespace is now `{new_project}`, before `{old_project}`: the claims of {names} stay in the old namespace, whose \
-                 pods run on, and the new pods get empty claims"
+                 pods keep running, and the new pods get empty claims"
             ))
             .hint(format!(
                 "to keep the data in use, keep the old name of the project; otherwise copy the data, and then run \
@@ -52,7 +52,7 @@ fn renamed_project(plan: &Plan, old_project: &str, volumes: &BTreeSet<&str>) -> 
         finding
             .message(format!(
                 "the Compose project is now `{new_project}`, before `{old_project}`: the volumes {names} stay on the host under the \
-                 old name, unused, and the old containers run on"
+                 old name, unused, and the old containers keep running"
             ))
             .hint(format!(
                 "to keep the data in use, keep the old name of the project; otherwise run `docker compose -p {old_project} down`, and \
