@@ -218,7 +218,7 @@ impl Drop for SmallDisk {
 
 #[test]
 fn a_full_disk_is_an_error_and_leaves_no_partial_file() {
-    let Some(disk) = SmallDisk::mount("1m") else { return };
+    let Some(disk) = SmallDisk::mount("2m") else { return };
     let folder = disk.0.path();
     fs::write(folder.join("stack.ncl"), body("info")).unwrap();
     let with_space = nself_in(folder, ["gen"]);

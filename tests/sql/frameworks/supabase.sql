@@ -4,7 +4,6 @@ CREATE SCHEMA IF NOT EXISTS "extensions";
 CREATE SCHEMA IF NOT EXISTS "private";
 CREATE EXTENSION IF NOT EXISTS "pgcrypto" WITH SCHEMA "extensions";
 CREATE EXTENSION IF NOT EXISTS "uuid-ossp" WITH SCHEMA "extensions";
-COMMENT ON SCHEMA "public" IS 'standard public schema';
 CREATE TYPE "public"."app_permission" AS ENUM ('channels.delete', 'messages.delete');
 CREATE TYPE "public"."app_role" AS ENUM ('admin', 'moderator');
 CREATE OR REPLACE FUNCTION "private"."uid"() RETURNS "uuid" LANGUAGE "sql" STABLE AS $$ select nullif(current_setting('request.jwt.claim.sub', true), '')::uuid $$;

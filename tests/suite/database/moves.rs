@@ -5,7 +5,7 @@ use nself::database::model::{ObjectName, Schema, SqlName};
 use nself::diagnostic::{Code, FieldPath};
 use nself::values::Checked;
 
-use super::pairs::{Change, check_all_as, import};
+use super::pairs::{Change, check_all_as_superuser, import};
 use super::server::Version;
 
 /// Declares that a table had a different name.
@@ -97,12 +97,12 @@ const CHANGES: [Change; 8] = [
 
 #[test]
 fn a_table_or_extension_moves_past_the_names_of_others() {
-    check_all_as("postgres", Version::V15, &CHANGES);
+    check_all_as_superuser(Version::V15, &CHANGES);
 }
 
 #[test]
 fn a_table_or_extension_moves_past_the_names_of_others_on_18() {
-    check_all_as("postgres", Version::V18, &CHANGES);
+    check_all_as_superuser(Version::V18, &CHANGES);
 }
 
 /// Checks that a change has exactly one finding, with this code and these words in its message and hint.
