@@ -28,12 +28,16 @@ const CHOICES: [(Place, &[&str]); 8] = [
     (Place::Field("health"), &["http", "tcp", "grpc", "exec", "none"]),
     (Place::Field("route"), &["subdomain", "host"]),
     (Place::EntryOf("routes"), &["subdomain", "host"]),
-    (Place::EntryOf("secrets"), &["random", "template", "external"]),
+    (Place::EntryOf("secrets"), &["random", "random_bytes", "template", "external"]),
     (Place::EntryOf("files"), &["text", "yaml", "json", "from"]),
     (Place::EntryOf("services"), &["build", "layout"]),
     (Place::Field("target"), &["s3", "folder"]),
     (Place::Field("gitops"), &["revision", "tag", "commit"]),
 ];
+
+/// Fields whose values are records with names that the user chooses, so that their values are no references.
+const RECORDS_OF_TEXTS: [&str; 7] =
+    ["annotations", "args", "env", "extra_env", "labels", "request_headers", "response_headers"];
 
 /// The last two keys of a path, each empty if there is none.
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,9 +52,10 @@ impl<'k> LastKeys<'k> {
     }
 }
 
-/// Returns whether a record of a layer replaces the whole record below it, because both are references.
-pub fn replaces_reference(below: &BTreeMap<String, Entry>, layer: &BTreeMap<String, Entry>) -> bool {
-    is_reference(below) && is_reference(layer)
+/// Returns whether a record of a layer replaces the whole record below it at a path with these last keys, because both are
+/// references.
+pub fn replaces_reference(below: &BTreeMap<String, Entry>, layer: &BTreeMap<String, Entry>, keys: LastKeys) -> bool {
+    !RECORDS_OF_TEXTS.contains(&keys.key) && is_reference(below) && is_reference(layer)
 }
 
 /// Removes the fields of the record below that a field of the layer excludes.
@@ -104,12 +109,14 @@ mod tests {
         ];
         for below in references {
             for layer in references {
-                assert!(replaces_reference(&record(below), &record(layer)), "{below} {layer}");
+                assert!(replaces_reference(&record(below), &record(layer), LastKeys::default()), "{below} {layer}");
             }
         }
         for other in [r#"{"url": {"image": "a"}}"#, r#"{"mail": {"replicas": 2}}"#, r#"{"a": "b"}"#, "{}"] {
-            assert!(!replaces_reference(&record(other), &record(references[0])), "{other}");
+            assert!(!replaces_reference(&record(other), &record(references[0]), LastKeys::default()), "{other}");
         }
+        let labels = LastKeys::default().then("labels");
+        assert!(!replaces_reference(&record(r#"{"stack": "shop"}"#), &record(r#"{"mail": "team"}"#), labels));
     }
 
     #[test]

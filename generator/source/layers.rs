@@ -184,7 +184,7 @@ fn merge(base: &mut Node, overlay: Node) {
 fn merge_field(base: &mut Node, overlay: Node, keys: LastKeys) {
     let overlay_mark = overlay.mark;
     match (&mut base.value, overlay.value) {
-        (Value::Record(base), Value::Record(overlay)) if !choices::replaces_reference(base, &overlay) => {
+        (Value::Record(base), Value::Record(overlay)) if !choices::replaces_reference(base, &overlay, keys) => {
             choices::remove_excluded(base, &overlay, keys);
             for (key, entry) in overlay {
                 merge_entry(base, key, entry, keys);
@@ -213,7 +213,7 @@ fn merge_entry(base: &mut BTreeMap<String, Entry>, key: String, entry: Entry, ke
     };
     // A merged record keeps its position in the common settings. A replaced value gets its position in the layer.
     let are_merged = match (&base_entry.node.value, &entry.node.value) {
-        (Value::Record(base), Value::Record(overlay)) => !choices::replaces_reference(base, overlay),
+        (Value::Record(base), Value::Record(overlay)) => !choices::replaces_reference(base, overlay, keys.then(&key)),
         _ => false,
     };
     if !are_merged {

@@ -207,7 +207,7 @@ fn the_value_of_a_generated_secret_can_be_kept() {
     let old = with_secret("webhook_key", json!({ "random": 43 }));
     let bytes = json!({ "random_bytes": { "count": 32, "encoding": "hex" } });
     let renamed = hints(&old, &with_secret("hook_key", bytes.clone()));
-    let command = "`mv deploy/prod/secrets/webhook_key deploy/prod/secrets/hook_key`";
+    let command = "`mv -n deploy/prod/secrets/webhook_key deploy/prod/secrets/hook_key`";
     assert!(renamed.len() == 1 && renamed[0].contains(command), "{renamed:?}");
     let removed = hints(&with_secret("webhook_key", bytes), &stack(&json!({})));
     assert!(removed.len() == 1 && removed[0].contains("`rm deploy/prod/secrets/webhook_key`"), "{removed:?}");

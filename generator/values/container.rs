@@ -23,12 +23,12 @@ checked! {
     /// A path inside the project: parts separated by `/`, without `..`.
     ProjectPath, expected: "a relative path inside the project", example: "services/orders",
     refusal: |t| {
-        let path = t.strip_prefix("./").unwrap_or(t);
+        let path = t.strip_prefix("./").filter(|rest| !rest.is_empty()).unwrap_or(t);
         let may_begin = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
         let is_allowed = |c: char| c.is_ascii_alphanumeric() || "._/@+-".contains(c);
         alphabet_refusal(path, 512, "letters, digits and `._/@+-`", may_begin, is_allowed).or_else(|| dot_part_refusal(path))
     },
-    BadValue, |path| path.strip_prefix("./").map(str::to_owned).unwrap_or(path)
+    BadValue, |path| path.strip_prefix("./").filter(|rest| !rest.is_empty()).map(str::to_owned).unwrap_or(path)
 }
 impl FileMode {
     /// The start of the name of a folder for files with a mode, such as `mode-0755`.

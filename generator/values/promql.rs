@@ -133,7 +133,16 @@ fn parse(text: &str) -> Result<Expr, String> {
     let mut with_double_quotes = String::new();
     let mut quote = None;
     let mut is_escaped = false;
+    // Prometheus allows `_` between the digits of a number, as in `1_000`.
+    let mut is_number = false;
     for c in text.chars() {
+        is_number = quote.is_none()
+            && (c.is_ascii_digit()
+                && !with_double_quotes.ends_with(|last: char| last.is_alphanumeric() || "_:".contains(last))
+                || is_number && (c.is_ascii_digit() || c == '_'));
+        if is_number && c == '_' {
+            continue;
+        }
         let is_end = quote == Some(c) && !is_escaped;
         is_escaped = quote.is_some_and(|quote| quote != '`') && c == '\\' && !is_escaped;
         match (quote, c) {
@@ -310,6 +319,7 @@ mod tests {
             "a offset -5m",
             "a{offset=\"1\"} and offset_total offset 1h30m",
             "a @ end() and b unless on() c",
+            "http_2_requests > 1_000",
             r#"a{b=~`\d+"`, c="\\d`", d='"'}"#,
             "{__name__=~\"a|b ==\"} == bool 1",
             "a # ==\n> 1 # ==",

@@ -35,7 +35,7 @@ fn an_environment_and_a_secret_with_new_names_have_warnings() {
         "warning[NS744]: the stack no longer has the environment `live`: the volumes certificates, postgres-data stay on its host",
         "`docker compose -p shop-live down`",
         "warning[NS510]: `prod` no longer uses the generated secret `cipher_key`",
-        "`mv deploy/prod/secrets/cipher_key deploy/prod/secrets/sealing_key`",
+        "`mv -n deploy/prod/secrets/cipher_key deploy/prod/secrets/sealing_key`",
     ] {
         assert!(output.stderr.contains(text), "{text}\nin {}", output.stderr);
     }

@@ -7,6 +7,7 @@ use super::Plan;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 use crate::plan::scratch_volumes::is_scratch;
+use crate::stack::Profile;
 
 /// Returns NS744 for each volume of `old` that is missing in `new`: the `compose.yaml` of the last generation and of
 /// this one. If the project has a new name and had the name `old_project`, one finding names all volumes of `old`. On a
@@ -68,7 +69,12 @@ pub fn removed_environment(environment: &str, file: &str, namespace: Option<&str
     let first = volumes.first()?;
     let names = volumes.iter().copied().collect::<Vec<_>>().join(", ");
     let finding = Diagnostic::warning(Code::LostVolume, path!("environments"));
-    let keep = format!("to keep the data in use, declare the environment with the name `{environment}` again");
+    let is_built_in = Profile::ALL.iter().any(|profile| profile.name() == environment);
+    let keep = if is_built_in {
+        format!("to keep the data in use, remove `environments.{environment}.enabled = false`")
+    } else {
+        format!("to keep the data in use, declare the environment with the name `{environment}` again")
+    };
     Some(match namespace {
         Some(namespace) => finding
             .message(format!(

@@ -134,9 +134,12 @@ fn probe_relabelling(exporter: &str) -> Vec<Value> {
 /// Returns the job that reads metrics of containers from the kubelet of each node; `None` if the plan has no such job.
 fn kubelet_job(monitoring: &Monitoring) -> Option<JobConfig> {
     let Platform::Cluster { scrapes_kubelets: true, namespace, .. } = &monitoring.platform else { return None };
-    // A kubelet also measures the pods of other namespaces, and each pod as a whole, without the label `container`.
+    // A kubelet also measures the pods of other namespaces, and each pod as a whole, without the label `container`. Only the
+    // network is measured for a pod.
     let own_containers = json!({
-        "source_labels": ["namespace", "container"], "regex": format!("{namespace};.+"), "action": "keep",
+        "source_labels": ["namespace", "container", "__name__"],
+        "regex": format!("{namespace};(.+;.+|;container_network_.+)"),
+        "action": "keep",
     });
     let account = "/var/run/secrets/kubernetes.io/serviceaccount";
     Some(JobConfig {

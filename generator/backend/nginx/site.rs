@@ -47,7 +47,7 @@ pub fn render_file(ingress: &IngressPlan, site: &Site) -> Result<String, Diagnos
         site.locations.iter().enumerate().map(|(i, location)| location_view(ingress, site, i, location)).collect();
     let (internal, public): (Vec<&Location>, Vec<&Location>) =
         site.locations.iter().partition(|location| location.internal);
-    let has_both_kinds = public.iter().any(|location| !internal.is_empty() || !location.internal_paths.is_empty());
+    let has_both_kinds = public.iter().any(|location| !internal.is_empty() || location.declares_internal_paths);
     let passwords: BTreeSet<_> = site.locations.iter().map(|location| &location.basic_auth).collect();
     // True if access to the site depends on the path: it has both internal and public paths, or different passwords.
     let path_decides = has_both_kinds || passwords.len() > 1;

@@ -23,9 +23,18 @@ pub fn warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> {
         secrets.map(|(name, _)| name.clone()).collect()
     };
     let (removed, added) = (generated_only_in(&old, &new), generated_only_in(&new, &old));
-    let with_new_names = removed.iter().map(|name| (name, new_name(name, &added)));
+    // A new name belongs to one secret: the command of a second one would overwrite the value of the first.
+    let mut free_names = added.clone();
+    let with_new_names = removed.iter().map(|name| {
+        let new_name = new_name(name, &free_names, removed.len());
+        if let Some(new_name) = &new_name {
+            free_names.remove(new_name);
+        }
+        (name, new_name)
+    });
     let (renamed, gone): (Vec<_>, Vec<_>) = with_new_names.partition(|(_, new_name)| new_name.is_some());
-    let renamed = renamed.into_iter().filter_map(|(name, new_name)| Some(renamed_secret(plan, name, new_name?)));
+    let renamed =
+        renamed.into_iter().filter_map(|(name, new_name)| Some(renamed_secret(plan, name, new_name?.as_str())));
     let gone: Vec<&SecretName> = gone.into_iter().map(|(name, _)| name).collect();
     renamed.chain(removed_secrets(plan, &gone)).collect()
 }
@@ -36,10 +45,14 @@ fn is_password_of_role(entry: &SecretEntry) -> bool {
     entry.used_by.iter().any(|service| service.as_str() == SETUP_JOB)
 }
 
-/// Returns the probable new name of a secret: the only secret that is new, or else the one with the most similar name.
-fn new_name<'a>(name: &SecretName, added: &'a BTreeSet<SecretName>) -> Option<&'a str> {
-    let mut names = added.iter().map(SecretName::as_str);
-    if added.len() == 1 { names.next() } else { words::nearest(name.as_str(), names) }
+/// Returns the probable new name of a secret: if one secret was removed and one is new, the new one, or else the one with the
+/// most similar name.
+fn new_name(name: &SecretName, added: &BTreeSet<SecretName>, removed_count: usize) -> Option<SecretName> {
+    if added.len() == 1 && removed_count == 1 {
+        return added.first().cloned();
+    }
+    let near = words::nearest(name.as_str(), added.iter().map(SecretName::as_str))?;
+    added.iter().find(|added| added.as_str() == near).cloned()
 }
 
 /// Returns the warning about a secret that probably has a new name.
@@ -51,7 +64,7 @@ fn renamed_secret(plan: &Plan, name: &SecretName, new_name: &str) -> Diagnostic 
             "`{environment}` no longer uses the generated secret `{name}`; its value stays in the folder of the secrets"
         ))
         .hint(format!(
-            "if `{new_name}` is its new name, keep the value: `mv {folder}/{name} {folder}/{new_name}`, and then `nself secrets \
+            "if `{new_name}` is its new name, keep the value: `mv -n {folder}/{name} {folder}/{new_name}`, and then `nself secrets \
              init --env {environment}`; otherwise delete `{folder}/{name}` when nothing needs it"
         ))
 }

@@ -24,8 +24,11 @@ impl Check<'_> {
     pub(super) fn check_seeds(&mut self) {
         let schema = self.schema;
         for (environment, seeds) in &schema.seeds {
-            // A seed may fill a table that an earlier one creates, such as a temporary table.
+            // A seed may fill a table that an earlier one creates.
             let mut created = BTreeSet::new();
+            if seeds.iter().any(|seed| may_change_names(seed.as_str())) {
+                continue;
+            }
             for (i, seed) in seeds.iter().enumerate() {
                 let text = seed.as_str();
                 let tokens = lexer::tokens(text).unwrap_or_default();
@@ -49,7 +52,8 @@ impl Check<'_> {
         // Services create the tables in their schemas.
         let is_foreign = name.schema() != PUBLIC_SCHEMA && !schema.schemas.contains_key(name.schema());
         let near = words::nearest(name.as_str(), schema.tables.keys().map(ObjectName::as_str));
-        if is_known || is_foreign || (near.is_none() && schema.extension_may_have(name)) {
+        let is_of_server = name.name().starts_with("pg_");
+        if is_known || is_foreign || is_of_server || (near.is_none() && schema.extension_may_have(name)) {
             return None;
         }
         let hint = near.map_or_else(
@@ -59,6 +63,20 @@ impl Check<'_> {
         let finding = Diagnostic::error(Code::UnknownSeedTable, self.root.clone());
         Some(finding.message(format!("the seed changes rows of `{name}`, but there is no such table")).hint(hint))
     }
+}
+
+/// Returns whether seeds may use other names than those of the definition: with a search path, temporary tables, tables that
+/// a query creates, or renames.
+fn may_change_names(seed: &str) -> bool {
+    let tokens = lexer::tokens(seed).unwrap_or_default();
+    let words = tokens.iter().filter(|token| token.kind != TokenKind::Comment).map(|token| token.text);
+    let words: Vec<String> = words.map(str::to_ascii_lowercase).collect();
+    let has = |word: &str| words.iter().any(|other| other == word);
+    let has_pair = |first: &str, second: &str| words.windows(2).any(|pair| pair[0] == first && pair[1] == second);
+    let selects_into = words.windows(2).any(|pair| pair[1] == "into" && pair[0] != "insert" && pair[0] != "merge");
+    ["search_path", "set_config", "temp", "temporary", "pg_temp"].into_iter().any(has)
+        || has_pair("rename", "to")
+        || selects_into
 }
 
 /// Returns the name that follows some words at the beginning of a statement; `None` if it begins with other words.

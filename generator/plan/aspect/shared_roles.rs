@@ -31,7 +31,11 @@ pub fn check(stack: &Stack, server: &Server) -> Vec<Diagnostic> {
                     .hint("remove it from `database_server.roles`, or give it a different name"),
             );
         }
-        let unknown_members = role.members.iter().filter(|service| !server.roles.contains_key(*service));
+        // A service that only other environments have has its role there.
+        let uses_database =
+            |name: &ServiceName| stack.services.get(name).is_some_and(|service| !service.databases.is_empty());
+        let unknown_members =
+            role.members.iter().filter(|service| !server.roles.contains_key(*service) && !uses_database(service));
         for member in unknown_members {
             let near = nearest(member.as_str(), server.roles.keys().map(ServiceName::as_str));
             let hint = near.map_or_else(

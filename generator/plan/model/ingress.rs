@@ -127,6 +127,10 @@ pub struct Location {
     pub internal: bool,
     /// Paths that only internal addresses may use. The edge compares whole segments and ignores upper and lower case.
     pub internal_paths: BTreeSet<UrlPath>,
+    /// Whether the stack declares some of the internal paths. The edge then refuses spellings of paths that services read
+    /// differently, such as `%2F`; paths of metrics and handlers alone do not restrict a host in this way.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub declares_internal_paths: bool,
     /// Headers that only internal addresses may send.
     pub internal_headers: BTreeSet<HeaderName>,
     pub rate_limit: RateLimitName,

@@ -8,19 +8,33 @@ use crate::plan::roster::PlannedService;
 use crate::values::{ServiceName, url_host};
 
 /// Parts of the names of variables whose value is an address for browsers, or a name that only looks like an address.
-const OTHER_ADDRESSES: [&str; 12] = [
+const OTHER_ADDRESSES: [&str; 26] = [
+    "APP_URL",
     "AUDIENCE",
     "CALLBACK",
+    "CLAIMS",
+    "CLIENT",
+    "CORS",
     "DOCS",
-    "HOMEPAGE",
+    "ENTITY_ID",
+    "FRONTEND",
+    "HOME",
     "ISSUER",
     "LICENSE",
+    "LOGO",
     "NAMESPACE",
+    "ORIGIN",
+    "PRIVACY",
     "PUBLIC",
     "REACT_APP",
     "REDIRECT",
+    "REFERER",
+    "ROOT_URL",
     "SCHEMA",
+    "SITE_URL",
+    "TERMS",
     "VITE_",
+    "WEB_URL",
 ];
 
 /// Ends of names that no server on the internet has (RFC 6761, RFC 6762, RFC 8375, RFC 9476 and names of engines and clusters).
@@ -45,7 +59,10 @@ pub fn check(
         return None;
     }
     let host = url_host::host_of_url(text.trim())?;
+    let hosts_of_frontends = inputs.stack.frontends.values().filter_map(|frontend| frontend.route.host.as_ref());
     let is_own = is_below(host, inputs.stack.domain.as_str())
+        || is_below(host, plan.domain.as_str())
+        || hosts_of_frontends.map(|own| own.as_str()).any(|own| own == host)
         || plan.ingress.sites.keys().any(|site| site.as_str() == host)
         || member.service.extra_hosts.keys().any(|known| known.as_str() == host);
     (is_on_the_internet(host) && !is_own).then(|| {

@@ -27,8 +27,15 @@ pub fn check(inputs: Inputs, roster: &Roster, file_variables: &FileVariables, pl
         // The container has a fixed address for these names.
         let is_fixed = |host: &str| member.service.extra_hosts.keys().any(|name| name.as_str() == host);
         let service_at = |host: &str| hosts.get(host).copied().filter(|_| !is_fixed(host));
+        let mut needs_internet = false;
         for written in written_texts::texts(file_variables, plan, roster, (from, service)) {
-            findings.extend(internet_access::check(inputs, plan, (from, service), member, &written));
+            // One field gives access to all of its addresses.
+            if !needs_internet
+                && let Some(finding) = internet_access::check(inputs, plan, (from, service), member, &written)
+            {
+                needs_internet = true;
+                findings.push(finding);
+            }
             for to in targets(&written.text, service_at, roster) {
                 let is_same_program = member.main_service(from) == roster[to].main_service(to);
                 let is_separate = !is_same_program && !can_connect(inputs, plan, (from, service), to);

@@ -157,7 +157,8 @@ fn a_move_that_cannot_be_planned_has_steps_that_work() {
         "CREATE TABLE b (id integer, n text); CREATE VIEW v AS SELECT id FROM b; CREATE TABLE t (i integer, a v);";
     let changed =
         "CREATE TABLE b (id integer, n text); CREATE VIEW v AS SELECT id, n FROM b; CREATE TABLE t (i integer, a v);";
-    let expected = (Code::ChangeRefused, "the view v cannot be recreated while t.a has its rows", "first remove t.a");
+    let expected =
+        (Code::ChangeRefused, "the view v cannot be recreated while t.a uses its row type", "first remove t.a");
     assert_refused(view, changed, |_| (), expected);
 }
 

@@ -191,6 +191,7 @@ pub(super) fn move_owned_sequences(renamed: &mut RenamedSchema, from: &ObjectNam
         if let Some(sequence) = renamed.schema.sequences.remove(&name) {
             renamed.schema.sequences.insert(new_name.clone(), sequence);
             replace_sequence_name(&mut renamed.schema, &name, &new_name);
+            renamed.renamed_objects.push((name, new_name));
         }
     }
 }

@@ -43,6 +43,7 @@ fn close_on_other_routes(site: &mut Site) {
         };
         let paths: Vec<UrlPath> =
             internal_locations.iter().filter(has_same_port).map(|internal| internal.path.clone()).collect();
+        location.declares_internal_paths |= !paths.is_empty();
         location.internal_paths.extend(paths);
     }
 }

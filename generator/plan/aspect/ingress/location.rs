@@ -56,6 +56,7 @@ pub fn plan(stack: &Stack, roster: &Roster, address: &Address, shared: &Location
         balanced: balanced_servers.value,
         kind: route.kind,
         internal,
+        declares_internal_paths: !internal_paths.is_empty(),
         internal_paths,
         internal_headers,
         rate_limit,

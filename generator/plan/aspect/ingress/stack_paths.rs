@@ -19,7 +19,8 @@ pub fn make_internal(location: &mut Location, roster: &Roster) {
         .service_ports()
         .filter_map(|(service, number)| Some((roster.get(service)?, number)))
         .flat_map(|(member, number)| paths_of_port(member, number))
-        .filter(|path| !covers(path, &location.path))
+        // Without the prefix, the service gets a path that does not begin with that of the location.
+        .filter(|path| location.strip_prefix || !covers(path, &location.path))
         .collect();
     location.internal_paths.extend(paths);
 }
