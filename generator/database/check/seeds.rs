@@ -26,13 +26,12 @@ impl Check<'_> {
         for (environment, seeds) in &schema.seeds {
             // A seed may fill a table that an earlier one creates.
             let mut created = BTreeSet::new();
-            if seeds.iter().any(|seed| may_change_names(seed.as_str())) {
+            let texts_and_tokens: Vec<(&str, Vec<Token>)> =
+                seeds.iter().map(|seed| (seed.as_str(), tokens_without_comments(seed.as_str()))).collect();
+            if texts_and_tokens.iter().any(|(_, tokens)| may_change_names(tokens)) {
                 continue;
             }
-            for (i, seed) in seeds.iter().enumerate() {
-                let text = seed.as_str();
-                let tokens = lexer::tokens(text).unwrap_or_default();
-                let tokens: Vec<Token> = tokens.into_iter().filter(|token| token.kind != TokenKind::Comment).collect();
+            for (i, (text, tokens)) in texts_and_tokens.into_iter().enumerate() {
                 for statement in tokens.split(|token| token.text == ";") {
                     created.extend(created_table(text, statement));
                     let unknown = changed_table(text, statement).filter(|name| !created.contains(name));
@@ -65,12 +64,15 @@ impl Check<'_> {
     }
 }
 
+fn tokens_without_comments(text: &str) -> Vec<Token<'_>> {
+    let tokens = lexer::tokens(text).unwrap_or_default();
+    tokens.into_iter().filter(|token| token.kind != TokenKind::Comment).collect()
+}
+
 /// Returns whether seeds may use other names than those of the definition: with a search path, temporary tables, tables that
 /// a query creates, or renames.
-fn may_change_names(seed: &str) -> bool {
-    let tokens = lexer::tokens(seed).unwrap_or_default();
-    let words = tokens.iter().filter(|token| token.kind != TokenKind::Comment).map(|token| token.text);
-    let words: Vec<String> = words.map(str::to_ascii_lowercase).collect();
+fn may_change_names(tokens: &[Token]) -> bool {
+    let words: Vec<String> = tokens.iter().map(|token| token.text.to_ascii_lowercase()).collect();
     let has = |word: &str| words.iter().any(|other| other == word);
     let has_pair = |first: &str, second: &str| words.windows(2).any(|pair| pair[0] == first && pair[1] == second);
     let selects_into = words.windows(2).any(|pair| pair[1] == "into" && pair[0] != "insert" && pair[0] != "merge");

@@ -145,13 +145,6 @@ impl Table {
         earlier.find(|(_, other)| other.without_storage() == unique).map(|(other, _)| other)
     }
 
-    /// Moves the comment of a renamed constraint from the old name of the constraint to the new one.
-    pub fn rename_constraint_comment(&mut self, from: &SqlName, to: &SqlName) {
-        if let Some(comment) = self.constraint_comments.remove(from) {
-            self.constraint_comments.insert(to.clone(), comment);
-        }
-    }
-
     /// Removes the primary key with its options, and returns its columns.
     pub fn take_primary_key(&mut self) -> Vec<SqlName> {
         self.primary_key_name = None;

@@ -80,7 +80,7 @@ impl Reader {
             table.primary_key_name = Some(to.clone()).filter(|to| *to != default_key_name(name));
         }
         table.rename_constraint_comment(&from, &to);
-        rename_replica_identity(table, &from, &to);
+        table.rename_replica_identity(&from, &to);
         Ok(())
     }
 
@@ -92,16 +92,11 @@ impl Reader {
         for (owner, table) in self.schema.tables.iter_mut().filter(|(owner, _)| owner.schema() == from.schema()) {
             if !table.primary_key.is_empty() && primary_key_name(owner, table) == old {
                 table.primary_key_name = Some(to.clone()).filter(|to| *to != default_key_name(owner));
-            } else if !(rename_key(&mut table.indexes, &old, &to)
-                || rename_key(&mut table.uniques, &old, &to)
-                || rename_key(&mut table.excludes, &old, &to))
-            {
+                table.rename_constraint_comment(&old, &to);
+                table.rename_replica_identity(&old, &to);
+            } else if !table.rename_index(&old, &to) {
                 continue;
             }
-            if !table.indexes.contains_key(&to) {
-                table.rename_constraint_comment(&old, &to);
-            }
-            rename_replica_identity(table, &old, &to);
             let owner = owner.clone();
             self.rename_recorded_index(&owner, &old, &to);
             return Ok(());
@@ -267,17 +262,6 @@ impl Reader {
     }
 }
 
-/// Changes the key of an entry in a map of parts, such as the checks of a table; returns whether the entry exists.
-fn rename_key<T>(parts: &mut std::collections::BTreeMap<SqlName, T>, from: &SqlName, to: &SqlName) -> bool {
-    match parts.remove(from) {
-        Some(part) => {
-            parts.insert(to.clone(), part);
-            true
-        }
-        None => false,
-    }
-}
-
 /// Renames a trigger or policy in the map of its table.
 fn rename_part<T>(
     parts: &mut std::collections::BTreeMap<SqlName, T>,
@@ -289,11 +273,4 @@ fn rename_part<T>(
         return unsupported(node, format!("the name `{to}` is taken"));
     }
     if rename_key(parts, from, to) { Ok(()) } else { unsupported(node, "there is no object with this name") }
-}
-
-/// Changes the name of the index in REPLICA IDENTITY USING INDEX.
-fn rename_replica_identity(table: &mut Table, from: &SqlName, to: &SqlName) {
-    if table.replica_identity == ReplicaIdentity::Index(from.clone()) {
-        table.replica_identity = ReplicaIdentity::Index(to.clone());
-    }
 }

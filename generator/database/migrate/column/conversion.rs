@@ -173,20 +173,10 @@ pub(super) fn type_in_conversions(schema: &Schema, kind: &TypeName) -> Option<Ty
     is_of_extension.then(|| kind.with_object(&ObjectName::new_in(PUBLIC_SCHEMA, object.name())))
 }
 
-/// Types of numbers that identify objects of the server.
-const TYPES_OF_OBJECTS: [&str; 11] = [
-    "regclass",
-    "regcollation",
-    "regconfig",
-    "regdictionary",
-    "regnamespace",
-    "regoper",
-    "regoperator",
-    "regproc",
-    "regprocedure",
-    "regrole",
-    "regtype",
-];
+/// Returns whether a type is one of those of PostgreSQL whose numbers identify objects of the server, such as `regclass`.
+fn identifies_objects(kind: &str) -> bool {
+    kind.starts_with("reg") && BUILT_IN_TYPES.contains(&kind)
+}
 
 /// Returns whether the server converts values of one type to another when it stores them (`pg_cast.castcontext` is `a` or
 /// `i`), for two types that are no arrays, of which at most one is a plain number.
@@ -201,14 +191,14 @@ fn is_converted_by_server(old: &TypeName, new: &TypeName) -> bool {
         _ if TEXT_TYPES.contains(&to) => true,
         (_, "\"char\"") => TEXT_TYPES.contains(&from),
         ("text" | "varchar", "regclass") => true,
-        (_, "oid") => is_integer || TYPES_OF_OBJECTS.contains(&from),
-        ("oid", _) => ["integer", "bigint"].contains(&to) || TYPES_OF_OBJECTS.contains(&to),
-        _ if is_integer => TYPES_OF_OBJECTS.contains(&to),
+        (_, "oid") => is_integer || identifies_objects(from),
+        ("oid", _) => ["integer", "bigint"].contains(&to) || identifies_objects(to),
+        _ if is_integer => identifies_objects(to),
         ("regproc", "regprocedure")
         | ("regprocedure", "regproc")
         | ("regoper", "regoperator")
         | ("regoperator", "regoper") => true,
-        _ if TYPES_OF_OBJECTS.contains(&from) => ["integer", "bigint"].contains(&to),
+        _ if identifies_objects(from) => ["integer", "bigint"].contains(&to),
         ("inet", "cidr") => true,
         ("time", _) => is_interval(to),
         (_, "time") => is_interval(from) || from == "timetz",

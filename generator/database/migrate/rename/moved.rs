@@ -1,6 +1,6 @@
 //! Tables that move to a different schema. Their indexes, constraints and owned sequences move with them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::name_path::{free_name_in_both, name_path};
 use super::new_names::{rename_sql, replace_sequence_name};
@@ -95,7 +95,7 @@ pub(super) fn rename_parts(
         let free = free_name_in_both(&from.in_same_schema(name), to.schema(), |other| taken.contains(other));
         let rename = |from: &ObjectName, to: &ObjectName| rename_sql("INDEX", from, to);
         statements.push(rename, &from.in_same_schema(name), &from.in_same_schema(&free));
-        rename_part(old, name, &free);
+        old.rename_index(name, &free);
     }
     let new_key = ddl::primary_key_name(to, new);
     let key_way = match key_of {
@@ -141,22 +141,6 @@ fn key_path(
     }
     let free = free_name_in_both(&key, to.schema(), is_taken);
     vec![key.clone(), key.in_same_schema(&free), to.in_same_schema(&free)]
-}
-
-/// Renames an index, unique constraint or exclusion constraint of a table.
-fn rename_part(table: &mut Table, from: &SqlName, to: &SqlName) {
-    fn rename<T>(parts: &mut BTreeMap<SqlName, T>, from: &SqlName, to: &SqlName) {
-        if let Some(part) = parts.remove(from) {
-            parts.insert(to.clone(), part);
-        }
-    }
-    rename(&mut table.indexes, from, to);
-    rename(&mut table.uniques, from, to);
-    rename(&mut table.excludes, from, to);
-    table.rename_constraint_comment(from, to);
-    if table.replica_identity == ReplicaIdentity::Index(from.clone()) {
-        table.replica_identity = ReplicaIdentity::Index(to.clone());
-    }
 }
 
 /// Returns the sequences that columns of a table own.
