@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::ValueOrSecret;
 use crate::database::model::ObjectName;
 use crate::values::{
-    ApiRole, Duration, GraphqlName, GraphqlType, HeaderName, PortName, Schedule, ServiceName, SqlIdent, Text, UrlPath,
+    ApiRole, Checked, Duration, GraphqlName, GraphqlType, HeaderName, PortName, Schedule, ServiceName, SqlIdent, Text,
+    UrlPath,
 };
 
 /// Requests of Hasura that the service answers. They are sent inside of the stack.
@@ -157,6 +158,13 @@ pub struct Call {
     pub headers: BTreeMap<HeaderName, ValueOrSecret<Text>>,
     /// Time in which the service must answer.
     pub timeout: Option<Duration>,
+}
+
+impl Call {
+    /// Returns the path of a request; by default that of its kind, such as `actions`, and of its name.
+    pub fn path_of(&self, kind: &str, name: &GraphqlName) -> UrlPath {
+        self.path.clone().unwrap_or_else(|| UrlPath::wrap(format!("/{kind}/{name}")))
+    }
 }
 
 /// Additional attempts after a request that failed.

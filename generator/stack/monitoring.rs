@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::kubernetes::Kubernetes;
 use super::secret::SecretReference;
 use crate::values::{
-    Duration, DurationOrZero, Email, Host, PanelQuery, PanelUnit, PortName, ProjectPath, PromqlExpression, Reason,
-    Series, SeriesValues, ServiceName, Text, UrlPath, UserId, ranged,
+    Checked, Duration, DurationOrZero, Email, Host, PanelQuery, PanelUnit, PortName, ProjectPath, PromqlExpression,
+    Reason, Series, SeriesValues, ServiceName, Text, UrlPath, UserId, ranged,
 };
 
 /// Metrics that a service exports in the format of Prometheus.
@@ -26,6 +26,13 @@ pub struct Metrics {
     /// Addresses that the service probes, for exporters of several programs: each is a scrape with the parameter `target`, and
     /// the label `instance` of its series.
     pub targets: Vec<Text>,
+}
+
+impl Metrics {
+    /// Returns the path of the metrics.
+    pub fn path(&self) -> UrlPath {
+        self.path.clone().unwrap_or_else(|| UrlPath::wrap("/metrics".into()))
+    }
 }
 
 /// The time within which a person must look at an alert.

@@ -201,6 +201,11 @@ impl Service {
         profile.includes(self.enabled, self.only.as_deref())
     }
 
+    /// Returns whether the service has a health check. One with a reason for its absence has none.
+    pub fn has_health_check(&self) -> bool {
+        self.health.as_ref().is_some_and(|health| health.none.is_none())
+    }
+
     /// Returns all ports by name. `port` is the port `http`, unless `ports` has a port of this name.
     pub fn all_ports(&self) -> BTreeMap<PortName, u16> {
         let mut ports = self.ports.clone();

@@ -12,9 +12,44 @@ use crate::stack::file::reference;
 use crate::stack::{EnvReference, EnvValue, ServiceFile};
 use crate::values::{ProjectPath, credential_formats};
 
-/// Resolves the content of the files of one service.
+/// What holds a content, for findings about secrets in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    File,
+    /// The payload of a cron trigger.
+    Payload,
+}
+
+impl Holder {
+    fn name(self) -> &'static str {
+        match self {
+            Holder::File => "file",
+            Holder::Payload => "payload",
+        }
+    }
+
+    fn expected(self) -> String {
+        format!("a {} without secrets, since generated files are committed", self.name())
+    }
+
+    /// Returns how a secret reaches the program instead.
+    fn hint(self) -> &'static str {
+        match self {
+            Holder::File => SECRET_HINT,
+            Holder::Payload => "send it in a header: `call.headers.X-Key = nself.secret \"NAME\"`",
+        }
+    }
+
+    /// Returns the finding for a content with a secret.
+    pub fn refused_secret(self, path: &FieldPath, message: &str) -> Diagnostic {
+        Diagnostic::error(Code::PlainSecret, path.clone()).message(message).expected(self.expected()).hint(self.hint())
+    }
+}
+
+/// Resolves the content of the files of one service, or of a payload.
 pub struct ContentResolver<'a> {
     pub scope: ReferenceScope<'a>,
+    pub holder: Holder,
 }
 
 impl ContentResolver<'_> {
@@ -55,7 +90,9 @@ impl ContentResolver<'_> {
     fn copy_of_file(&self, from: &ProjectPath, origin: FieldPath) -> Result<File, Diagnostic> {
         match self.scope.inputs.files.service_files.get(from.as_str()) {
             Some(SourceFile::Text(text)) => match credential_formats::find(text) {
-                Some(credential) => Err(refused_secret(&origin, &format!("`{from}` contains {credential}"))),
+                Some(credential) => {
+                    Err(self.holder.refused_secret(&origin, &format!("`{from}` contains {credential}")))
+                }
                 None => Ok(File { content: FileContent::Text(text.clone()), origin }),
             },
             Some(SourceFile::Unusable(reason)) => {
@@ -80,7 +117,11 @@ impl ContentResolver<'_> {
         if findings.is_empty() {
             return Ok(data);
         }
-        Err(findings.into_iter().map(|finding| finding.expected("a file without secrets").hint(SECRET_HINT)).collect())
+        let expected = match self.holder {
+            Holder::File => "a file without secrets".to_owned(),
+            Holder::Payload => self.holder.expected(),
+        };
+        Err(findings.into_iter().map(|finding| finding.expected(expected.as_str()).hint(self.holder.hint())).collect())
     }
 
     /// Returns the data with all references replaced by their texts, at any depth.
@@ -117,12 +158,14 @@ impl ContentResolver<'_> {
                     | EnvReference::Mail(_)
             );
         });
+        let refusal =
+            || self.holder.refused_secret(path, &format!("the {} would contain a secret", self.holder.name()));
         if holds_secret {
-            return Err(refused_secret(path, "the file would contain a secret"));
+            return Err(refusal());
         }
         match self.scope.value(value, path)? {
             Value::Text(text) => Ok(text),
-            Value::Secret(_) => Err(refused_secret(path, "the file would contain a secret")),
+            Value::Secret(_) => Err(refusal()),
         }
     }
 }
@@ -135,11 +178,3 @@ pub fn refused_file(path: &FieldPath, message: impl Into<String>) -> Diagnostic 
 /// The hint for a file that would contain a secret.
 const SECRET_HINT: &str = "create the whole file as a secret, `secrets.NAME = nself.template [{ text = \"key: \" }, { secret = \"key\" }]`, \
                            and mount it: `secret_files = [\"NAME\"]`";
-
-/// Returns the finding for a file with a secret.
-pub fn refused_secret(path: &FieldPath, message: &str) -> Diagnostic {
-    Diagnostic::error(Code::PlainSecret, path.clone())
-        .message(message)
-        .expected("a file without secrets, since generated files are committed")
-        .hint(SECRET_HINT)
-}

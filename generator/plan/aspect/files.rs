@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::file_content::{ContentResolver, refused_file, refused_secret};
+use super::file_content::{ContentResolver, Holder, refused_file};
 use super::mail::MailServer;
 use super::reference_scope::ReferenceScope;
 use crate::diagnostic::{Diagnostic, FieldPath};
@@ -42,7 +42,7 @@ pub fn plan(
                 continue;
             }
             let scope = ReferenceScope { inputs, service: name, variable: None, roster, addresses, mail };
-            let resolver = ContentResolver { scope };
+            let resolver = ContentResolver { scope, holder: Holder::File };
             let checked_file = resolver
                 .resolve(declared, &path)
                 .and_then(|file| check_path_and_size(target, file, &path))
@@ -171,10 +171,12 @@ fn check_credentials(target: &ContainerPath, file: File) -> Result<File, Vec<Dia
     }
     match assignments::line_in_configuration(text) {
         // A credential in a published format is reported with the text that contains it.
-        Some(line) if credential_formats::find(text).is_none() => Err(vec![refused_secret(
-            &file.origin,
-            &format!("line {line} of `{target}` contains a credential in plain text"),
-        )]),
+        Some(line) if credential_formats::find(text).is_none() => {
+            Err(vec![Holder::File.refused_secret(
+                &file.origin,
+                &format!("line {line} of `{target}` contains a credential in plain text"),
+            )])
+        }
         _ => Ok(file),
     }
 }

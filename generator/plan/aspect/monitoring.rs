@@ -15,7 +15,7 @@ use crate::plan::ports::{port, tcp_port};
 use crate::plan::roster::{PlannedService, Roster};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{Run, Severity};
-use crate::values::{Checked, ContainerPath, Duration, PortName, SecretName, ServiceName, Text, UrlPath, VariableName};
+use crate::values::{Checked, ContainerPath, Duration, PortName, SecretName, ServiceName, Text, VariableName};
 
 /// Time between two scrapes unless the stack sets it: 30 seconds.
 const INTERVAL: Duration = Duration(30_000);
@@ -89,9 +89,8 @@ fn find_programs(roster: &Roster) -> Monitoring {
 fn scrape_job(member: &PlannedService) -> Option<ScrapeJob> {
     let metrics = member.service.metrics.as_ref()?;
     let port = port(&member.service, &metrics.port, &member.path).ok()?;
-    let path = metrics.path.clone().unwrap_or_else(|| UrlPath::wrap("/metrics".to_owned()));
     let interval = metrics.interval.unwrap_or(INTERVAL);
-    Some(ScrapeJob { port, path, interval, targets: metrics.targets.clone() })
+    Some(ScrapeJob { port, path: metrics.path(), interval, targets: metrics.targets.clone() })
 }
 
 /// Checks the `metrics` of each service: the port exists, and the interval is between 5 seconds and 5 minutes.

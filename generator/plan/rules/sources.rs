@@ -296,9 +296,8 @@ fn check_dependencies(stack: &Stack, member: &PlannedService, roster: &Roster, f
             findings.push(job_that_ends(name, target, path));
             continue;
         }
-        let has_health_check = target.service.health.as_ref().is_some_and(|health| health.none.is_none());
         // NS302 reports a service that waits for itself.
-        if *condition == Condition::Healthy && !has_health_check && target.path != member.path {
+        if *condition == Condition::Healthy && !target.service.has_health_check() && target.path != member.path {
             findings.push(
                 Diagnostic::error(Code::NoHealth, path)
                     .message(format!("`{name}` has no health check to wait for"))

@@ -40,7 +40,7 @@ impl CallReader<'_> {
         if !findings.is_empty() {
             return Err(findings);
         }
-        let request = self.request(&event.call, &path, (&format!("/events/{name}"), 60))?;
+        let request = self.request(&event.call, &path, (event.call.path_of("events", name), 60))?;
         let interval_sec = retry_seconds(&event.retry, &path).map_err(|finding| vec![finding])?;
         let all_columns = || EventColumns { columns: Columns::All("*") };
         let update_columns = if event.columns.is_empty() {

@@ -9,7 +9,7 @@ use super::{taken_names, types};
 use crate::database::graphql::handlers::*;
 use crate::database::model::Schema;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::plan::aspect::file_content::ContentResolver;
+use crate::plan::aspect::file_content::{ContentResolver, Holder};
 use crate::plan::aspect::reference_scope::ReferenceScope;
 use crate::plan::aspect::secrets::NeededValue;
 use crate::plan::model::PlannedAction;
@@ -148,7 +148,7 @@ impl CallReader<'_> {
         findings
     }
 
-    /// Returns the request of a call. The default path and timeout (in seconds) are used if the call does not set them.
+    /// Returns the request of a call to a path. The default timeout, in seconds, is used if the call does not set one.
     ///
     /// # Errors
     /// NS306 for an unknown port, and findings about secrets that are not declared.
@@ -156,13 +156,13 @@ impl CallReader<'_> {
         &self,
         call: &Call,
         path: &FieldPath,
-        (default_path, default_timeout): (&str, u64),
+        (url_path, default_timeout): (UrlPath, u64),
     ) -> Result<Request, Vec<Diagnostic>> {
         let path = path.key("call");
         let address = ServiceAddress {
             service: self.service.clone(),
             port: call.port.clone(),
-            path: Some(call.path.clone().unwrap_or_else(|| UrlPath::wrap(default_path.to_owned()))),
+            path: Some(url_path),
             scheme: None,
         };
         let mut findings = Vec::new();
@@ -214,7 +214,7 @@ impl CallReader<'_> {
         action: &handlers::ActionHandler,
     ) -> Result<(PlannedAction, CallNeeds), Vec<Diagnostic>> {
         let path = self.path.key("actions").key(name.as_str());
-        let request = self.request(&action.call, &path, (&format!("/actions/{name}"), 30))?;
+        let request = self.request(&action.call, &path, (action.call.path_of("actions", name), 30))?;
         let permissions = action.roles.iter().map(|role| AllowedRole { role: role.clone() }).collect();
         let definition = ActionDefinition {
             kind: match action.kind {
@@ -239,7 +239,7 @@ impl CallReader<'_> {
         cron: &handlers::CronHandler,
     ) -> Result<(CronTrigger, CallNeeds), Vec<Diagnostic>> {
         let path = self.path.key("crons").key(name.as_str());
-        let request = self.request(&cron.call, &path, (&format!("/crons/{name}"), 60))?;
+        let request = self.request(&cron.call, &path, (cron.call.path_of("crons", name), 60))?;
         let payload = cron.payload.as_ref().map(|payload| self.payload(payload, &path.key("payload"))).transpose()?;
         let retry_interval_seconds = retry_seconds(&cron.retry, &path).map_err(|finding| vec![finding])?;
         let trigger = CronTrigger {
@@ -266,18 +266,7 @@ impl CallReader<'_> {
     fn payload(&self, payload: &serde_json::Value, path: &FieldPath) -> Result<serde_json::Value, Vec<Diagnostic>> {
         let StackParts { inputs, roster, addresses, mail, .. } = *self.stack_parts;
         let scope = ReferenceScope { inputs, service: self.service, variable: None, roster, addresses, mail };
-        let in_header = |finding: Diagnostic| match finding.code {
-            Code::PlainSecret => {
-                let message = finding.message.replace("the file", "the payload");
-                finding
-                    .message(message)
-                    .expected("a payload without secrets, since generated files are committed")
-                    .hint("send it in a header: `call.headers.X-Key = nself.secret \"NAME\"`")
-            }
-            _ => finding,
-        };
-        let resolved_payload = ContentResolver { scope }.resolve_data(payload, path);
-        resolved_payload.map_err(|findings| findings.into_iter().map(in_header).collect())
+        ContentResolver { scope, holder: Holder::Payload }.resolve_data(payload, path)
     }
 
     /// Returns the remote schema of the service, and the needs of its calls.
@@ -285,7 +274,8 @@ impl CallReader<'_> {
         &self,
         remote: &handlers::RemoteSchema,
     ) -> Result<(RemoteSchemaMetadata, CallNeeds), Vec<Diagnostic>> {
-        let request = self.request(&remote.call, &self.path.key("remote_schema"), ("/graphql", 60))?;
+        let url_path = remote.call.path.clone().unwrap_or_else(|| UrlPath::wrap("/graphql".to_owned()));
+        let request = self.request(&remote.call, &self.path.key("remote_schema"), (url_path, 60))?;
         let type_names = remote.type_prefix.clone().map(|prefix| TypeNames { prefix });
         let customization = (remote.namespace.is_some() || type_names.is_some())
             .then(|| Customization { root_fields_namespace: remote.namespace.clone(), type_names });

@@ -21,7 +21,8 @@ pub fn wirings(metadata: &HasuraMetadata, name: &ServiceName, calls: &Calls, ros
             continue;
         }
         // A container without a health check is never healthy.
-        let condition = if has_health_check(&needs.service, roster) { Condition::Healthy } else { Condition::Started };
+        let has_health_check = roster[&needs.service].service.has_health_check();
+        let condition = if has_health_check { Condition::Healthy } else { Condition::Started };
         let permissions =
             Addition::DefaultVariable(VariableName::wrap(ENABLE_PERMISSIONS.into()), Value::Text("true".into()));
         let additions = [Addition::Dependency(needs.service.clone(), condition), permissions];
@@ -45,9 +46,4 @@ pub fn check_health_checks(hasura: &ServiceName, calls: &Calls, roster: &Roster)
             .hint(format!("set `{path}.health.http.path = \"/healthz\"`"))
     };
     without_check.map(|(_, needs)| finding(&needs.service)).collect()
-}
-
-/// Returns whether a service has a health check.
-fn has_health_check(service: &ServiceName, roster: &Roster) -> bool {
-    roster[service].service.health.as_ref().is_some_and(|health| health.none.is_none())
 }

@@ -7,7 +7,7 @@ use crate::plan::model::Location;
 use crate::plan::ports::port;
 use crate::plan::roster::{PlannedService, Roster};
 use crate::stack::Call;
-use crate::values::{Checked, PortName, UrlPath};
+use crate::values::{PortName, UrlPath};
 
 /// Makes those paths of a location's services internal that only callers inside of the stack use. A location for exactly
 /// such a path, or for a path below it, makes it public on purpose.
@@ -28,23 +28,17 @@ pub fn make_internal(location: &mut Location, roster: &Roster) {
 /// Returns the paths at a port of a service. The path `/` is not among them, since all others are below it.
 fn paths_of_port(member: &PlannedService, number: u16) -> Vec<UrlPath> {
     let service = &member.service;
-    let metrics = service.metrics.iter().map(|metrics| (&metrics.port, path_or(&metrics.path, "/metrics".to_owned())));
+    let metrics = service.metrics.iter().map(|metrics| (&metrics.port, metrics.path()));
     let handlers = service.hasura.iter().flat_map(|handlers| {
         let actions = handlers.actions.iter().map(|(name, action)| ("actions", name, &action.call));
         let events = handlers.events.iter().map(|(name, event)| ("events", name, &event.call));
         let crons = handlers.crons.iter().map(|(name, cron)| ("crons", name, &cron.call));
-        actions
-            .chain(events)
-            .chain(crons)
-            .map(|(kind, name, call): (_, _, &Call)| (&call.port, path_or(&call.path, format!("/{kind}/{name}"))))
+        let calls = actions.chain(events).chain(crons);
+        calls.map(|(kind, name, call): (_, _, &Call)| (&call.port, call.path_of(kind, name)))
     });
     let is_at_port = |name: &Option<PortName>| port(service, name, &member.path).is_ok_and(|port| port == number);
     let paths = metrics.chain(handlers).filter(|(name, _)| is_at_port(name)).map(|(_, path)| path);
     paths.filter(|path| path.as_str() != "/").collect()
-}
-
-fn path_or(path: &Option<UrlPath>, default: String) -> UrlPath {
-    path.clone().unwrap_or_else(|| UrlPath::wrap(default))
 }
 
 /// Returns whether a path is the other one, or contains it as a folder.
