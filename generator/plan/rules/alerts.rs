@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::alert_rules::{HEARTBEAT, KUBELET, TARGET_DOWN};
+use crate::plan::model::Program;
 use crate::plan::roster::{PlannedService, Roster};
 use crate::stack::{Alert, PanelKind, Stack};
 use crate::values::alert_template::template_refusal;
@@ -30,7 +31,7 @@ pub fn check(member: &PlannedService) -> Vec<Diagnostic> {
 /// without Prometheus, since the services that it brings are missing, too.
 pub fn check_jobs(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
     let is_prometheus = |member: &PlannedService| {
-        member.service.catalogue.as_ref().is_some_and(|catalogue| catalogue.as_str() == "prometheus")
+        member.service.catalogue.as_ref().is_some_and(|catalogue| catalogue.as_str() == Program::Prometheus.name())
     };
     if !roster.values().any(is_prometheus) {
         return Vec::new();

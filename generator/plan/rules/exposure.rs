@@ -2,6 +2,7 @@
 //! container control of the host.
 
 use crate::diagnostic::{Code, Diagnostic};
+use crate::lock::ImageName;
 use crate::plan::inputs::Inputs;
 use crate::plan::model::namespace;
 use crate::plan::roster::{PlannedService, Roster};
@@ -122,8 +123,8 @@ fn host_folders(member: &PlannedService) -> impl Iterator<Item = Diagnostic> {
 
 /// Returns whether an image is that of a mail catcher.
 fn is_mail_catcher(image: &str) -> bool {
-    let name = image.rsplit('/').next().unwrap_or_default();
-    MAIL_CATCHERS.contains(&name.split([':', '@']).next().unwrap_or_default())
+    let repository = ImageName::parse(image).repository;
+    repository.rsplit('/').next().is_some_and(|name| MAIL_CATCHERS.contains(&name))
 }
 
 /// Refuses development tools in production.

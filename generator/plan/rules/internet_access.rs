@@ -5,7 +5,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::plan::inputs::Inputs;
 use crate::plan::model::{Plan, Service};
 use crate::plan::roster::PlannedService;
-use crate::values::{ServiceName, url_host};
+use crate::values::{ServiceName, is_private_host, labels_below, url_host};
 
 /// Parts of the names of variables whose value is an address for browsers, or a name that only looks like an address.
 const OTHER_ADDRESSES: [&str; 26] = [
@@ -37,9 +37,11 @@ const OTHER_ADDRESSES: [&str; 26] = [
     "WEB_URL",
 ];
 
-/// Ends of names that no server on the internet has (RFC 6761, RFC 6762, RFC 8375, RFC 9476 and names of engines and clusters).
-const PRIVATE_ENDS: [&str; 11] =
-    [".alt", ".arpa", ".example", ".home", ".internal", ".invalid", ".lan", ".local", ".localhost", ".svc", ".test"];
+/// Last labels of names that no service connects to on the internet, besides those of private hosts.
+const OTHER_DOMAINS: [&str; 4] = ["arpa", "example", "home", "svc"];
+
+/// Raw Compose keys that decide which networks a container joins.
+const NETWORK_KEYS: [&str; 2] = ["networks", "network_mode"];
 
 /// Returns NS527 if a variable of a service without access to the internet has the address of a server there.
 pub fn check(
@@ -49,8 +51,10 @@ pub fn check(
     member: &PlannedService,
     WrittenText { path, text, place }: &WrittenText,
 ) -> Option<Diagnostic> {
-    let access_is_decided =
-        service.reaches_outside() || member.service.egress.is_some() || joins_other_networks(service);
+    let access_is_decided = service.reaches_outside()
+        || member.service.egress.is_some()
+        || !service.external_networks.is_empty()
+        || chooses_networks(service);
     if *place != Place::Variable || access_is_decided {
         return None;
     }
@@ -60,8 +64,8 @@ pub fn check(
     }
     let host = url_host::host_of_url(text.trim())?;
     let hosts_of_frontends = inputs.stack.frontends.values().filter_map(|frontend| frontend.route.host.as_ref());
-    let is_own = is_below(host, inputs.stack.domain.as_str())
-        || is_below(host, plan.domain.as_str())
+    let is_own = labels_below(host, inputs.stack.domain.as_str()).is_some()
+        || labels_below(host, plan.domain.as_str()).is_some()
         || hosts_of_frontends.map(|own| own.as_str()).any(|own| own == host)
         || plan.ingress.sites.keys().any(|site| site.as_str() == host)
         || member.service.extra_hosts.keys().any(|known| known.as_str() == host);
@@ -76,15 +80,9 @@ pub fn check(
     })
 }
 
-/// Returns whether the container is in networks that may lead to the internet.
-fn joins_other_networks(service: &Service) -> bool {
-    !service.external_networks.is_empty()
-        || ["networks", "network_mode"].iter().any(|key| service.compose.contains_key(*key))
-}
-
-/// Returns whether a host is a domain or below it.
-fn is_below(host: &str, domain: &str) -> bool {
-    host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+/// Returns whether raw keys decide which networks the container of a service joins.
+pub fn chooses_networks(service: &Service) -> bool {
+    NETWORK_KEYS.iter().any(|key| service.compose.contains_key(*key))
 }
 
 /// Returns whether a host is a name of the public DNS.
@@ -92,7 +90,7 @@ fn is_on_the_internet(host: &str) -> bool {
     let is_name = host.chars().all(|c| c.is_ascii_alphanumeric() || ".-".contains(c));
     let last_label = host.rsplit('.').next().unwrap_or_default();
     let is_public = last_label.len() > 1 && last_label.chars().all(|c| c.is_ascii_alphabetic());
-    is_name && host.contains('.') && is_public && !PRIVATE_ENDS.iter().any(|end| host.ends_with(end))
+    is_name && is_public && !is_private_host(host) && !OTHER_DOMAINS.contains(&last_label)
 }
 
 #[cfg(test)]
@@ -109,7 +107,5 @@ mod tests {
         {
             assert!(!is_on_the_internet(host), "{host}");
         }
-        assert!(is_below("api.shop.example.com", "shop.example.com") && is_below("a.com", "a.com"));
-        assert!(!is_below("myshop.example.com", "shop.example.com"));
     }
 }

@@ -1,5 +1,6 @@
 //! Rules of publications: subscribers read them from the write-ahead log of the server, which needs all their rows.
 
+use super::server_settings::WAL_LEVEL;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 use crate::plan::roster::Roster;
@@ -8,8 +9,6 @@ use crate::stack::Stack;
 
 /// The start of the key of a publication in `objects` of a definition.
 const PUBLICATION: &str = "publication ";
-/// The setting that determines what the server writes to its log.
-const WAL_LEVEL: &str = "wal_level";
 /// The value of the setting with which the log has all changes of rows.
 const LOGICAL: &str = "logical";
 
@@ -17,10 +16,10 @@ const LOGICAL: &str = "logical";
 /// known.
 pub fn check(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
     let Some(server) = roster.get(&service_name(DATABASE)) else { return Vec::new() };
-    let level = stack.database_server.settings.iter().find(|(name, _)| name.as_str() == WAL_LEVEL);
+    let level = stack.database_server.settings.get(WAL_LEVEL);
     let mut arguments = server.service.command.iter().flatten();
     let is_logical = match level {
-        Some((_, value)) => value.as_str().trim().eq_ignore_ascii_case(LOGICAL),
+        Some(value) => value.as_str().trim().eq_ignore_ascii_case(LOGICAL),
         None => arguments.any(|argument| argument.as_str().ends_with("wal_level=logical")),
     };
     if is_logical || stack.database_server.external.is_some() {

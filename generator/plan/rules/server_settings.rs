@@ -12,7 +12,7 @@ use crate::values::postgres_setting::{SETTINGS, kibibytes};
 use crate::words;
 
 /// The setting that determines what the server writes to its write-ahead log (WAL).
-const WAL_LEVEL: &str = "wal_level";
+pub const WAL_LEVEL: &str = "wal_level";
 /// The setting with the largest number of clients to which the server sends its WAL.
 const WAL_SENDERS: &str = "max_wal_senders";
 /// The size of a page, which is the unit of `shared_buffers`, in kibibytes.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::internet_access;
+use super::internet_access::{self, chooses_networks};
 use super::written_texts::{self, Place, WrittenText};
 use crate::diagnostic::{Code, Diagnostic, LayerHint};
 use crate::plan::env_files::FileVariables;
@@ -13,9 +13,6 @@ use crate::plan::model::{Plan, Service};
 use crate::plan::roster::{Category, PlannedService, Roster};
 use crate::plan::service_names::PROXY_SERVICE;
 use crate::values::{ServiceName, url_host};
-
-/// Raw Compose keys that decide which networks a container joins.
-const NETWORK_KEYS: [&str; 2] = ["networks", "network_mode"];
 
 /// Returns NS326 for each text with the address of a service that its own service cannot reach, and NS527 for each with an
 /// address on the internet.
@@ -110,7 +107,6 @@ fn can_connect(inputs: Inputs, plan: &Plan, (from, service): (&ServiceName, &Ser
     if inputs.stack.kubernetes.enabled || from.as_str() == PROXY_SERVICE {
         return from.as_str() == PROXY_SERVICE;
     }
-    let chooses_networks = |service: &Service| NETWORK_KEYS.iter().any(|key| service.compose.contains_key(*key));
     chooses_networks(service)
         || chooses_networks(target)
         || !service.networks.is_disjoint(&target.networks)
