@@ -180,8 +180,9 @@ fn merge(base: &mut Node, overlay: Node) {
     merge_field(base, overlay, LastKeys::default());
 }
 
-/// Merges a part of a layer into the same part of the common settings, which is at a path with these last keys.
-fn merge_field(base: &mut Node, overlay: Node, keys: LastKeys) {
+/// Merges a part of a layer into the same part of the common settings, which is at a path with these last keys. Returns
+/// whether both are records that were merged, instead of a value that was replaced.
+fn merge_field(base: &mut Node, overlay: Node, keys: LastKeys) -> bool {
     let overlay_mark = overlay.mark;
     match (&mut base.value, overlay.value) {
         (Value::Record(base), Value::Record(overlay)) if !choices::replaces_reference(base, &overlay, keys) => {
@@ -189,6 +190,7 @@ fn merge_field(base: &mut Node, overlay: Node, keys: LastKeys) {
             for (key, entry) in overlay {
                 merge_entry(base, key, entry, keys);
             }
+            return true;
         }
         // A value whose evaluation failed changes nothing, so that it causes no other finding. Neither does `null`, which
         // is the value of an empty layer.
@@ -198,6 +200,7 @@ fn merge_field(base: &mut Node, overlay: Node, keys: LastKeys) {
             base.mark = overlay_mark;
         }
     }
+    false
 }
 
 /// Merges a field of a layer's record into the record of the common settings, which is at a path with these last keys.
@@ -212,14 +215,9 @@ fn merge_entry(base: &mut BTreeMap<String, Entry>, key: String, entry: Entry, ke
         return;
     };
     // A merged record keeps its position in the common settings. A replaced value gets its position in the layer.
-    let are_merged = match (&base_entry.node.value, &entry.node.value) {
-        (Value::Record(base), Value::Record(overlay)) => !choices::replaces_reference(base, overlay, keys.then(&key)),
-        _ => false,
-    };
-    if !are_merged {
+    if !merge_field(&mut base_entry.node, entry.node, keys.then(&key)) {
         base_entry.key = entry.key.or(base_entry.key);
     }
-    merge_field(&mut base_entry.node, entry.node, keys.then(&key));
 }
 
 /// Removes the variables that are `null` from services, their processes, containers of frontends, and GraphQL

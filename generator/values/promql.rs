@@ -65,9 +65,6 @@ fn text_refusal(text: &str) -> Option<String> {
 
 /// Returns why Prometheus would refuse an expression.
 fn promql_refusal(text: &str) -> Option<String> {
-    if let Some(refusal) = offset_refusal(text) {
-        return Some(refusal);
-    }
     let reason = match parse(text) {
         Ok(expression) => {
             let name = walk_expr(&mut ExperimentalNames, &expression).err()?;
@@ -129,7 +126,13 @@ impl ExprVisitor for ExperimentalNames {
 
 /// Parses an expression. The parser reads escapes in backquotes, in which Prometheus has none, so such texts get double
 /// quotes.
+///
+/// # Errors
+/// The reason why it is refused.
 fn parse(text: &str) -> Result<Expr, String> {
+    if let Some(refusal) = offset_refusal(text) {
+        return Err(refusal);
+    }
     let mut with_double_quotes = String::new();
     let mut quote = None;
     let mut is_escaped = false;
@@ -212,10 +215,10 @@ fn without_variables(query: &str) -> Query {
 /// Returns the values that an expression compares with a label: `a`, `b` and `c` for `x{job="a"} + y{job=~"b|c"}`. Other
 /// regular expressions, values with a variable of Grafana, and comparisons with `!=` are left out.
 pub fn label_values(expression: &str, label: &str) -> Vec<String> {
-    let text = without_variables(expression).text;
     let mut values = LabelValues { label, values: Vec::new() };
-    if promql_refusal(&text).is_none()
-        && let Ok(parsed) = parse(&text)
+    // Most expressions of the library do not name the label, and need not be parsed.
+    if expression.contains(label)
+        && let Ok(parsed) = parse(&without_variables(expression).text)
     {
         let Ok(_) = walk_expr(&mut values, &parsed);
     }
