@@ -27,30 +27,33 @@ fn write(out: &str, name: &str, text: &str) {
     }
 }
 
-/// Returns all files of a folder, sorted: the path with `/` and the absolute path.
-fn files(folder: &str) -> Vec<(String, String)> {
+/// Returns the paths of all files of a folder, sorted and with `/`.
+fn files(folder: &str) -> Vec<String> {
     assert!(fs::exists(folder).is_ok_and(|exists| exists), "{folder} does not exist");
     println!("cargo:rerun-if-changed={folder}");
-    let root = env::current_dir().unwrap_or_default();
     let entries = WalkDir::new(folder)
         .sort_by_file_name()
         .into_iter()
         .filter_map(Result::ok)
         .filter(|entry| entry.file_type().is_file());
-    let paths = entries.map(|entry| {
-        let path = entry.path().to_string_lossy().replace('\\', "/");
-        (path.clone(), root.join(&path).to_string_lossy().into_owned())
-    });
-    paths.collect()
+    entries.map(|entry| entry.path().to_string_lossy().replace('\\', "/")).collect()
+}
+
+/// Writes one pair of a list: the name and the bytes of the file at `path`.
+///
+/// The folder of the checkout is read at compile time of the crate, so checkouts that share a target folder each embed
+/// their files.
+fn embed(text: &mut String, name: &str, path: &str) {
+    let file = format!("/{path}");
+    let _ = writeln!(text, "    ({name:?}, include_bytes!(concat!(env!(\"CARGO_MANIFEST_DIR\"), {file:?}))),");
 }
 
 /// Embeds the library: programs import `stdlib/x` as `nself/x`, and `schemas/x` as `nself/schemas/x`.
 fn library() -> String {
     let mut text = String::from("pub const FILES: &[(&str, &[u8])] = &[\n");
-    for (path, absolute) in files("stdlib").into_iter().chain(files("schemas")) {
+    for path in files("stdlib").into_iter().chain(files("schemas")) {
         if path.ends_with(".ncl") && !path.starts_with("stdlib/init/") {
-            let import_path = path.strip_prefix("stdlib/").map_or_else(|| path.clone(), str::to_owned);
-            let _ = writeln!(text, "    ({import_path:?}, include_bytes!({absolute:?})),");
+            embed(&mut text, path.strip_prefix("stdlib/").unwrap_or(&path), &path);
         }
     }
     text + "];\n"
@@ -61,9 +64,9 @@ fn templates() -> String {
     let mut text = String::from("pub const FILES: &[(&str, &[u8])] = &[\n");
     // Folders that the tools of a template's language create.
     let generated = ["/node_modules/", "/dist/", "/__pycache__/", "/.pytest_cache/"];
-    for (path, absolute) in files("templates") {
+    for path in files("templates") {
         if !generated.iter().any(|folder| path.contains(folder)) {
-            let _ = writeln!(text, "    ({:?}, include_bytes!({absolute:?})),", path.trim_start_matches("templates/"));
+            embed(&mut text, path.trim_start_matches("templates/"), &path);
         }
     }
     text + "];\n"
@@ -102,8 +105,8 @@ fn generators() -> String {
 
 /// Adds all files of a folder, or one file, with their paths.
 fn digest(path: &str, hasher: &mut blake3::Hasher) {
-    for (path, absolute) in files(path) {
+    for path in files(path) {
         hasher.update(path.as_bytes()).update(&[0]);
-        hasher.update(&fs::read(absolute).unwrap_or_default()).update(&[0]);
+        hasher.update(&fs::read(&path).unwrap_or_default()).update(&[0]);
     }
 }
