@@ -19,7 +19,7 @@ pub fn names_with_file(file: &str) -> Vec<&'static str> {
     names().into_iter().filter(|name| files(name).any(|(path, _)| path == file)).collect()
 }
 
-/// Returns whether a template's files contain the name of a variable, so that they may read it.
+/// Returns whether a file of the template contains the name of a variable: the template then probably reads it.
 pub fn reads(name: &str, variable: &str) -> bool {
     let variable = variable.as_bytes();
     files(name).any(|(_, bytes)| bytes.windows(variable.len()).any(|window| window == variable))

@@ -1,7 +1,7 @@
 //! Writes text to stdout and stderr; no other module does. Names of files, values and messages of other programs cannot
 //! break out of their line: control characters, invisible characters and marks that reorder text are written as
-//! numbers, such as `\u{001B}`. The same is done with one character of each command that CI services would read from
-//! logs.
+//! numbers, such as `\u{001B}`. One character of each text that a CI service would run as a command from
+//! its log is written as a number, too.
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
@@ -113,7 +113,7 @@ fn opens_command(line: &str, offset: usize) -> bool {
 pub fn escaped_json(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for (offset, c) in text.char_indices() {
-        // Outside strings, where an escape would be an error, JSON has no such characters except line endings.
+        // Except for line endings, such characters occur only in strings of JSON, where escapes are allowed.
         if c != '\n' && is_hidden(c) || c == '#' && opens_command(text, offset) {
             let mut units = [0; 2];
             for unit in c.encode_utf16(&mut units) {
@@ -201,7 +201,7 @@ mod tests {
             ("ä::x", "ä::x"),
         ] {
             assert_eq!(Lines::line(line).as_str(), format!("{printed}\n"), "{line:?}");
-            // A text that was written once does not change if it is written again.
+            // Escaping a text that is already escaped does not change it.
             assert_eq!(Lines::text(&format!("{printed}\n")).as_str(), format!("{printed}\n"), "{line:?}");
         }
         assert_eq!(Lines::text("a\n::x::\n\nb").as_str(), "a\n:\\u{003A}x::\n\nb\n");

@@ -181,8 +181,8 @@ pub fn nginx_origin(origin: &Origin) -> Value {
     token(Language::Nginx, text)
 }
 
-/// Returns a regular expression, for use in quotes, for the start of a path that nginx has not normalized. It has no
-/// final slash.
+/// Returns a regular expression, for use in quotes, that matches the start of a path as the client sent it, before
+/// nginx normalizes it. The expression has no final slash.
 pub fn nginx_raw_prefix(path: &UrlPath) -> Value {
     let path = path.as_str().trim_end_matches('/').replace('.', "\\.").replace('+', "\\+");
     token(Language::Nginx, path)
@@ -200,18 +200,18 @@ pub fn nginx_host(name: &str) -> Result<Value, Diagnostic> {
 }
 
 /// Types whose text has no double quotes, single quotes or backslashes.
-pub trait SqlName: fmt::Display {}
-impl SqlName for SqlIdent {}
-impl SqlName for ExtensionName {}
-impl SqlName for ExtensionVersion {}
+pub trait SqlToken: fmt::Display {}
+impl SqlToken for SqlIdent {}
+impl SqlToken for ExtensionName {}
+impl SqlToken for ExtensionVersion {}
 
 /// Returns an SQL identifier in double quotes.
-pub fn sql_name(value: &impl SqlName) -> Value {
+pub fn sql_name(value: &impl SqlToken) -> Value {
     token(Language::Sql, format!("\"{value}\""))
 }
 
 /// Returns an SQL literal in single quotes.
-pub fn sql_literal(value: &impl SqlName) -> Value {
+pub fn sql_literal(value: &impl SqlToken) -> Value {
     token(Language::Sql, format!("'{value}'"))
 }
 
@@ -281,8 +281,8 @@ pub fn hba_connection(tls: bool) -> Value {
     token(Language::AccessRules, if tls { "hostssl" } else { "host" }.into())
 }
 
-/// A template of a language. It is parsed once, when the first file is rendered from it: a stack has a file for each site
-/// of each environment.
+/// A template of a language. It is parsed only once, when the first file is rendered, because many files use the same
+/// template: one for each site of each environment.
 pub struct Template {
     language: Language,
     text: &'static str,

@@ -23,7 +23,7 @@ use crate::diagnostic::{self, Code, Diagnostic, FieldPath};
 use crate::files::{OUTPUT, Root, absolute_path};
 use crate::lock::Lock;
 use crate::path;
-use crate::plan::{domains, machines, unused_settings};
+use crate::plan::{backup_places, domains, machines, unused_settings};
 use crate::project::ProjectReader;
 use crate::source::{self, Environment, EvaluationRequest, Evaluator, STACK_FILE};
 use crate::store::{self, Cache, Changes, PreviousOutputs, Stamp, Watch};
@@ -299,6 +299,7 @@ fn findings_across_environments(environments: &[Environment]) -> Findings {
     let names_and_stacks = || environments.iter().map(|environment| (&environment.name, &environment.stack));
     let mut findings = domains::check_environments(names_and_stacks());
     findings.extend(machines::check_environments(names_and_stacks()));
+    findings.extend(backup_places::check_environments(names_and_stacks()));
     findings.extend(unused_settings::check_environments(names_and_stacks()));
     for finding in &mut findings {
         let has_finding =

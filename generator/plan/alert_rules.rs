@@ -20,8 +20,12 @@ pub const NO_RECEIVER: &str = "none";
 pub const HEARTBEAT_RECEIVER: &str = "heartbeat";
 /// The name of the object with the rules about targets for the Prometheus operator.
 pub const TARGET_RULES: &str = "targets";
-/// The name of the job that reads the kubelets.
+/// The name of the job that reads the metrics of containers from the kubelets.
 pub const KUBELET: &str = "kubelet";
+/// The name of the job that reads the metrics of volumes from the kubelets.
+pub const KUBELET_VOLUMES: &str = "kubelet-volumes";
+/// The jobs that read the kubelets.
+pub const KUBELET_JOBS: [&str; 2] = [KUBELET, KUBELET_VOLUMES];
 
 /// A rule as Prometheus reads it.
 #[derive(Serialize)]
@@ -34,13 +38,18 @@ pub struct Rule {
     pub annotations: BTreeMap<&'static str, String>,
 }
 
-/// Returns the jobs whose targets must answer: the jobs of services, and the job of the kubelets.
+/// Returns the jobs whose targets must answer: the jobs of services, and the jobs of the kubelets.
 pub fn jobs(monitoring: &Monitoring) -> impl Iterator<Item = &str> {
-    let reads_kubelets = matches!(monitoring.platform, Platform::Cluster { scrapes_kubelets: true, .. });
-    monitoring.jobs.keys().map(|name| name.as_str()).chain(reads_kubelets.then_some(KUBELET))
+    let kubelet_jobs: &[&str] = if reads_kubelets(monitoring) { &KUBELET_JOBS } else { &[] };
+    monitoring.jobs.keys().map(|name| name.as_str()).chain(kubelet_jobs.iter().copied())
 }
 
-/// Returns the rules about the targets of each job, and the alert that always fires.
+/// Returns whether Prometheus of the stack reads the kubelets of a cluster.
+pub fn reads_kubelets(monitoring: &Monitoring) -> bool {
+    matches!(monitoring.platform, Platform::Cluster { scrapes_kubelets: true, .. })
+}
+
+/// Returns the rules about the targets of each job, about the volumes of a cluster, and the alert that always fires.
 pub fn of_targets(monitoring: &Monitoring) -> Vec<Rule> {
     // The operator's Prometheus may read jobs of the same name in several namespaces.
     let namespace = match &monitoring.platform {
@@ -66,7 +75,60 @@ pub fn of_targets(monitoring: &Monitoring) -> Vec<Rule> {
         labels: BTreeMap::from([("severity", "heartbeat".to_owned())]),
         annotations: BTreeMap::from([("summary", "Alerts can be delivered".to_owned())]),
     };
-    target_rules.chain([heartbeat]).collect()
+    let volume_alerts: &[VolumeAlert] = if reads_kubelets(monitoring) { &VOLUME_ALERTS } else { &[] };
+    target_rules.chain(volume_alerts.iter().map(volume_rule)).chain([heartbeat]).collect()
+}
+
+/// An alert about volumes of a cluster, whose kubelets measure them.
+pub struct VolumeAlert {
+    pub name: &'static str,
+    expr: &'static str,
+    hold: &'static str,
+    severity: Severity,
+    summary: &'static str,
+    description: &'static str,
+}
+
+/// Alerts about volumes of a cluster. On a host, those of node-exporter watch the disk of all volumes.
+pub const VOLUME_ALERTS: [VolumeAlert; 3] = [
+    VolumeAlert {
+        name: "VolumeFull",
+        expr: "kubelet_volume_stats_available_bytes / kubelet_volume_stats_capacity_bytes < 0.1",
+        hold: "10m",
+        severity: Severity::Critical,
+        summary: "The volume {{ $labels.persistentvolumeclaim }} has less than 10 % of its space free",
+        description: "Raise `size` of the volume, if its storage class can make it larger, or delete what is no longer needed.",
+    },
+    VolumeAlert {
+        name: "VolumeFills",
+        expr: "predict_linear(kubelet_volume_stats_available_bytes[6h], 86400) < 0 and kubelet_volume_stats_available_bytes / kubelet_volume_stats_capacity_bytes < 0.4",
+        hold: "1h",
+        severity: Severity::Warning,
+        summary: "The volume {{ $labels.persistentvolumeclaim }} will be full within a day",
+        description: "Find what grows. The database's WAL grows while a replica or the receiver of backups is away.",
+    },
+    VolumeAlert {
+        name: "VolumeInodes",
+        expr: "kubelet_volume_stats_inodes_free / (kubelet_volume_stats_inodes > 0) < 0.05",
+        hold: "10m",
+        severity: Severity::Warning,
+        summary: "The volume {{ $labels.persistentvolumeclaim }} has less than 5 % of its inodes free",
+        description: "Many small files fill the volume, though it has space. Find their folder.",
+    },
+];
+
+/// Returns the rule of an alert about volumes.
+fn volume_rule(alert: &VolumeAlert) -> Rule {
+    Rule {
+        alert: alert.name.to_owned(),
+        expr: alert.expr.to_owned(),
+        hold: Some(alert.hold.to_owned()),
+        labels: labels(KUBELET_VOLUMES, alert.severity),
+        annotations: BTreeMap::from([
+            ("summary", alert.summary.to_owned()),
+            ("description", alert.description.to_owned()),
+        ]),
+    }
 }
 
 /// Returns the rules of a service's alerts.

@@ -36,7 +36,9 @@ fn missing_container(name: &ServiceName, frontend: &Frontend, profile: Profile, 
         .expected("a service that runs in this environment");
     if profile == Profile::Local {
         return finding
-            .message(format!("the profile local runs no container of `{name}`, since its dev server runs on the host"))
+            .message(format!(
+                "with the profile local, `{name}` has no container, since it runs as a dev server on the host"
+            ))
             .hint(
                 "write the reference below `environments`, in the layers of the environments that run the container",
             );

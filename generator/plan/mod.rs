@@ -47,4 +47,4 @@ pub use model::{
 };
 pub use network::Network;
 pub use resolve::resolve;
-pub use rules::{CUSTOM_PORTS, PLUGIN_PORTS, domains, machines, nginx_snippets, unused_settings};
+pub use rules::{CUSTOM_PORTS, PLUGIN_PORTS, backup_places, domains, machines, nginx_snippets, unused_settings};

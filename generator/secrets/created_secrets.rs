@@ -12,8 +12,7 @@ pub struct CreatedSecrets {
     pub existing: Vec<SecretName>,
     /// Secrets whose value the operator must provide, with their descriptions.
     pub required: Vec<(SecretName, String)>,
-    /// Secrets of a local environment whose value is a placeholder, with the descriptions of the values that the operator
-    /// receives.
+    /// Secrets of a local environment whose value is a placeholder, each with the description of the real value.
     pub placeholders: Vec<(SecretName, String)>,
     /// Warnings about modes of files that were corrected.
     pub findings: Vec<Diagnostic>,

@@ -134,6 +134,12 @@ fn hint_of_record(finding: &Diagnostic) -> Option<String> {
 fn hint_of_type(finding: &Diagnostic) -> Option<String> {
     let name = finding.path.last_key();
     let is = |kind: &str| finding.message.ends_with(kind);
+    let path = finding.path.to_string();
+    if is(": null") && !path.contains('[') {
+        return Some(format!(
+            "`null` removes a value only in the layer of an environment: `environments.prod.{path} = null`"
+        ));
+    }
     match finding.expected.as_str() {
         "a record" => hint_of_record(finding),
         expected if expected.starts_with("a list of service names") => {

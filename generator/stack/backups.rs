@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::secret::SecretReference;
 use crate::values::{
-    BucketName, ContainerPath, Duration, Memory, ObjectPath, Region, Schedule, VolumeName, WebAddress, ranged,
+    BucketName, ContainerPath, Duration, EnvironmentName, Memory, ObjectPath, ProjectName, Region, Schedule,
+    VolumeName, WebAddress, ranged,
 };
 
 /// Backups of the database server with its log, which restore it to any time, and snapshots of volumes and buckets.
@@ -81,6 +82,14 @@ pub struct FolderTarget {
     pub host: Option<ContainerPath>,
     /// Size of the volume on Kubernetes; volumes of Compose have no size.
     pub size: Option<Memory>,
+}
+
+impl S3Target {
+    /// Returns the folder in the bucket for the backups of an environment.
+    pub fn path_of(&self, project: &ProjectName, environment: &EnvironmentName) -> String {
+        let default_path = || format!("{project}/{environment}");
+        self.path.as_ref().map_or_else(default_path, ToString::to_string)
+    }
 }
 
 impl BackupTarget {

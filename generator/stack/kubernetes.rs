@@ -148,7 +148,7 @@ pub enum SecretSource {
     /// The operator creates them: `nself secrets kubernetes | kubectl apply -f -`.
     #[default]
     Manual,
-    /// External Secrets copies them from a secret store, where they have the same names.
+    /// External Secrets copies them from a secret store, where their keys are `NAMESPACE/SECRET`.
     External,
     /// The stack contains them, encrypted for the cluster's Sealed Secrets controller.
     Sealed,

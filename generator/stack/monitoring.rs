@@ -18,13 +18,13 @@ use crate::values::{
 pub struct Metrics {
     /// Port of the metrics; `http`, or the only port, by default.
     pub port: Option<PortName>,
-    /// `/metrics` by default. Only internal addresses may use the path on routes of the service, except on a route for exactly
-    /// this path.
+    /// `/metrics` by default. Routes of the service answer this path only for internal addresses, unless a route is for
+    /// exactly this path.
     pub path: Option<UrlPath>,
     /// Time between two scrapes; 30s by default.
     pub interval: Option<Duration>,
-    /// Addresses that the service probes, for exporters of several programs: each is a scrape with the parameter `target`, and
-    /// the label `instance` of its series.
+    /// Addresses that the service probes, if it exports metrics of several programs. Prometheus scrapes the service
+    /// once for each address, with the parameter `target`. The address becomes the label `instance`.
     pub targets: Vec<Text>,
 }
 
@@ -139,8 +139,8 @@ pub enum PanelKind {
 pub struct Monitoring {
     /// Whether the monitoring services run; by default in environments with the profiles `'staging` and `'prod`.
     pub enabled: Option<bool>,
-    /// The reason why servers run without the monitoring services, such as monitoring from outside. Unless `enabled` is
-    /// true, they then do not run.
+    /// The reason why servers run without the monitoring services, such as monitoring from outside. With a reason, the
+    /// monitoring services run only if `enabled` is true.
     pub waive: Option<Reason>,
     /// Limits of the monitoring services, and the time for which they keep data.
     pub size: BundleSize,
@@ -261,7 +261,7 @@ impl OnClusters {
 pub enum Replacement {
     /// The kubelet of each node exports the same metrics.
     Kubelet,
-    /// No part of the stack: clusters have such a program already.
+    /// The service is left out on clusters, which already have such a program.
     Nothing,
     /// The Prometheus operator, on clusters with `kubernetes.prometheus_operator`. On other clusters the service runs.
     Operator,

@@ -157,7 +157,7 @@ pub enum Run {
     /// Runs all the time, and is restarted when it ends.
     #[default]
     Always,
-    /// Runs once for each start of the stack, and is repeated until it succeeds, such as a job that creates buckets.
+    /// Runs once for each start of the stack, such as a job that creates buckets. A cluster repeats it up to three times if it fails.
     Once,
     /// Runs only when an operator starts it, and ends, such as a job that restores a backup.
     #[serde(rename = "on_request")]

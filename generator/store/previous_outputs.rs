@@ -14,7 +14,7 @@ use crate::files::{FileKind, Root};
 /// lock is held.
 #[derive(Debug, Default)]
 pub struct PreviousOutputs {
-    /// Every file of the manifest. Only a stamp says which of them are unchanged.
+    /// All files of the manifest. `RecordedFile::unchanged` is set only if a stamp proves it.
     pub outputs: BTreeMap<ArtifactPath, RecordedFile>,
     /// The digest of the manifest; `None` if there is no manifest.
     pub(super) manifest: Option<Digest>,

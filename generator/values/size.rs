@@ -91,7 +91,7 @@ fn whole_number(text: &str) -> Result<u64, String> {
     match text.parse() {
         Ok(number) if has_only_digits && (text == "0" || !text.starts_with('0')) => Ok(number),
         _ if text.is_empty() => Err("there is no number before the unit".into()),
-        _ => Err(format!("`{text}` is not a number of at most 12 digits without leading zeros")),
+        _ => Err(format!("`{text}` must be a number: at most 12 digits, without leading zeros")),
     }
 }
 

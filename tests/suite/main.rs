@@ -47,6 +47,7 @@ mod removed_parts;
 mod replica;
 mod reprotest;
 mod restricted;
+mod sealed;
 mod secrets;
 mod sentinel;
 mod source;

@@ -76,7 +76,7 @@ fn no_mistake_causes_a_second_finding() {
 }
 
 /// A mistake, a part of its hint, the corrected fields, and the code that no longer appears.
-const HINTS: [(&str, &str, &str, &str); 72] = [
+const HINTS: [(&str, &str, &str, &str); 77] = [
     (
         "services.aa = { image = \"a/b:1\", env.A = $DOMAIN },",
         "put text in double quotes",
@@ -245,6 +245,36 @@ const HINTS: [(&str, &str, &str, &str); 72] = [
         "write `services.redis = nself.services.redis`",
         "services.redis = nself.services.redis,",
         "NS324",
+    ),
+    (
+        "services.redis = nself.services.redis & { command = [\"redis-server\", \"--appendonly\", \"yes\"] },",
+        "write `command = [\"redis-server\", \"/run/secrets/redis_conf\", \"--appendonly\", \"yes\"]`",
+        "services.redis = nself.services.redis & { command = [\"redis-server\", \"/run/secrets/redis_conf\", \"--appendonly\", \"yes\"] },",
+        "NS529",
+    ),
+    (
+        "services.aa = { image = \"a/b:1\", port = 8001, env.PORT = \"8001\" }, environments.prod.services.aa.port = 8002,",
+        "set `services.aa.env.PORT` to \"8002\" in the same layer",
+        "services.aa = { image = \"a/b:1\", port = 8001, env.PORT = \"8001\" }, environments.prod.services.aa = { port = 8002, env.PORT = \"8002\" },",
+        "NS518",
+    ),
+    (
+        "services.aa = { image = \"a/b:1\", env.A = \"x-${nself.domain}\" },",
+        "join text and references: `nself.join",
+        "services.aa = { image = \"a/b:1\", env.A = nself.join [\"x-\", nself.domain] },",
+        "NS411",
+    ),
+    (
+        "services.aa = { image = \"a/b:1\", port = 8001, route = null },",
+        "`environments.prod.services.aa.route = null`",
+        "services.aa = { image = \"a/b:1\", port = 8001, route.subdomain = \"aa\" }, environments.prod.services.aa.route = null,",
+        "NS101",
+    ),
+    (
+        "backups = { enabled = true, target.s3 = { bucket = \"shop-backups\", path = \"shop\", access_key = nself.secret \"a\", secret_key = nself.secret \"b\" } }, secrets = { a = nself.external \"a key\", b = nself.external \"a key\" },",
+        "remove `backups.target.s3.path`",
+        "backups = { enabled = true, target.s3 = { bucket = \"shop-backups\", access_key = nself.secret \"a\", secret_key = nself.secret \"b\" } }, secrets = { a = nself.external \"a key\", b = nself.external \"a key\" },",
+        "NS847",
     ),
     ("environments.production = {},", "did you mean `prod`?", "environments.prod = {},", "NS111"),
     (

@@ -15,7 +15,7 @@ use crate::values::SecretName;
 /// Returns the objects from which the cluster creates the secrets; empty if the operator creates them.
 ///
 /// # Errors
-/// NS104 if no store is set, NS105 for a name that Kubernetes refuses, NS304 for each secret that is not sealed.
+/// NS104 if no store is set, NS105 for a name that Kubernetes refuses.
 pub fn objects(cluster: &Cluster) -> Result<Vec<Object>, Vec<Diagnostic>> {
     let used_secrets = cluster.plan.secrets.iter().filter(|(_, secret)| secret.has_readers());
     let mut findings = Findings::default();
@@ -39,9 +39,7 @@ pub fn objects(cluster: &Cluster) -> Result<Vec<Object>, Vec<Diagnostic>> {
                     break;
                 }
             },
-            SecretSource::Sealed => {
-                objects.extend(findings.value(sealed_secret(cluster, secret, &name).map(Some).map_err(Some)));
-            }
+            SecretSource::Sealed => objects.extend(sealed_secret(cluster, secret, &name)),
         }
     }
     findings.into_result(objects)
@@ -65,19 +63,10 @@ fn external_secret(cluster: &Cluster, secret: &SecretName, name: &str) -> Result
     Ok(Object::spec("external-secrets.io/v1", "ExternalSecret", metadata, Spec::Other(spec)))
 }
 
-/// Returns the SealedSecret with the encrypted value. `name` is the name of the Kubernetes Secret.
-fn sealed_secret(cluster: &Cluster, secret: &SecretName, name: &str) -> Result<Object, Diagnostic> {
-    let value = cluster.settings.sealed.get(secret).ok_or_else(|| {
-        let namespace = cluster.namespace;
-        Diagnostic::error(Code::UnknownSecret, path!("kubernetes", "sealed"))
-            .message(format!("the secret `{secret}` is not sealed for this environment"))
-            .expected(format!("`kubernetes.sealed.{secret} = \"Ag…\"`"))
-            .hint(format!(
-                "run `kubeseal --raw --namespace {namespace} --name {name} --from-file deploy/{}/secrets/{secret}`, and write \
-                 its output to `kubernetes.sealed.{secret}`",
-                cluster.plan.environment
-            ))
-    })?;
+/// Returns the SealedSecret with the encrypted value; `None` if the stack does not have it yet (NS848). `name` is the name
+/// of the Kubernetes Secret.
+fn sealed_secret(cluster: &Cluster, secret: &SecretName, name: &str) -> Option<Object> {
+    let value = cluster.settings.sealed.get(secret)?;
     let spec = json!({ "encryptedData": { SECRET_KEY: value }, "template": { "type": "Opaque" } });
-    Ok(Object::spec("bitnami.com/v1alpha1", "SealedSecret", cluster.common_metadata(name), Spec::Other(spec)))
+    Some(Object::spec("bitnami.com/v1alpha1", "SealedSecret", cluster.common_metadata(name), Spec::Other(spec)))
 }

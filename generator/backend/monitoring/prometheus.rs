@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::files::Files;
 use crate::diagnostic::Diagnostic;
-use crate::plan::alert_rules::KUBELET;
+use crate::plan::alert_rules::{KUBELET, KUBELET_VOLUMES};
 use crate::plan::{Monitoring, Plan, Platform, Program, ScrapeJob};
 use crate::values::ServiceName;
 
@@ -80,7 +80,7 @@ pub fn emit(plan: &Plan, monitoring: &Monitoring, files: &mut Files) -> Result<(
             let target = format!("{}:{}", alertmanager.service, alertmanager.port);
             json!({ "alertmanagers": [{ "static_configs": [{ "targets": [target] }] }] })
         }),
-        scrape_configs: jobs.chain(kubelet_job(monitoring)).collect(),
+        scrape_configs: jobs.chain(kubelet_jobs(monitoring)).collect(),
     };
     files.add_yaml(Program::Prometheus, "prometheus.yml", &config)
 }
@@ -131,9 +131,10 @@ fn probe_relabelling(exporter: &str) -> Vec<Value> {
     ]
 }
 
-/// Returns the job that reads metrics of containers from the kubelet of each node; `None` if the plan has no such job.
-fn kubelet_job(monitoring: &Monitoring) -> Option<JobConfig> {
-    let Platform::Cluster { scrapes_kubelets: true, namespace, .. } = &monitoring.platform else { return None };
+/// Returns the jobs that read metrics of containers and of volumes from the kubelet of each node; none if the plan has no
+/// such jobs.
+fn kubelet_jobs(monitoring: &Monitoring) -> Vec<JobConfig> {
+    let Platform::Cluster { scrapes_kubelets: true, namespace, .. } = &monitoring.platform else { return Vec::new() };
     // A kubelet also measures the pods of other namespaces, and each pod as a whole, without the label `container`. Only the
     // network is measured for a pod.
     let own_containers = json!({
@@ -141,12 +142,25 @@ fn kubelet_job(monitoring: &Monitoring) -> Option<JobConfig> {
         "regex": format!("{namespace};(.+;.+|;container_network_.+)"),
         "action": "keep",
     });
+    let own_volumes = json!({
+        "source_labels": ["namespace", "__name__"],
+        "regex": format!("{namespace};kubelet_volume_stats_.+"),
+        "action": "keep",
+    });
+    vec![
+        kubelet_job(KUBELET, "/metrics/cadvisor", own_containers),
+        kubelet_job(KUBELET_VOLUMES, "/metrics", own_volumes),
+    ]
+}
+
+/// Returns the job that reads a path of the kubelet of each node and keeps the series that `kept_series` selects.
+fn kubelet_job(name: &str, path: &str, kept_series: Value) -> JobConfig {
     let account = "/var/run/secrets/kubernetes.io/serviceaccount";
-    Some(JobConfig {
-        job_name: KUBELET.to_owned(),
+    JobConfig {
+        job_name: name.to_owned(),
         scrape_interval: "30s".to_owned(),
         scrape_timeout: "10s".to_owned(),
-        metrics_path: "/metrics/cadvisor".to_owned(),
+        metrics_path: path.to_owned(),
         scheme: Some("https"),
         authorization: Some(json!({ "credentials_file": format!("{account}/token") })),
         // Certificates of kubelets are often self-signed.
@@ -156,6 +170,6 @@ fn kubelet_job(monitoring: &Monitoring) -> Option<JobConfig> {
         kubernetes_sd_configs: vec![json!({ "role": "node" })],
         static_configs: Vec::new(),
         relabel_configs: Vec::new(),
-        metric_relabel_configs: vec![own_containers],
-    })
+        metric_relabel_configs: vec![kept_series],
+    }
 }

@@ -47,10 +47,11 @@ pub fn render_file(ingress: &IngressPlan, site: &Site) -> Result<String, Diagnos
         site.locations.iter().enumerate().map(|(i, location)| location_view(ingress, site, i, location)).collect();
     let (internal, public): (Vec<&Location>, Vec<&Location>) =
         site.locations.iter().partition(|location| location.internal);
+    // The declared internal paths of a public location are internal, too.
     let has_both_kinds = public.iter().any(|location| !internal.is_empty() || location.declares_internal_paths);
     let passwords: BTreeSet<_> = site.locations.iter().map(|location| &location.basic_auth).collect();
     // True if access to the site depends on the path: it has both internal and public paths, or different passwords.
-    let path_decides = has_both_kinds || passwords.len() > 1;
+    let access_depends_on_path = has_both_kinds || passwords.len() > 1;
     let view = context! {
         hosts => hosts?,
         acme => ingress.tls == TlsMode::Acme,
@@ -60,7 +61,7 @@ pub fn render_file(ingress: &IngressPlan, site: &Site) -> Result<String, Diagnos
         families => families(ingress),
         redirects_http => ingress.redirects_http,
         locations => locations?,
-        path_decides,
+        access_depends_on_path,
     };
     TEMPLATE.render(view)
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{DATABASES_PREFIX, ROLES_PREFIX};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
+use crate::plan::service_names::SETUP_JOB;
 use crate::plan::{Plan, Value};
 
 /// The port that psql uses by default.
@@ -21,6 +22,14 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> 
     let (databases, roles): (Vec<String>, Vec<String>) = (removed_names(DATABASES_PREFIX), removed_names(ROLES_PREFIX));
     let psql = psql_command(plan, None);
     let psql_in = |database: &str| psql_command(plan, Some(database));
+    // The migrations of a renamed service fail until the new role owns the tables.
+    let after_setup = match &plan.kubernetes {
+        Some(_) => format!("after the job `{}` has run,", SETUP_JOB),
+        None => format!(
+            "before the services start, run `docker compose -f deploy/{}/compose.yaml run --rm {}`, then",
+            plan.environment, SETUP_JOB
+        ),
+    };
     let databases = databases.iter().map(|name| {
         warning(plan)
             .message(format!("the stack no longer uses the database `{name}`; it stays on the server with its data"))
@@ -34,7 +43,7 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> 
             .message(format!("the stack no longer uses the role `{name}`; it can still log in to the server"))
             .hint(format!(
                 "{}to lock it: `{psql} -c 'ALTER ROLE \"{name}\" NOLOGIN'`; {} {}`{psql} -c 'DROP ROLE \"{name}\"'`",
-                reassignment_hint(psql_in, name, &old, &new),
+                reassignment_hint(psql_in, &after_setup, name, (&old, &new)),
                 if owned_databases(name, &old, &new).is_empty() {
                     "to remove it"
                 } else {
@@ -63,8 +72,13 @@ fn keep_without_access(psql: &str, database: &str, old: &str, new: &str) -> Stri
 
 /// Returns the commands that give the objects of a removed role to the new owners of its databases and schemas, as the
 /// start of a hint. It is empty if the role owned none that the stack still has. `psql_in` returns the command that opens a
-/// session in a database.
-fn reassignment_hint(psql_in: impl Fn(&str) -> String, role: &str, old: &str, new: &str) -> String {
+/// session in a database, and `after_setup` is how to run the setup first.
+fn reassignment_hint(
+    psql_in: impl Fn(&str) -> String,
+    after_setup: &str,
+    role: &str,
+    (old, new): (&str, &str),
+) -> String {
     let (new_owners, new_schemas) = (owners(new), schema_owners(new));
     let databases = owners(old).into_iter().filter(|(_, owner)| *owner == role);
     let of_databases = databases.filter_map(|(database, _)| Some((database, *new_owners.get(database)?)));
@@ -75,11 +89,7 @@ fn reassignment_hint(psql_in: impl Fn(&str) -> String, role: &str, old: &str, ne
         .into_iter()
         .map(|(database, owner)| format!("`{} -c 'REASSIGN OWNED BY \"{role}\" TO \"{owner}\"'`", psql_in(database)));
     let commands = commands.collect::<Vec<_>>().join(", then ");
-    if commands.is_empty() {
-        commands
-    } else {
-        format!("after the setup has run, give its tables to the new owner: {commands}; ")
-    }
+    if commands.is_empty() { commands } else { format!("{after_setup} give its tables to the new owner: {commands}; ") }
 }
 
 /// Returns the databases that a removed role still owns, since the stack no longer has them.
@@ -218,10 +228,10 @@ mod tests {
         let (old, new) =
             ("ALTER DATABASE \"shop\" OWNER TO \"orders\";\n", "ALTER DATABASE \"shop\" OWNER TO \"sales\";\n");
         let psql_in = |database: &str| format!("psql -d {database}");
-        let hint = reassignment_hint(psql_in, "orders", old, new);
+        let hint = reassignment_hint(psql_in, "after it,", "orders", (old, new));
         assert!(hint.contains("`psql -d shop -c 'REASSIGN OWNED BY \"orders\" TO \"sales\"'`"), "{hint}");
-        assert_eq!(reassignment_hint(psql_in, "other", old, new), "");
-        assert_eq!(reassignment_hint(psql_in, "orders", old, ""), "");
+        assert_eq!(reassignment_hint(psql_in, "after it,", "other", (old, new)), "");
+        assert_eq!(reassignment_hint(psql_in, "after it,", "orders", (old, "")), "");
     }
 
     #[test]
@@ -232,9 +242,10 @@ mod tests {
             )
         };
         let psql_in = |database: &str| format!("psql -d {database}");
-        let hint = reassignment_hint(psql_in, "search_index", &schema("search_index"), &schema("search"));
+        let hint =
+            reassignment_hint(psql_in, "after it,", "search_index", (&schema("search_index"), &schema("search")));
         assert!(hint.contains("`psql -d shop -c 'REASSIGN OWNED BY \"search_index\" TO \"search\"'`"), "{hint}");
-        assert_eq!(reassignment_hint(psql_in, "other", &schema("search_index"), &schema("search")), "");
+        assert_eq!(reassignment_hint(psql_in, "after it,", "other", (&schema("search_index"), &schema("search"))), "");
     }
 
     #[test]

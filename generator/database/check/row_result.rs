@@ -15,9 +15,9 @@ impl<'a> Check<'a> {
     /// Returns the table whose rows a function returns; `None` for any other result.
     pub(super) fn table_of_result(&self, function: &Function, result: &FunctionResult) -> Option<&'a ObjectName> {
         let kind = result.kind.as_ref().filter(|kind| !kind.is_array())?;
-        let is_named = !function.procedure && !function.returns_arguments();
+        let returns_declared_type = !function.procedure && !function.returns_arguments();
         let schema = self.schema;
-        kind.object().filter(|_| is_named).and_then(|object| Some(schema.tables.get_key_value(&object)?.0))
+        kind.object().filter(|_| returns_declared_type).and_then(|object| Some(schema.tables.get_key_value(&object)?.0))
     }
 
     /// Warns that a body returns rows of a table as a list of columns.
@@ -46,7 +46,7 @@ impl<'a> Check<'a> {
             kind.as_ref().is_some_and(|kind| !may_be_assigned(schema, kind, &column.kind))
         })?;
         let message = format!(
-            "column {} of a new table `{table}` is `{name}` of the type {}, but the body selects a value of the type {} there",
+            "column {} of `{table}` is `{name}` of the type {}, but the body selects a value of type {} there",
             i + 1,
             column.kind,
             kind?
@@ -71,6 +71,7 @@ fn types_of_outputs(schema: &Schema, outputs: &[Output]) -> Vec<Option<TypeName>
     let first = outputs.iter().find_map(|output| output.expression.as_ref());
     let mut ancestors = first.into_iter().flat_map(SyntaxNode::ancestors);
     if let Some(select) = ancestors.find(|node| node.kind() == SyntaxKind::SELECT) {
+        // The root of the syntax tree, since a WITH before the query can define names.
         let tables = QueryTables::of(schema, &select.ancestors().last().unwrap_or_else(|| select.clone()));
         child(&select, SyntaxKind::FROM_CLAUSE).iter().for_each(|clause| tables.add_sources(clause, &mut sources));
     }
@@ -99,7 +100,7 @@ fn may_be_assigned(schema: &Schema, from: &TypeName, to: &TypeName) -> bool {
             (Some(from), Some(to)) => from == to,
             _ => true,
         },
-        // Any value may become a value of other types of text, such as name.
+        // An array may become a value of a type without a family, such as `name`.
         (Some(_), None) => family(schema, to).is_none(),
         (None, Some(_)) => false,
     }

@@ -107,7 +107,7 @@ impl Check<'_> {
             self.report(
                 path.key(field),
                 format!("`{field}` {reason}"),
-                "change the other fields of the trigger, or remove this one",
+                "change the trigger accordingly, or remove this field",
             );
         }
         if trigger.old_table.is_some() && trigger.old_table == trigger.new_table {

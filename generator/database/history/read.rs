@@ -164,7 +164,10 @@ impl History {
             }
             (Some(actual), Some(recorded)) => tampered_file(
                 &file,
-                format!("the order of migrations changed: {} is where {} was", actual.name, recorded.name),
+                format!(
+                    "the order of migrations changed: nself.sum lists {} in the place of {}",
+                    recorded.name, actual.name
+                ),
             ),
             (Some(actual), None) => tampered_file(&file, format!("{} is missing from nself.sum", actual.name))
                 .hint("if you wrote it by hand as the last migration, add it with `nself db sum`"),

@@ -104,7 +104,7 @@ impl Affected {
                 ObjectKind::Function => self.drops_function(new, name),
                 ObjectKind::Type => self.rebuilt_enumerations.contains(name) || !new.types.contains_key(name),
                 ObjectKind::Sequence => false,
-                ObjectKind::Foundation | ObjectKind::Object => self.drops_object(new, name),
+                ObjectKind::ObjectBeforeTables | ObjectKind::Object => self.drops_object(new, name),
             };
             let is_changed_composite = |ObjectNode(kind, name): &ObjectNode| {
                 *kind == ObjectKind::Type && self.changed_composites.contains(*name)

@@ -28,16 +28,16 @@ pub struct Diff<'a> {
     pub recreated: BTreeMap<Cow<'a, str>, Vec<ObjectNode<'a>>>,
     /// Dropped functions and objects that can be dropped only after what uses them.
     pub late_drops: LateDrops<'a>,
-    /// Defaults and checks that are dropped before their functions.
+    /// Defaults, checks and other parts of tables that are dropped before the functions that they call.
     pub recreated_parts: RecreatedParts,
-    /// Maps the names of the columns of each new table to its name, or to the first name if several tables have the same
-    /// columns. A dropped table with these columns may have been renamed without `renamed_from`.
-    pub new_by_columns: BTreeMap<Vec<&'a SqlName>, &'a ObjectName>,
-    /// The tables of the old schema whose rows are values of columns.
+    /// The new tables by their column names; of several tables with the same columns, the first. If a dropped table has
+    /// the same columns, the user may have renamed it without `renamed_from`.
+    pub new_tables_by_columns: BTreeMap<Vec<&'a SqlName>, &'a ObjectName>,
+    /// Tables of the old schema whose row type is the type of a column, directly or inside another type.
     pub stored_rows: StoredRows,
     /// Names of the new schema's relations and types.
     pub new_names: BTreeSet<ObjectName>,
-    /// Maps the temporary name of a dropped object to its old name, which a different object takes.
+    /// Maps the temporary name of an object that will be dropped to its old name, which a different object gets.
     freed_names: &'a BTreeMap<ObjectName, ObjectName>,
 }
 
@@ -62,7 +62,7 @@ impl<'a> Diff<'a> {
             new_graph,
             affected,
             recreated: affected.recreated(&renamed.schema, new),
-            new_by_columns: new_by_columns(&renamed.schema, new),
+            new_tables_by_columns: new_tables_by_columns(&renamed.schema, new),
             stored_rows: StoredRows::of(&renamed.schema),
             new_names: all_names(new),
             freed_names: &renamed.freed_names,
@@ -75,8 +75,8 @@ impl<'a> Diff<'a> {
     }
 }
 
-/// Returns the value of the field [`Diff::new_by_columns`]. Partitions are left out.
-fn new_by_columns<'a>(old: &Schema, new: &'a Schema) -> BTreeMap<Vec<&'a SqlName>, &'a ObjectName> {
+/// Returns the value of the field [`Diff::new_tables_by_columns`]. Partitions are left out.
+fn new_tables_by_columns<'a>(old: &Schema, new: &'a Schema) -> BTreeMap<Vec<&'a SqlName>, &'a ObjectName> {
     let mut tables = BTreeMap::new();
     let is_new = |name: &ObjectName, table: &Table| !old.tables.contains_key(name) && table.partition_of.is_none();
     for (name, table) in new.tables.iter().filter(|(name, table)| is_new(name, table)) {
@@ -118,7 +118,7 @@ pub struct TypeChange<'a, T> {
 }
 
 impl<'a, T> TypeChange<'a, T> {
-    /// Returns the same change with the two definitions as one kind of type, such as enumerations.
+    /// Returns this change with `old` and `new` in place of its definitions, for example as enumerations.
     pub fn with<U>(&self, old: &'a U, new: &'a U) -> TypeChange<'a, U> {
         TypeChange { name: self.name, old, new, order_in_phase: self.order_in_phase, path: self.path }
     }

@@ -99,7 +99,7 @@ fn unclear_rename(planner: &Planner, diff: &Diff, change: &TableChange) -> Optio
         Some((table, misspelled_name(renamed_from, name.name())?))
     });
     let (candidate, message) = misspelled.or_else(|| {
-        let candidate = *diff.new_by_columns.get(&columns)?;
+        let candidate = *diff.new_tables_by_columns.get(&columns)?;
         let message = format!("{name} was removed and {candidate} was added with the same columns: is this a rename?");
         Some((candidate, message))
     })?;

@@ -50,7 +50,7 @@ impl<'a> Graph<'a> {
         }
         // `depends_on` names objects kept as their SQL and overloaded functions by their keys.
         for (index, node) in nodes.iter().enumerate() {
-            let has_key = matches!(node.0, ObjectKind::Foundation | ObjectKind::Object | ObjectKind::Function);
+            let has_key = matches!(node.0, ObjectKind::ObjectBeforeTables | ObjectKind::Object | ObjectKind::Function);
             if has_key && names[index] != node.1.name() {
                 nodes_by_name.entry(node.1.name()).or_default().push(index);
             }
@@ -68,7 +68,8 @@ impl<'a> Graph<'a> {
                 let is_needed = |other: &usize| {
                     *other != index
                         && (!can_have_overloads || names[*other] != names[index] || word != names[index])
-                        && (node.0 != ObjectKind::Foundation || nodes[*other].0 == ObjectKind::Foundation)
+                        && (node.0 != ObjectKind::ObjectBeforeTables
+                            || nodes[*other].0 == ObjectKind::ObjectBeforeTables)
                 };
                 let needed = candidates.filter(|other| is_needed(other) && !column_hides(schema, node, &nodes[*other]));
                 for other in needed {
@@ -157,7 +158,7 @@ fn column_hides(schema: &Schema, node: &ObjectNode, other: &ObjectNode) -> bool 
 /// Returns the name by which SQL mentions an object; an empty name if SQL cannot mention it.
 pub fn mentioned_as<'a>(schema: &Schema, node: &ObjectNode<'a>) -> Cow<'a, str> {
     match node.0 {
-        ObjectKind::Foundation | ObjectKind::Object => {
+        ObjectKind::ObjectBeforeTables | ObjectKind::Object => {
             let identity = schema.objects.get(node.1).and_then(SqlObject::identity);
             identity.and_then(|identity| identity.mention().map(str::to_owned)).unwrap_or_default().into()
         }
@@ -180,8 +181,8 @@ fn all_objects(schema: &Schema) -> impl Iterator<Item = ObjectNode<'_>> {
         let of_kind = schema.objects.iter().filter(move |(_, object)| object_kind(object) == kind);
         of_kind.map(move |(key, _)| ObjectNode(kind, key.node()))
     };
-    let foundations = objects(ObjectKind::Foundation);
-    foundations
+    let objects_before_tables = objects(ObjectKind::ObjectBeforeTables);
+    objects_before_tables
         .chain(types)
         .chain(sequences)
         .chain(functions)
@@ -193,7 +194,7 @@ fn all_objects(schema: &Schema) -> impl Iterator<Item = ObjectNode<'_>> {
 /// Returns the kind of node of an object that a definition keeps as its SQL.
 pub fn object_kind(object: &SqlObject) -> ObjectKind {
     match ObjectClass::of_statement(object.create.as_str()).map(|class| class.stage) {
-        Some(ObjectStage::BeforeTables) => ObjectKind::Foundation,
+        Some(ObjectStage::BeforeTables) => ObjectKind::ObjectBeforeTables,
         _ => ObjectKind::Object,
     }
 }

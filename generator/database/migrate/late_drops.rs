@@ -88,7 +88,7 @@ fn used_by_generated_columns<'a>(
 /// parts of tables in `ignored_parts` do not count.
 fn user_of(schema: &Schema, node: &ObjectNode, ignored_parts: &RecreatedParts) -> Option<String> {
     let identity = match node.0 {
-        ObjectKind::Foundation | ObjectKind::Object => Some(schema.objects.get(node.1)?.identity()?),
+        ObjectKind::ObjectBeforeTables | ObjectKind::Object => Some(schema.objects.get(node.1)?.identity()?),
         _ => None,
     };
     if let Some(collation) = identity.as_ref().filter(|identity| identity.class.words == "COLLATION")

@@ -4,8 +4,8 @@ use super::node::{ObjectKind, ObjectNode};
 use crate::database::identifiers::{mentioned_names, mentioned_names_and_operators, mentioned_names_except};
 use crate::database::model::*;
 
-/// Calls `report` with each name that a node needs, and with whether the node always needs the object of this name
-/// (true) or only when the node is created (false).
+/// Calls `report` with each name that a node needs and a flag: true if the node always needs the object with this name,
+/// false if it is needed only while the node is created.
 pub fn for_each_needed_name(schema: &Schema, node: &ObjectNode, report: &mut impl FnMut(&str, bool)) {
     match node.0 {
         ObjectKind::Type => schema.types.get(node.1).into_iter().for_each(|kind| report_type(kind, report)),
@@ -14,7 +14,7 @@ pub fn for_each_needed_name(schema: &Schema, node: &ObjectNode, report: &mut imp
             schema.functions.get(node.1).into_iter().for_each(|function| report_function(function, report));
         }
         ObjectKind::Table => schema.tables.get(node.1).into_iter().for_each(|table| report_table(table, report)),
-        ObjectKind::Foundation | ObjectKind::Object => {
+        ObjectKind::ObjectBeforeTables | ObjectKind::Object => {
             if let Some(object) = schema.objects.get(node.1) {
                 mentioned_names(object.create.as_str()).for_each(|word| report(&word, true));
                 object.mappings.values().flatten().for_each(|name| report(name.name(), true));
@@ -63,8 +63,8 @@ fn report_function(function: &Function, report: &mut impl FnMut(&str, bool)) {
     defaults.for_each(|text| report_names(text.as_str(), true, report));
     function.returns.iter().for_each(|text| report_names(text.as_str(), true, report));
     // The server records which objects a body of the SQL standard uses. A body that is a string of SQL is only checked
-    // when the function is created. Of a body in PL/pgSQL, only the types in declarations are looked up at that time: the
-    // graph adds them.
+    // when the function is created. In a body in PL/pgSQL, the server then looks up only the types of declarations,
+    // which the dependency graph adds.
     let always = function.has_standard_body();
     if function.language == FunctionLanguage::Sql {
         // A body may use the operator that the function implements, so operators do not count.

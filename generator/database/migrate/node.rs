@@ -8,7 +8,7 @@ use crate::database::model::*;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ObjectKind {
     /// An object kept as its SQL that tables may use.
-    Foundation,
+    ObjectBeforeTables,
     Type,
     Sequence,
     Function,
@@ -26,7 +26,7 @@ impl fmt::Display for ObjectNode<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             // The key of such an object is not quoted.
-            ObjectKind::Foundation | ObjectKind::Object => f.write_str(self.1.name()),
+            ObjectKind::ObjectBeforeTables | ObjectKind::Object => f.write_str(self.1.name()),
             _ => write!(f, "{}", self.1),
         }
     }

@@ -15,11 +15,11 @@ use crate::values::ExtensionName;
 const SCHEMA_POSITION: usize = 0;
 
 /// Position of the last steps before schemas are dropped.
-const BEFORE_SCHEMAS: usize = usize::MAX - 1;
+const POSITION_BEFORE_SCHEMA_DROPS: usize = usize::MAX - 1;
 
 /// Plans changes of schemas and extensions.
 pub fn plan(planner: &mut Planner, diff: &Diff) {
-    let no_schema = Namespace::default();
+    let empty_schema = Namespace::default();
     for (name, new) in &diff.new.schemas {
         let path = planner.path(&["schemas", name.as_str()]);
         let old = diff.old.schemas.get(name);
@@ -32,13 +32,13 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
             planner.push(step.up(create).down(format!("DROP SCHEMA {};", quoted(name))));
         }
         let object = quoted(name);
-        plan_schema(planner, &annotated_schema(Phase::Create, name, &object, &path), old.unwrap_or(&no_schema), new);
+        plan_schema(planner, &annotated_schema(Phase::Create, name, &object, &path), old.unwrap_or(&empty_schema), new);
     }
     for (name, old) in diff.old.schemas.iter().filter(|(name, _)| !diff.new.schemas.contains_key(*name)) {
         let path = planner.path(&["schemas"]);
         let object = quoted(name);
         if name.as_str() == PUBLIC_SCHEMA {
-            plan_schema(planner, &annotated_schema(Phase::DropData, name, &object, &path), old, &no_schema);
+            plan_schema(planner, &annotated_schema(Phase::DropData, name, &object, &path), old, &empty_schema);
             continue;
         }
         // Extensions are removed last, in a separate migration.
@@ -59,7 +59,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
         down.extend(ddl::grants("SCHEMA", &object, old.rights()));
         down.extend(ddl::change_default_privileges(
             Some(&object),
-            &no_schema.default_privileges,
+            &empty_schema.default_privileges,
             &old.default_privileges,
         ));
         if old.comment.is_some() {
@@ -100,8 +100,8 @@ fn plan_schema(planner: &mut Planner, annotated_object: &AnnotatedObject, old: &
 }
 
 /// Plans changes of extensions. They are removed in a separate phase, since only the role that created an extension, or a
-/// superuser, can remove it. The superuser's session creates, moves and updates them before the migration, whose
-/// statements then have no effect.
+/// superuser, can remove it. The superuser's session creates, moves and updates extensions before the migration, so the
+/// statements for this in the migration then have no effect.
 fn plan_extensions(planner: &mut Planner, diff: &Diff) {
     let path = planner.path(&["extensions"]);
     let (old_extensions, new_extensions) = (&diff.old.extensions, &diff.new.extensions);
@@ -137,7 +137,8 @@ fn plan_changed_extension(
     let step = |why: String| MigrationStep::new(Phase::Create, name.as_str(), path.clone(), why);
     let (old_schema, new_schema) = (old.schema_of(name), new.schema_of(name));
     if old_schema != new_schema {
-        // The extension moves first, in `up` and in `down`: later statements use the names of its objects after the move.
+        // The move is the first statement of `up` and of `down`, because the other statements use its result. `down`
+        // runs the steps in reverse, so the move back is in the last step.
         let new_schemas = diff.new.schemas.keys().filter(|schema| schema.as_str() == new_schema);
         let missing = new_schemas.filter(|schema| !diff.before_renames.schemas.contains_key(*schema));
         let missing = missing.filter(|schema| schema.as_str() != PUBLIC_SCHEMA);
@@ -145,9 +146,10 @@ fn plan_changed_extension(
         up.push(ddl::move_extension(name, new_schema));
         let why = format!("the extension {name} moves to the schema {new_schema}");
         planner.push(MigrationStep { phase: Phase::DropDependents, ..step(why).up(up.join("\n")) });
-        let last = step(format!("`down` first moves the extension {name} back")).order_in_phase(BEFORE_SCHEMAS);
-        let last = last.down(ddl::move_extension(name, old_schema));
-        planner.push(MigrationStep { phase: Phase::DropData, ..last });
+        let move_back =
+            step(format!("`down` first moves the extension {name} back")).order_in_phase(POSITION_BEFORE_SCHEMA_DROPS);
+        let move_back = move_back.down(ddl::move_extension(name, old_schema));
+        planner.push(MigrationStep { phase: Phase::DropData, ..move_back });
     }
     match (&old.version, &new.version) {
         (old_version, Some(version)) if old_version.as_ref() != Some(version) => {

@@ -1,4 +1,4 @@
-//! A database as the user describes it and as its snapshot stores it, in the same types. Hints for the next migration
+//! The types of a database definition: the user's files and the snapshot both use them. Hints for the next migration
 //! (`renamed_from`, `backfill`, `using`, `allow`) are read and never stored.
 
 mod constraint;
@@ -56,13 +56,13 @@ pub use trigger::*;
 pub use type_name::*;
 pub use types::*;
 
-/// Returns whether a field has the default value of its type, and is left out where the definition is written.
+/// Returns whether a field has the default value of its type. Serialization leaves out such fields.
 pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
 /// One database.
-// PostgreSQL's schemas are `Namespace`s here, as in its catalogs.
+// This type describes the whole database. A schema of PostgreSQL is a [`Namespace`] here, as in PostgreSQL's catalogs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schemars(rename = "Database")]
@@ -100,8 +100,8 @@ pub struct Schema {
     /// statistics, rules and publications. A key is the text after DROP in the statement that drops the object.
     #[serde(skip_serializing_if = "is_default")]
     pub objects: BTreeMap<ObjectKey, SqlObject>,
-    /// Hazards that were reviewed: object, hazard, reason. An object is `orders`, `orders.note` (a column or another
-    /// part of a table) or `audit.orders.note`.
+    /// Hazards that were reviewed and accepted: the reason, by object and hazard. An object is `orders`, `orders.note`
+    /// (a column or another part of a table) or `audit.orders.note`.
     #[serde(skip_serializing)]
     pub allow: BTreeMap<String, BTreeMap<Hazard, Text>>,
     /// SQL that fills tables, per environment. Runs after the migrations and must be repeatable.
@@ -122,8 +122,8 @@ impl Schema {
         functions.map(|(_, function)| function)
     }
 
-    /// Copies to `other` what a server does not store: hints, allowances, scopes and explicit dependencies of objects
-    /// that both have. `other` is a different form of this schema, such as the one that a server printed.
+    /// Copies to `other` what a server does not store: `allow`, and for objects that both schemas have, their hints,
+    /// `scope` and `depends_on`. `other` is a different form of this schema, such as the one that a server printed.
     pub fn copy_hints_to(&self, other: &mut Schema) {
         other.allow.clone_from(&self.allow);
         for (name, table) in &mut other.tables {

@@ -114,9 +114,8 @@ fn target_variables(inputs: Inputs) -> Vec<(&'static str, String)> {
             ("RCLONE_CONFIG_STORE_TYPE", "local".to_owned()),
         ];
     };
-    let S3Target { bucket, path, endpoint, region, .. } = s3;
-    let default_path = || format!("{}/{}", inputs.stack.project, inputs.environment);
-    let path = path.as_ref().map_or_else(default_path, ToString::to_string);
+    let S3Target { bucket, endpoint, region, .. } = s3;
+    let path = s3.path_of(&inputs.stack.project, inputs.environment);
     let provider = if endpoint.is_some() { "Other" } else { "AWS" };
     let mut variables = vec![
         ("NSELF_BACKUP_PLACE", format!("store:{bucket}/{path}")),

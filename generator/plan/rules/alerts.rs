@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::plan::alert_rules::{HEARTBEAT, KUBELET, TARGET_DOWN};
+use crate::plan::alert_rules::{HEARTBEAT, KUBELET_JOBS, TARGET_DOWN};
 use crate::plan::model::Program;
 use crate::plan::roster::{PlannedService, Roster};
 use crate::stack::{Alert, PanelKind, Stack};
@@ -41,7 +41,7 @@ pub fn check_jobs(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
     let services = declared.chain(roster.iter().map(|(name, member)| (name.as_str(), &member.service)));
     let services: Vec<_> = services.collect();
     let with_metrics = services.iter().filter(|(_, service)| service.metrics.is_some()).map(|(name, _)| *name);
-    let jobs: BTreeSet<&str> = with_metrics.chain([KUBELET]).collect();
+    let jobs: BTreeSet<&str> = with_metrics.chain(KUBELET_JOBS).collect();
     let without_metrics: BTreeSet<&str> =
         services.iter().map(|(name, _)| *name).filter(|name| !jobs.contains(name)).collect();
     // The Prometheus of an operator also has jobs of other projects.
@@ -61,7 +61,7 @@ pub fn check_jobs(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
             } else if has_other_jobs && near.is_none() {
                 None
             } else {
-                let names: Vec<&str> = jobs.iter().copied().filter(|job| *job != KUBELET).collect();
+                let names: Vec<&str> = jobs.iter().copied().filter(|job| !KUBELET_JOBS.contains(job)).collect();
                 Some(
                     finding
                         .message(format!("no service is named `{job}`, so the expression about its job has no values"))

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::cluster_names::{self, ClusterServices};
+use super::sealed_secrets;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 use crate::plan::dockerfile;
@@ -52,6 +53,7 @@ pub fn check_plan(inputs: Inputs, roster: &Roster, plan: &Plan) -> Vec<Diagnosti
     let services: ClusterServices = cluster_services().map(|(name, service)| (name, &**service)).collect();
     findings.extend(cluster_names::check(settings, roster, plan, &services));
     findings.extend(check_shared_volumes(settings, roster));
+    findings.extend(sealed_secrets::check(inputs, settings, plan));
     findings.extend(quota_below_limits(settings, cluster_services().map(|(_, service)| &**service)));
     findings
 }

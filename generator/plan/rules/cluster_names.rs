@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::plan::alert_rules::{KUBELET, TARGET_RULES};
+use crate::plan::alert_rules::{KUBELET_JOBS, TARGET_RULES};
 use crate::plan::for_cluster::{group_budget_name, separate_claims};
 use crate::plan::model::{Plan, Service};
 use crate::plan::roster::Roster;
@@ -96,9 +96,9 @@ fn monitoring_objects(settings: &Kubernetes, plan: &Plan, services: &ClusterServ
     });
     let scrapes_kubelets = services.values().any(|service| service.on_clusters.reads.contains(&ClusterRight::Nodes));
     let mut services_with_metrics = services.iter().filter(|(name, _)| monitoring.jobs.contains_key(**name));
-    let job = services_with_metrics.find(|(name, _)| scrapes_kubelets && name.as_str() == KUBELET);
-    let job = job.map(|(_, service)| {
-        reserved_name(service.origin.clone(), KUBELET, "the job by which Prometheus reads the kubelets")
+    let job = services_with_metrics.find(|(name, _)| scrapes_kubelets && KUBELET_JOBS.contains(&name.as_str()));
+    let job = job.map(|(name, service)| {
+        reserved_name(service.origin.clone(), name.as_str(), "the job by which Prometheus reads the kubelets")
     });
     rules.into_iter().chain(job).collect()
 }

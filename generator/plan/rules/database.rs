@@ -111,7 +111,7 @@ fn check_addresses(stack: &Stack, server: &ExternalServer) -> Vec<Diagnostic> {
     let findings = open_ranges.map(|(index, address)| {
         Diagnostic::error(Code::ExternalServer, path.index(index))
             .message(format!(
-                "with `{address}`, the network policies would let all clients of the database connect to any address"
+                "with `{address}`, the network policies would let all users of the database connect to any address"
             ))
             .expected("the addresses of the server, such as the range of its subnet")
     });

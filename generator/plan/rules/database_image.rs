@@ -35,7 +35,7 @@ pub fn check(member: &PlannedService) -> Option<Diagnostic> {
     let major = ServerImage::of(image.as_str())?.major.filter(|_| IMAGES.contains(&name))?;
     (!VERSIONS.contains(&major)).then(|| {
         Diagnostic::warning(Code::DatabaseImage, path)
-            .message(format!("nself does not know the settings and the SQL of PostgreSQL {major}"))
+            .message(format!("PostgreSQL {major} is not supported: its settings and its SQL may differ"))
             .expected(expected)
             .hint("remove `image`, or use one of these versions")
     })

@@ -1,5 +1,5 @@
-//! Rules for settings that must agree with the image: the port on which a program of the catalogue listens, and variables
-//! that exclude each other.
+//! Rules for settings that must agree with the image: the port on which a program listens, the configuration that a
+//! program of the catalogue reads, and variables that exclude each other.
 
 use super::mounts::SECRETS;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -19,6 +19,11 @@ enum PortSetting {
     /// port.
     Command(&'static str),
 }
+
+/// The variable from which most programs read the port on which they listen.
+const PORT_VARIABLE: &str = "PORT";
+/// The secret with the configuration of Redis, which the library composes.
+const REDIS_CONFIGURATION: &str = "redis_conf";
 
 /// The ports on which programs of the catalogue listen by default, by the name in `catalogue` and the name of the port.
 const PORTS: [(&str, &str, u16, PortSetting); 16] = [
@@ -44,6 +49,8 @@ const PORTS: [(&str, &str, u16, PortSetting); 16] = [
 pub fn check(member: &PlannedService) -> Vec<Diagnostic> {
     let mut findings = check_ports(member);
     findings.extend(port_beside_own(member));
+    findings.extend(check_port_variable(member));
+    findings.extend(check_redis_command(member));
     findings.extend(check_pairs(member));
     findings
 }
@@ -91,9 +98,62 @@ fn port_beside_own(member: &PlannedService) -> Option<Diagnostic> {
     let contrast = if number == *default { String::new() } else { format!(", and not on {number}") };
     Some(
         Diagnostic::error(Code::ImagePort, member.path.key("port"))
-            .message(format!("the program listens on port {default}, which is `ports.{name}`{contrast}"))
+            .message(format!("the program listens on port {default}, which `ports.{name}` already declares{contrast}"))
             .expected("no `port`")
             .hint("remove `port`"),
+    )
+}
+
+/// Warns of a variable `PORT` of a program of the project that is none of its declared ports, for example because only one
+/// of the two was changed for an environment.
+fn check_port_variable(member: &PlannedService) -> Option<Diagnostic> {
+    let service = &member.service;
+    if service.catalogue.is_some() {
+        return None;
+    }
+    let (field, value) = service.variables().into_iter().find_map(|(field, variables)| {
+        let (_, value) = variables.iter().find(|(name, _)| name.as_str() == PORT_VARIABLE)?;
+        Some((field, value))
+    })?;
+    let EnvValue::Text(text) = value else { return None };
+    let listening: u16 = text.as_str().parse().ok()?;
+    let ports = service.all_ports();
+    let (name, declared) = ports.first_key_value()?;
+    if ports.values().any(|number| *number == listening) {
+        return None;
+    }
+    let port_path = match service.port {
+        Some(_) => member.path.key("port"),
+        None => member.path.key("ports").key(name.as_str()),
+    };
+    let variable_path = member.path.key(field).key(PORT_VARIABLE);
+    Some(
+        Diagnostic::warning(Code::ImagePort, port_path)
+            .message(format!(
+                "clients connect to port {declared}, and the variable PORT tells the program to listen on {listening}"
+            ))
+            .expected("one number")
+            .hint(format!("set `{variable_path}` to \"{declared}\" in the same layer of the stack"))
+            .related(variable_path, "the variable"),
+    )
+}
+
+/// Refuses a command of Redis without the configuration of the library, which has the password that all clients send.
+fn check_redis_command(member: &PlannedService) -> Option<Diagnostic> {
+    let service = &member.service;
+    let has_configuration = service.secret_files.iter().any(|secret| secret.as_str() == REDIS_CONFIGURATION);
+    let file = format!("{SECRETS}/{REDIS_CONFIGURATION}");
+    let mut words = service.entrypoint.iter().chain(&service.command).flatten();
+    if !service.has_catalogue_entry("redis") || !has_configuration || words.any(|word| word.as_str().contains(&file)) {
+        return None;
+    }
+    let options = service.command.iter().flatten().map(|word| word.as_str());
+    let options = options.skip_while(|word| !word.starts_with('-')).map(|word| format!(", {word:?}"));
+    Some(
+        Diagnostic::error(Code::UnreadConfiguration, member.path.key("command"))
+            .message(format!("the command does not read `{file}`, so Redis would need no password"))
+            .expected("the file as the first argument, and options behind it")
+            .hint(format!("write `command = [\"redis-server\", \"{file}\"{}]`", options.collect::<String>())),
     )
 }
 

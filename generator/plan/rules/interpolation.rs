@@ -27,6 +27,8 @@ enum Operator {
     Required,
     /// `:+` and `+`, before a value that replaces the variable.
     Replacement,
+    /// `.` behind `nself`: a reference of the language, written as JavaScript and shells write it.
+    Field,
 }
 
 impl Operator {
@@ -40,10 +42,13 @@ impl Operator {
         ("+", Operator::Replacement),
     ];
 
-    /// Returns the operator at the start of the text behind a name; `None` if Compose has no such form.
-    fn parse(text: &str) -> Option<Operator> {
+    /// Returns the operator at the start of the text behind `name`; `None` if Compose and nself have no such form.
+    fn parse(name: &str, text: &str) -> Option<Operator> {
         if text.is_empty() {
             return Some(Operator::None);
+        }
+        if name == "nself" && text.starts_with('.') {
+            return Some(Operator::Field);
         }
         Self::SIGNS.iter().find(|(sign, _)| text.starts_with(sign)).map(|(_, operator)| *operator)
     }
@@ -55,6 +60,7 @@ impl Operator {
             Operator::Default => ":-…",
             Operator::Required => ":?…",
             Operator::Replacement => ":+…",
+            Operator::Field => ".…",
         }
     }
 }
@@ -69,6 +75,7 @@ pub fn check(profile: Profile, member: &PlannedService, declared: &EnvValue, pat
     let hint = hint(&found, path);
     // The library may set the variable in `env`, too, so it cannot be moved (NS108).
     let hint = match member.service.catalogue {
+        _ if found.operator == Operator::Field => hint,
         Some(_) => hint,
         None => format!("{hint}; if the program replaces it, write `extra_env.{}`", path.last_key()),
     };
@@ -101,6 +108,9 @@ fn find<'a>(value: &'a EnvValue, profile: Profile, path: &FieldPath) -> Option<(
 
 /// Returns the hint for a variable of Compose in the value of the field `path`.
 fn hint(found: &ComposeVariable, path: &FieldPath) -> String {
+    if found.operator == Operator::Field {
+        return "join text and references: `nself.join [\"https://\", nself.domain]`".to_owned();
+    }
     let secret = SecretName::of_variable(found.name);
     if found.operator == Operator::Default {
         return format!(
@@ -143,7 +153,7 @@ fn compose_variable(text: &str) -> Option<ComposeVariable<'_>> {
         let (name, behind_name) = inner.split_at(end);
         let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
         let is_escaped = text[..start].ends_with('$');
-        let operator = Operator::parse(behind_name).filter(|_| is_name && !is_escaped)?;
+        let operator = Operator::parse(name, behind_name).filter(|_| is_name && !is_escaped)?;
         let surroundings = (start > 0, !rest.is_empty());
         Some(ComposeVariable { name, operator, surroundings, is_joined: false })
     })
@@ -156,7 +166,7 @@ mod tests {
 
     #[test]
     fn interpolation_of_compose_is_recognised() {
-        for text in ["${DB_HOST}", "postgres://${DB_HOST}:5432", "${A:-b}", "x${_a?no}"] {
+        for text in ["${DB_HOST}", "postgres://${DB_HOST}:5432", "${A:-b}", "x${_a?no}", "a.${nself.domain}"] {
             assert!(compose_variable(text).is_some(), "{text}");
         }
         for text in ["$A", "$${A}", "${}", "${1}", "${jndi:ldap}", "${a.b}", "{A}", "${A"] {
@@ -177,6 +187,7 @@ mod tests {
                 "`secrets.url = nself.template [{ text = \"…\" }, { secret = \"token\" }, { text = \"…\" }]`"
             )
         );
+        assert!(hint_for("https://${nself.domain}/a").contains("`nself.join [\"https://\", nself.domain]`"));
         assert!(hint_for("${URL}/a").contains("`secrets.url_text = nself.template [{ secret = \"url\" }, { text"));
     }
 }

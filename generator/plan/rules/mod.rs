@@ -2,6 +2,7 @@
 //! check what only the whole stack shows. A rule returns all of its findings, so one run reports every error.
 
 mod alerts;
+pub mod backup_places;
 mod cluster;
 mod cluster_names;
 mod credentials;
@@ -24,6 +25,7 @@ mod presence;
 mod publications;
 mod redis;
 mod resources;
+mod sealed_secrets;
 mod server_settings;
 mod shorthands;
 mod sources;

@@ -20,13 +20,13 @@ fn policies_allow_queries_to_the_declared_name_server() {
     for wanted in ["openshift-dns", "port: 5353", "port: 53\n", "169.254.20.10/32"] {
         assert!(policy.contains(wanted), "{wanted}: {policy}");
     }
-    let map = nginx_configuration(&generated);
+    let nginx = nginx_configuration(&generated);
     for wanted in [
         "resolver dns-default.openshift-dns.svc.cluster.example valid=2s;",
         "server orders.shop-prod.svc.cluster.example:8001 resolve;",
         "listen [::]:8080;",
     ] {
-        assert!(map.contains(wanted), "{wanted}: {map}");
+        assert!(nginx.contains(wanted), "{wanted}: {nginx}");
     }
     assert!(text(&generated, "kubernetes/apps/orders/service-orders.yaml").contains("ipFamilyPolicy: PreferDualStack"));
 }
@@ -60,8 +60,8 @@ fn a_udp_port_has_policies_for_udp_and_no_probe_by_tcp() {
     let both = files(&with_name_server(&connects, &json!({ "dns": 5353, "dns-tcp": 5353 })));
     assert_eq!(protocols(&both), [[true, true], [true, true]]);
     assert!(deployment(&both).contains("tcpSocket"), "{}", deployment(&both));
-    let own_number = files(&with_name_server(&connects, &json!({ "dns": 5353, "status": 8081 })));
-    let lines = trimmed_lines(&deployment(&own_number));
+    let with_tcp_port = files(&with_name_server(&connects, &json!({ "dns": 5353, "status": 8081 })));
+    let lines = trimmed_lines(&deployment(&with_tcp_port));
     assert!(contains(&lines, &["tcpSocket:", "port: 8081"]), "{lines:#?}");
 }
 

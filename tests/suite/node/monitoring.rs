@@ -148,7 +148,8 @@ impl Prometheus {
 }
 
 fn every_target_is_up(prometheus: &Prometheus) {
-    let expected = ["alertmanager", "kubelet", "orders", "postgres-exporter", "prometheus", "redis-exporter"];
+    let expected =
+        ["alertmanager", "kubelet", "kubelet-volumes", "orders", "postgres-exporter", "prometheus", "redis-exporter"];
     let up = || prometheus.targets().iter().filter(|(_, health, _)| health == "up").count() == expected.len();
     let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
     while !up() {

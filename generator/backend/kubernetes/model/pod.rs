@@ -32,7 +32,7 @@ pub struct Pod {
     pub containers: Vec<Container>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub volumes: Vec<Volume>,
-    /// The raw keys of the user.
+    /// Keys of a PodSpec that the user set for the service, copied unchanged.
     #[serde(flatten)]
     pub raw: BTreeMap<String, Value>,
 }

@@ -95,7 +95,7 @@ impl<'a> FirstRoutes<'a> {
         };
         let finding = Diagnostic::error(Code::RouteTaken, address.path.clone())
             .message(format!(
-                "{} with the path `{path}` is the address of two routes, {owners}",
+                "two routes, {owners}, have the same address: {} with the path `{path}`",
                 declared_host(address)
             ))
             .hint(hint_to_separate(address, first))

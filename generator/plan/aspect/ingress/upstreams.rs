@@ -78,7 +78,7 @@ fn server(
         }
         (Some(host), None) => {
             if upstream.port.is_some() {
-                return Err(refusal(&path.key("port"), "`port` is for services; a host needs `host_port`")
+                return Err(refusal(&path.key("port"), "`port` needs `service`; with `host`, set `host_port`")
                     .expected("`host_port` with a number"));
             }
             let is_address = host.as_str().parse::<Ipv4Addr>().is_ok();
