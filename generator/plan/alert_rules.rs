@@ -80,8 +80,8 @@ pub fn of_targets(monitoring: &Monitoring) -> Vec<Rule> {
 }
 
 /// An alert about volumes of a cluster, whose kubelets measure them.
-pub struct VolumeAlert {
-    pub name: &'static str,
+struct VolumeAlert {
+    name: &'static str,
     expr: &'static str,
     hold: &'static str,
     severity: Severity,
@@ -90,7 +90,7 @@ pub struct VolumeAlert {
 }
 
 /// Alerts about volumes of a cluster. On a host, those of node-exporter watch the disk of all volumes.
-pub const VOLUME_ALERTS: [VolumeAlert; 3] = [
+const VOLUME_ALERTS: [VolumeAlert; 3] = [
     VolumeAlert {
         name: "VolumeFull",
         expr: "kubelet_volume_stats_available_bytes / kubelet_volume_stats_capacity_bytes < 0.1",

@@ -118,13 +118,13 @@ fn check_port_variable(member: &PlannedService) -> Option<Diagnostic> {
     let EnvValue::Text(text) = value else { return None };
     let listening: u16 = text.as_str().parse().ok()?;
     let ports = service.all_ports();
-    let (name, declared) = ports.first_key_value()?;
+    let (first_name, first_number) = ports.first_key_value()?;
     if ports.values().any(|number| *number == listening) {
         return None;
     }
-    let port_path = match service.port {
-        Some(_) => member.path.key("port"),
-        None => member.path.key("ports").key(name.as_str()),
+    let (declared, port_path) = match service.port {
+        Some(port) => (port, member.path.key("port")),
+        None => (*first_number, member.path.key("ports").key(first_name.as_str())),
     };
     let variable_path = member.path.key(field).key(PORT_VARIABLE);
     Some(
