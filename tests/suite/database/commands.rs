@@ -217,7 +217,12 @@ fn history_that_changed_is_refused() {
         "schema/tables/b.json does not match the migrations",
     );
     let swapped = |text: &str| text.lines().rev().fold(String::new(), |all, line| all + line + "\n");
-    check_tampering("nself.sum", &swapped, "NS730", "the order of migrations changed: 0001_init is where 0002_b was");
+    check_tampering(
+        "nself.sum",
+        &swapped,
+        "NS730",
+        "the order of migrations changed: nself.sum lists 0002_b in the place of 0001_init",
+    );
     check_tampering("nself.sum", &|text| text.replace("up:", "<<<<<<< up:"), "NS732", "nself db rebase");
     check_tampering("migrations/0002_b/plan.json", &|_| "{".into(), "NS732", "plan.json");
     // Converted line endings are not a change.
