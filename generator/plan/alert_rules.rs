@@ -2,6 +2,7 @@
 //! monitoring services reads them from files, the Prometheus operator from objects of a cluster.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde::Serialize;
 
@@ -27,6 +28,14 @@ pub const KUBELET_VOLUMES: &str = "kubelet-volumes";
 /// The jobs that read the kubelets.
 pub const KUBELET_JOBS: [&str; 2] = [KUBELET, KUBELET_VOLUMES];
 
+/// The alerts about volumes of a cluster. On a host, those of node-exporter watch the disk of all volumes.
+static VOLUME_ALERTS: LazyLock<Vec<(AlertName, Alert)>> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("volume_alerts.json")).unwrap_or_else(|error| {
+        // The file is part of the program; a test reads it, so this cannot happen in a release.
+        unreachable!("volume_alerts.json: {error}")
+    })
+});
+
 /// A rule as Prometheus reads it.
 #[derive(Serialize)]
 pub struct Rule {
@@ -44,8 +53,13 @@ pub fn jobs(monitoring: &Monitoring) -> impl Iterator<Item = &str> {
     monitoring.jobs.keys().map(|name| name.as_str()).chain(kubelet_jobs.iter().copied())
 }
 
+/// Returns the alerts about volumes; none if no kubelet is read, since only kubelets measure volumes.
+pub fn volume_alerts(monitoring: &Monitoring) -> &'static [(AlertName, Alert)] {
+    if reads_kubelets(monitoring) { &VOLUME_ALERTS } else { &[] }
+}
+
 /// Returns whether Prometheus of the stack reads the kubelets of a cluster.
-pub fn reads_kubelets(monitoring: &Monitoring) -> bool {
+fn reads_kubelets(monitoring: &Monitoring) -> bool {
     matches!(monitoring.platform, Platform::Cluster { scrapes_kubelets: true, .. })
 }
 
@@ -75,60 +89,9 @@ pub fn of_targets(monitoring: &Monitoring) -> Vec<Rule> {
         labels: BTreeMap::from([("severity", "heartbeat".to_owned())]),
         annotations: BTreeMap::from([("summary", "Alerts can be delivered".to_owned())]),
     };
-    let volume_alerts: &[VolumeAlert] = if reads_kubelets(monitoring) { &VOLUME_ALERTS } else { &[] };
-    target_rules.chain(volume_alerts.iter().map(volume_rule)).chain([heartbeat]).collect()
-}
-
-/// An alert about volumes of a cluster, whose kubelets measure them.
-struct VolumeAlert {
-    name: &'static str,
-    expr: &'static str,
-    hold: &'static str,
-    severity: Severity,
-    summary: &'static str,
-    description: &'static str,
-}
-
-/// Alerts about volumes of a cluster. On a host, those of node-exporter watch the disk of all volumes.
-const VOLUME_ALERTS: [VolumeAlert; 3] = [
-    VolumeAlert {
-        name: "VolumeFull",
-        expr: "kubelet_volume_stats_available_bytes / kubelet_volume_stats_capacity_bytes < 0.1",
-        hold: "10m",
-        severity: Severity::Critical,
-        summary: "The volume {{ $labels.persistentvolumeclaim }} has less than 10 % of its space free",
-        description: "Raise `size` of the volume, if its storage class can make it larger, or delete what is no longer needed.",
-    },
-    VolumeAlert {
-        name: "VolumeFills",
-        expr: "predict_linear(kubelet_volume_stats_available_bytes[6h], 86400) < 0 and kubelet_volume_stats_available_bytes / kubelet_volume_stats_capacity_bytes < 0.4",
-        hold: "1h",
-        severity: Severity::Warning,
-        summary: "The volume {{ $labels.persistentvolumeclaim }} will be full within a day",
-        description: "Find what grows. The database's WAL grows while a replica or the receiver of backups is away.",
-    },
-    VolumeAlert {
-        name: "VolumeInodes",
-        expr: "kubelet_volume_stats_inodes_free / (kubelet_volume_stats_inodes > 0) < 0.05",
-        hold: "10m",
-        severity: Severity::Warning,
-        summary: "The volume {{ $labels.persistentvolumeclaim }} has less than 5 % of its inodes free",
-        description: "Many small files fill the volume, though it has space. Find their folder.",
-    },
-];
-
-/// Returns the rule of an alert about volumes.
-fn volume_rule(alert: &VolumeAlert) -> Rule {
-    Rule {
-        alert: alert.name.to_owned(),
-        expr: alert.expr.to_owned(),
-        hold: Some(alert.hold.to_owned()),
-        labels: labels(KUBELET_VOLUMES, alert.severity),
-        annotations: BTreeMap::from([
-            ("summary", alert.summary.to_owned()),
-            ("description", alert.description.to_owned()),
-        ]),
-    }
+    let volume_rules =
+        volume_alerts(monitoring).iter().map(|(name, alert)| rule(KUBELET_VOLUMES, name.as_str(), alert));
+    target_rules.chain(volume_rules).chain([heartbeat]).collect()
 }
 
 /// Returns the rules of a service's alerts.

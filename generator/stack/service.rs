@@ -206,6 +206,11 @@ impl Service {
         self.health.as_ref().is_some_and(|health| health.none.is_none())
     }
 
+    /// Returns the words of the entrypoint, then those of the command.
+    pub fn command_words(&self) -> impl Iterator<Item = &str> {
+        self.entrypoint.iter().chain(&self.command).flatten().map(|word| word.as_str())
+    }
+
     /// Returns all ports by name. `port` is the port `http`, unless `ports` has a port of this name.
     pub fn all_ports(&self) -> BTreeMap<PortName, u16> {
         let mut ports = self.ports.clone();

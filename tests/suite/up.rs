@@ -244,8 +244,8 @@ fn remove_everything(stack: &Stack) {
             return;
         }
         let is_releasing = down.stderr.contains("has active endpoints") && start.elapsed().as_secs() < 60;
-        let networks = || stack.docker(&["network", "inspect", "nself-demo-local_edge"]).stdout;
-        assert!(is_releasing, "{}{}", down.stderr, networks());
+        let inspect = ["network", "inspect", "nself-demo-local_edge"];
+        assert!(is_releasing, "{}{}", down.stderr, stack.docker(&inspect).stdout);
         std::thread::sleep(std::time::Duration::from_secs(1));
     }
 }

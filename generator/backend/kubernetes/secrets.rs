@@ -17,10 +17,9 @@ use crate::values::SecretName;
 /// # Errors
 /// NS104 if no store is set, NS105 for a name that Kubernetes refuses.
 pub fn objects(cluster: &Cluster) -> Result<Vec<Object>, Vec<Diagnostic>> {
-    let used_secrets = cluster.plan.secrets.iter().filter(|(_, secret)| secret.has_readers());
     let mut findings = Findings::default();
     let mut objects = Vec::new();
-    for (secret, _) in used_secrets {
+    for secret in cluster.plan.read_secrets() {
         let name = secret_name(secret);
         if name.ends_with('-') {
             findings.extend([Diagnostic::error(Code::BadName, path!("secrets", secret))

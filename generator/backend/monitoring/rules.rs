@@ -87,7 +87,7 @@ fn write_rules(files: &mut Files, name: &str, rules: Vec<Rule>, tests: Vec<Test>
     )
 }
 
-/// Returns the tests of the rules about targets, and of the alert that always fires.
+/// Returns the tests of the rules about targets and volumes, and of the alert that always fires.
 fn target_tests(monitoring: &Monitoring) -> Vec<Test> {
     let mut tests = Vec::new();
     for job in alert_rules::jobs(monitoring) {
@@ -98,31 +98,10 @@ fn target_tests(monitoring: &Monitoring) -> Vec<Test> {
         tests.push(test(format!("{job} is gone"), &alert_matchers, [], "10m", FIRES));
         tests.push(test(format!("{job} is up"), &alert_matchers, [series("1+0")], "10m", DOES_NOT_FIRE));
     }
-    if alert_rules::reads_kubelets(monitoring) {
-        tests.extend(volume_tests());
-    }
+    let volume_alerts = alert_rules::volume_alerts(monitoring);
+    tests.extend(volume_alerts.iter().flat_map(|(name, alert)| alert_tests(name.as_str(), alert)));
     tests.push(test("the heartbeat never stops".to_owned(), &format!("alertname=\"{HEARTBEAT}\""), [], "10m", FIRES));
     tests
-}
-
-/// Returns the tests of the alerts about volumes. A free space of 5 % is low, one of 50 % is not.
-fn volume_tests() -> Vec<Test> {
-    let claim = |metric: &str, values: &str| {
-        (format!("kubelet_volume_stats_{metric}{{persistentvolumeclaim=\"data\"}}"), values.to_owned())
-    };
-    let case = |alert: &str, title: &str, series: [(String, String); 2], fires: bool| {
-        test(format!("{alert} {title}"), &format!("alertname=\"{alert}\""), series, "8h", fires)
-    };
-    let space = |available: &str| [claim("available_bytes", available), claim("capacity_bytes", "1000+0x600")];
-    let inodes = |free: &str| [claim("inodes_free", free), claim("inodes", "1000+0x600")];
-    vec![
-        case("VolumeFull", "fires", space("50+0x600"), FIRES),
-        case("VolumeFull", "does not fire", space("500+0x600"), DOES_NOT_FIRE),
-        case("VolumeFills", "fires", space("395-0.5x600"), FIRES),
-        case("VolumeFills", "does not fire", space("390-0.01x600"), DOES_NOT_FIRE),
-        case("VolumeInodes", "fires", inodes("40+0x600"), FIRES),
-        case("VolumeInodes", "does not fire", inodes("500+0x600"), DOES_NOT_FIRE),
-    ]
 }
 
 /// Returns the tests of an alert: it fires with the declared series `fires`, and does not fire with the series `quiet`.

@@ -24,11 +24,8 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> 
     let psql_in = |database: &str| psql_command(plan, Some(database));
     // The migrations of a renamed service fail until the new role owns the tables.
     let after_setup = match &plan.kubernetes {
-        Some(_) => format!("after the job `{}` has run,", SETUP_JOB),
-        None => format!(
-            "before the services start, run `docker compose -f deploy/{}/compose.yaml run --rm {}`, then",
-            plan.environment, SETUP_JOB
-        ),
+        Some(_) => format!("after the job `{SETUP_JOB}` has run,"),
+        None => format!("before the services start, run `{} run --rm {SETUP_JOB}`, then", plan.compose_command()),
     };
     let databases = databases.iter().map(|name| {
         warning(plan)

@@ -39,8 +39,7 @@ pub fn plan(roster: &Roster, wirings: &Wirings, files: &BTreeMap<String, File>) 
 
 /// Returns whether the command sets the memory limit.
 fn is_set_by_command(service: &Service) -> bool {
-    let words = service.entrypoint.iter().chain(&service.command).flatten();
-    words.flat_map(|word| word.as_str().split_whitespace()).any(|word| word.trim_start_matches('-') == SETTING)
+    service.command_words().flat_map(str::split_whitespace).any(|word| word.trim_start_matches('-') == SETTING)
 }
 
 /// Returns whether a configuration in a secret sets the memory limit.

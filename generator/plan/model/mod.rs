@@ -115,8 +115,18 @@ impl Plan {
     pub fn exec_in_server(&self) -> String {
         match &self.kubernetes {
             Some(cluster) => format!("kubectl exec --namespace {} statefulset/{DATABASE} --", cluster.namespace),
-            None => format!("docker compose -f deploy/{}/compose.yaml exec -T {DATABASE}", self.environment),
+            None => format!("{} exec -T {DATABASE}", self.compose_command()),
         }
+    }
+
+    /// Returns the start of a command of Compose for the environment.
+    pub fn compose_command(&self) -> String {
+        format!("docker compose -f deploy/{}/compose.yaml", self.environment)
+    }
+
+    /// Returns the secrets that services read. Others are only parts of composed secrets.
+    pub fn read_secrets(&self) -> impl Iterator<Item = &SecretName> {
+        self.secrets.iter().filter(|(_, secret)| secret.has_readers()).map(|(name, _)| name)
     }
 
     /// Returns every image that a container runs or is built from, with the field that names it.

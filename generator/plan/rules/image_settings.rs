@@ -4,7 +4,8 @@
 use super::mounts::SECRETS;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::roster::PlannedService;
-use crate::stack::EnvValue;
+use crate::stack::{EnvValue, Service};
+use crate::values::VariableName;
 use crate::values::credential_names::is_plain_credential;
 
 /// The setting that determines on which port a program listens.
@@ -111,10 +112,7 @@ fn check_port_variable(member: &PlannedService) -> Option<Diagnostic> {
     if service.catalogue.is_some() {
         return None;
     }
-    let (field, value) = service.variables().into_iter().find_map(|(field, variables)| {
-        let (_, value) = variables.iter().find(|(name, _)| name.as_str() == PORT_VARIABLE)?;
-        Some((field, value))
-    })?;
+    let (field, _, value) = variables(service).find(|(_, name, _)| name.as_str() == PORT_VARIABLE)?;
     let EnvValue::Text(text) = value else { return None };
     let listening: u16 = text.as_str().parse().ok()?;
     let ports = service.all_ports();
@@ -143,8 +141,8 @@ fn check_redis_command(member: &PlannedService) -> Option<Diagnostic> {
     let service = &member.service;
     let has_configuration = service.secret_files.iter().any(|secret| secret.as_str() == REDIS_CONFIGURATION);
     let file = format!("{SECRETS}/{REDIS_CONFIGURATION}");
-    let mut words = service.entrypoint.iter().chain(&service.command).flatten();
-    if !service.has_catalogue_entry("redis") || !has_configuration || words.any(|word| word.as_str().contains(&file)) {
+    let reads_file = service.command_words().any(|word| word.contains(&file));
+    if !service.has_catalogue_entry("redis") || !has_configuration || reads_file {
         return None;
     }
     let options = service.command.iter().flatten().map(|word| word.as_str());
@@ -163,10 +161,15 @@ fn ends_with_number(text: &str, number: u16) -> bool {
     text.strip_suffix(&number.to_string()).is_some_and(|before| !before.ends_with(|c: char| c.is_ascii_alphanumeric()))
 }
 
+/// Returns the variables of a service, each with its field, name and value.
+fn variables(service: &Service) -> impl Iterator<Item = (&'static str, &VariableName, &EnvValue)> {
+    let fields = service.variables().into_iter();
+    fields.flat_map(|(field, variables)| variables.iter().map(move |(name, value)| (field, name, value)))
+}
+
 /// Returns whether a variable sets the port. The value of a reference is not known yet, so it counts as the right port.
 fn listens_by_variable(member: &PlannedService, variable: &str, number: u16) -> bool {
-    let variables = member.service.env.iter().chain(&member.service.extra_env);
-    variables.filter(|(name, _)| name.as_str() == variable).any(|(_, value)| match value {
+    variables(&member.service).filter(|(_, name, _)| name.as_str() == variable).any(|(_, _, value)| match value {
         EnvValue::Text(text) => ends_with_number(text.as_str(), number),
         EnvValue::EnvReference(_) => true,
     })
@@ -174,8 +177,7 @@ fn listens_by_variable(member: &PlannedService, variable: &str, number: u16) -> 
 
 /// Returns whether a word of the entrypoint or command sets the port.
 fn listens_by_command(member: &PlannedService, number: u16) -> bool {
-    let words = member.service.entrypoint.iter().chain(&member.service.command).flatten();
-    words.into_iter().any(|word| ends_with_number(word.as_str(), number))
+    member.service.command_words().any(|word| ends_with_number(word, number))
 }
 
 /// Refuses `X` together with `X_FILE`, the variable that names the file with the value of `X`. Images refuse such a pair
@@ -183,20 +185,16 @@ fn listens_by_command(member: &PlannedService, number: u16) -> bool {
 fn check_pairs(member: &PlannedService) -> Vec<Diagnostic> {
     let service = &member.service;
     let path_of = |field: &str, name: &str| -> FieldPath { member.path.key(field).key(name) };
-    let variables = || {
-        service
-            .variables()
-            .into_iter()
-            .flat_map(|(field, variables)| variables.iter().map(move |(name, value)| (field, name, value)))
-    };
     let mut findings = Vec::new();
-    for (file_field, file_name, value) in variables() {
+    for (file_field, file_name, value) in variables(service) {
         let Some(name) = file_name.as_str().strip_suffix("_FILE") else { continue };
         let EnvValue::Text(file) = value else { continue };
         let Some(secret) = file.as_str().strip_prefix(SECRETS).and_then(|below| below.strip_prefix('/')) else {
             continue;
         };
-        let Some((field, _, declared)) = variables().find(|(_, other, _)| other.as_str() == name) else { continue };
+        let Some((field, _, declared)) = variables(service).find(|(_, other, _)| other.as_str() == name) else {
+            continue;
+        };
         // `check_variable` reports a credential in plain text, and its hint removes the variable as well.
         if matches!(declared, EnvValue::Text(text) if is_plain_credential(name, text.as_str())) {
             continue;

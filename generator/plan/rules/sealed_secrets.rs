@@ -12,9 +12,8 @@ pub fn check(inputs: Inputs, settings: &Kubernetes, plan: &Plan) -> Option<Diagn
     if settings.secrets != SecretSource::Sealed {
         return None;
     }
-    let used_secrets = plan.secrets.iter().filter(|(_, secret)| secret.has_readers()).map(|(name, _)| name);
-    let unsealed: Vec<&str> =
-        used_secrets.filter(|name| !settings.sealed.contains_key(*name)).map(|name| name.as_str()).collect();
+    let unsealed = plan.read_secrets().filter(|name| !settings.sealed.contains_key(*name));
+    let unsealed: Vec<&str> = unsealed.map(|name| name.as_str()).collect();
     if unsealed.is_empty() {
         return None;
     }
