@@ -31,7 +31,7 @@ use model::Schema;
 
 pub use declared_privileges::{DeclaredPrivilege, declared_privileges};
 pub use model::{ACCESS_POLICY, APP_COLUMN, TENANT_COLUMN, TENANT_POLICY, TENANT_SETTING};
-pub use named_roles::named_roles;
+pub use named_roles::{named_roles, roles_in_sql};
 
 /// Completes a definition with the columns and policies of its convention and with the default privileges of its
 /// schemas. Also returns the findings about the definition. `root` is its path in the stack.

@@ -1,8 +1,13 @@
-//! The roles that a definition names, in grants, default privileges and policies.
+//! The roles that a definition or a migration names, in grants, default privileges and policies.
+
+use std::collections::BTreeSet;
+
+use squawk_syntax::{SourceFile, SyntaxKind};
 
 use super::model::Schema;
+use super::{lexer, parse};
 use crate::diagnostic::FieldPath;
-use crate::values::SqlIdent;
+use crate::values::{Checked, SqlIdent};
 
 /// Returns every role that a definition names, each with the field that contains the name.
 pub fn named_roles<'a>(schema: &'a Schema, path: &FieldPath) -> Vec<(FieldPath, &'a SqlIdent)> {
@@ -52,4 +57,56 @@ pub fn named_roles<'a>(schema: &'a Schema, path: &FieldPath) -> Vec<(FieldPath, 
         function.grants.keys().for_each(|role| add(path.key(role.as_str()), role));
     }
     names
+}
+
+/// Words of statements that name roles. A text without them need not be parsed.
+const WORDS: [&str; 5] = ["grant", "revoke", "role", "owner", "policy"];
+
+/// Words in the place of a role that are no names.
+const KEYWORDS: [SyntaxKind; 4] =
+    [SyntaxKind::CURRENT_ROLE_KW, SyntaxKind::CURRENT_USER_KW, SyntaxKind::SESSION_USER_KW, SyntaxKind::GROUP_KW];
+
+/// Returns the roles that statements name: `app` and `readers` for `GRANT SELECT ON t TO app, readers`. `public` and
+/// keywords such as `CURRENT_USER` are left out, and so are names that no role of a stack can have.
+pub fn roles_in_sql(text: &str) -> BTreeSet<SqlIdent> {
+    let lower = text.to_ascii_lowercase();
+    if !WORDS.iter().any(|word| lower.contains(word)) {
+        return BTreeSet::new();
+    }
+    let find = || {
+        let tree = SourceFile::parse(text).syntax_node();
+        let references = tree.descendants().filter(|node| node.kind() == SyntaxKind::ROLE_REF);
+        let tokens = references.flat_map(|node| node.descendants_with_tokens()).filter_map(|item| item.into_token());
+        let names = tokens.filter(|token| !KEYWORDS.contains(&token.kind())).map(|token| match token.text() {
+            quoted if quoted.starts_with('"') => lexer::unquoted_name(quoted).into_owned(),
+            plain => plain.to_ascii_lowercase(),
+        });
+        names.filter_map(|name| SqlIdent::new(&name).ok()).filter(|role| role.as_str() != "public").collect()
+    };
+    parse::with_enough_stack(text, find)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_are_found_in_every_statement_that_names_them() {
+        for (text, expected) in [
+            ("GRANT SELECT ON t TO app, \"readers\" WITH GRANT OPTION;", &["app", "readers"][..]),
+            ("revoke all on schema s from App, public, current_user;", &["app"]),
+            (
+                "ALTER DEFAULT PRIVILEGES FOR ROLE data IN SCHEMA s GRANT SELECT ON TABLES TO GROUP app;",
+                &["app", "data"],
+            ),
+            ("CREATE POLICY p ON t TO app USING (true);", &["app"]),
+            ("ALTER TABLE t OWNER TO app; SET ROLE other;", &["app"]),
+            ("GRANT app TO other;", &["app", "other"]),
+            ("SELECT 'GRANT SELECT ON t TO app'; -- GRANT a TO b", &[]),
+            ("CREATE TABLE t (role text, owner text);", &[]),
+        ] {
+            let roles = roles_in_sql(text);
+            assert_eq!(roles.iter().map(SqlIdent::as_str).collect::<Vec<_>>(), expected, "{text}");
+        }
+    }
 }

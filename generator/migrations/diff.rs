@@ -12,9 +12,9 @@ use crate::database::import::sql::{Imported, ServiceRights};
 use crate::database::ledger::settings::InputSettings;
 use crate::database::migrate::{StepGroups, plan_with_all_hazards};
 use crate::database::model::Schema;
-use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{real_path, stat_target};
+use crate::parallel;
 use crate::path;
 use crate::project::migrations;
 use crate::server::Server;
@@ -66,12 +66,12 @@ impl Side {
 pub fn pending(selection: &Selection) -> Result<Diff, Vec<Diagnostic>> {
     let mut diff = Diff::default();
     for definition in selection.definitions()? {
-        let mut history = selection.history(&definition.name)?;
+        let history = selection.history(&definition.name)?;
         let old_schema = history.schema(&definition.name, &JsonDecoder).map_err(|finding| vec![finding])?;
         let (step_groups, warnings) = definition.plan(&old_schema)?;
         let existing = history.migrations.len();
-        history.extend("change", &step_groups, &definition.schema).map_err(internal_error)?;
-        diff.databases.push((definition.name, history.migrations.split_off(existing)));
+        let migrations = Migration::of_groups("change", existing, &step_groups).map_err(internal_error)?;
+        diff.databases.push((definition.name, migrations));
         diff.warnings.extend(warnings);
     }
     Ok(diff)
@@ -83,16 +83,28 @@ pub fn pending(selection: &Selection) -> Result<Diff, Vec<Diagnostic>> {
 /// # Errors
 /// The errors of reading the sides, NS716 if `scratch_url` is missing, changes that cannot be planned.
 pub fn between(from: &Side, to: &Side, scratch_url: Option<&str>) -> Result<Diff, Vec<Diagnostic>> {
-    let (mut old, mut new) = (DiffSchema::read(from)?, DiffSchema::read(to)?);
+    let mut sides = parallel::each([from, to], DiffSchema::read).into_iter();
+    let (Some(old), Some(new)) = (sides.next(), sides.next()) else { return Ok(Diff::default()) };
+    let (mut old, mut new) = both(old, new)?;
     match (&old.server, &new.server) {
         (Some(server), None) => reprint(&mut new.schema, &mut old.schema, server, scratch_url)?,
         (None, Some(server)) => reprint(&mut old.schema, &mut new.schema, server, scratch_url)?,
         _ => {}
     }
     let (step_groups, warnings) = new.plan_from(&old.schema)?;
-    let mut history = History { snapshot: snapshot::objects(&old.schema), ..History::default() };
-    history.extend("change", &step_groups, &new.schema).map_err(internal_error)?;
-    Ok(Diff { databases: vec![(new.name, history.migrations)], warnings })
+    let migrations = Migration::of_groups("change", 0, &step_groups).map_err(internal_error)?;
+    Ok(Diff { databases: vec![(new.name, migrations)], warnings })
+}
+
+/// Returns both sides.
+///
+/// # Errors
+/// The errors of reading both sides.
+fn both<T>(old: Result<T, Vec<Diagnostic>>, new: Result<T, Vec<Diagnostic>>) -> Result<(T, T), Vec<Diagnostic>> {
+    match (old, new) {
+        (Ok(old), Ok(new)) => Ok((old, new)),
+        (old, new) => Err([old.err(), new.err()].into_iter().flatten().flatten().collect()),
+    }
 }
 
 /// Makes a written schema comparable with the schema of a server. Replaces the SQL in `written` with the spelling that the

@@ -178,7 +178,7 @@ fn database_server(
     outcome: &mut AspectResults,
 ) -> ServerPlan {
     let stack = inputs.stack;
-    let setup = setup::setup(stack, roster, (&server.roles, &server.databases), users);
+    let setup = setup::setup(stack, roster, (&server.roles, &server.databases), &migrations, users);
     let mut jobs: BTreeSet<ServiceName> = migrations.values().map(|migrations| migrations.job.clone()).collect();
     jobs.extend(setup.as_ref().map(|setup| setup.job.clone()));
     let pooler_plan = outcome.collect(database_endpoints::pooler(stack, roster, &server.roles, users));

@@ -1,9 +1,16 @@
 //! Tests roles that cannot log in, which `database_server.roles` declares.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
-use super::{errors, files, stack, text};
+use super::{errors, files, generate, stack, text};
 use crate::codes::Code;
+use crate::database::history::{History, Migration};
+use crate::database::model::MigrationName;
+use crate::plan::{ProjectFiles, resolve};
+use crate::source::decode_json;
+use crate::values::{Checked, EnvironmentName, SqlIdent};
 
 /// Returns a stack with a service `orders` that uses a database, and with these roles.
 fn with_roles(roles: &Value) -> Value {
@@ -61,4 +68,26 @@ fn a_definition_may_grant_rights_to_roles_without_a_login() {
         ["databases.shop.tables.a.grants.anon", "databases.shop.tables.a.grants.editor"]
     );
     assert_eq!(unknown_roles(&json!({ "anon": {}, "editor": {} })), [""; 0]);
+}
+
+/// An old migration grants rights to the role of a service that was removed later. A new server applies it, too.
+#[test]
+fn a_new_server_has_the_roles_that_only_migrations_name() {
+    let mut migration = Migration::handwritten(MigrationName::numbered(1, "rights").unwrap(), &BTreeMap::new());
+    migration.up += "GRANT USAGE ON SCHEMA public TO reports, orders, anon;\nSET ROLE migrate_main;\n";
+    let history = History { migrations: vec![migration], ..History::default() };
+    let mut stack = with_roles(&json!({ "anon": {} }));
+    stack["databases"] = json!({ "main": {} });
+    let files = ProjectFiles {
+        databases: BTreeMap::from([(SqlIdent::new("main").unwrap(), history.files())]),
+        ..ProjectFiles::default()
+    };
+    let (plan, findings) = resolve(&EnvironmentName::new("prod").unwrap(), &decode_json(&stack).unwrap(), &files);
+    assert_eq!(findings.iter().filter(|finding| finding.is_error()).count(), 0, "{findings:?}");
+    let former_roles = &plan.setup.as_ref().unwrap().former_roles;
+    assert_eq!(former_roles.iter().map(SqlIdent::as_str).collect::<Vec<_>>(), ["reports"]);
+    let files = generate(&plan).unwrap();
+    let setup = text(&files, "postgres/setup/setup.sql");
+    assert!(setup.contains("SELECT format('CREATE ROLE %I NOLOGIN', 'reports')"), "{setup}");
+    assert_eq!(setup.matches("'CREATE ROLE %I NOLOGIN', 'orders'").count(), 0, "{setup}");
 }

@@ -119,6 +119,7 @@ impl<'a> ServiceSlices<'a> {
                 owner: planned.owner.clone(),
                 waiters: waiter.map(|(name, secret)| (name.clone(), secret.clone())).into_iter().collect(),
                 steps: planned.steps.last().cloned().into_iter().collect(),
+                roles: BTreeSet::new(),
                 seeds: Vec::new(),
                 grants: Vec::new(),
                 events: None,

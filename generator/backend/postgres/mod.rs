@@ -115,7 +115,9 @@ fn statements(plan: &Plan, setup: &DatabaseSetup) -> Result<String, Diagnostic> 
         context! { name => sql_name(name), literal => sql_literal(name), members }
     });
     let shared_roles: Vec<Value> = shared_roles.collect();
-    let view = context! { roles, shared_roles, databases, monitors, is_own_server => setup.is_own_server };
+    let former_roles: Vec<Value> = setup.former_roles.iter().map(sql_literal).collect();
+    let view =
+        context! { roles, shared_roles, former_roles, databases, monitors, is_own_server => setup.is_own_server };
     Ok(superuser::replace_placeholders(&SETUP_TEMPLATE.render(view)?))
 }
 

@@ -49,6 +49,9 @@ impl<'a> GrantTarget<'a> {
 
 /// Returns the statements that change the privileges on an object.
 pub fn change_grants<P: Privilege>(target: GrantTarget, from: Rights<P>, to: Rights<P>) -> Vec<String> {
+    if from == to {
+        return Vec::new();
+    }
     let revoked = minus(from.grants, to.grants);
     // Revoking a privilege also revokes the right to grant it.
     let revoked_options = minus(&minus(from.options, to.options), &revoked);

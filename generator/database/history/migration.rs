@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{MIGRATIONS, SumLine, sha256};
 use crate::artifact::{Digest, json};
 use crate::database::hazard::Hazard;
-use crate::database::migrate::{Down, MigrationStep, Phase, StepMode};
+use crate::database::migrate::{Down, MigrationStep, Phase, StepGroups, StepMode};
 use crate::database::model::{MigrationName, ObjectName};
 use crate::database::snapshot::{Delta, Digests, Objects};
 use crate::values::Checked;
@@ -92,15 +92,23 @@ pub struct Migration {
 const HEADER: &str = "SET LOCAL lock_timeout = '5s';\nSET LOCAL search_path = public;\n";
 
 impl Migration {
-    /// Creates a migration from the steps of one group. `from` and `to` are the digests of the schema before and after
-    /// the migration; `part` is `(index, total)` among the groups of the change, where the index starts at 1.
-    pub(super) fn from_steps(
-        name: MigrationName,
-        steps: &[MigrationStep],
-        from: &Digest,
-        to: &Digest,
-        part: (usize, usize),
-    ) -> Migration {
+    /// Creates a migration for each group of steps, with numbers after those of the `existing` migrations. Their plans do
+    /// not have the digests and changes of the schema yet, which [`super::History::extend`] adds.
+    ///
+    /// # Errors
+    /// The reason why `slug` cannot be part of a migration's name.
+    pub fn of_groups(slug: &str, existing: usize, groups: &StepGroups) -> Result<Vec<Migration>, String> {
+        let migrations = groups.iter().enumerate().map(|(i, steps)| {
+            let slug = if i == 0 { slug.to_owned() } else { format!("{slug}_{}", i + 1) };
+            let name = MigrationName::numbered(existing + i + 1, &slug)?;
+            Ok(Migration::from_steps(name, steps, (i + 1, groups.len())))
+        });
+        migrations.collect()
+    }
+
+    /// Creates a migration from the steps of one group. `part` is `(index, total)` among the groups of the change, where
+    /// the index starts at 1.
+    fn from_steps(name: MigrationName, steps: &[MigrationStep], part: (usize, usize)) -> Migration {
         let run = match &steps[0].mode {
             StepMode::Transaction => RunMode::Transaction,
             StepMode::Index(index) => RunMode::Index(index.clone()),
@@ -131,8 +139,8 @@ impl Migration {
         let plan = PlanFile {
             version: 1,
             run,
-            from: *from,
-            to: *to,
+            from: Digest::default(),
+            to: Digest::default(),
             part,
             privileged,
             by_hand: false,

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use crate::artifact::json;
 use crate::database::migrate::StepGroups;
-use crate::database::model::{MigrationName, Schema};
+use crate::database::model::Schema;
 use crate::database::snapshot::{self, Delta, Digests, ObjectDecoder, Objects};
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
 use crate::values::SqlIdent;
@@ -84,30 +84,20 @@ impl History {
     /// # Errors
     /// The reason why `slug` cannot be part of a migration's name.
     pub fn extend(&mut self, slug: &str, groups: &StepGroups, new: &Schema) -> Result<(), String> {
+        let mut migrations = Migration::of_groups(slug, self.migrations.len(), groups)?;
         let new_objects = snapshot::objects(new);
         let changes = Delta::between(&self.snapshot, &new_objects);
         let mut digests = Digests::of_objects(&self.snapshot);
         let digest_before = digests.root();
         digests.apply(&changes);
-        let digest_after = digests.root();
-        let group_count = groups.len();
-        let migration_count = self.migrations.len();
-        for (i, steps) in groups.iter().enumerate() {
-            let slug = if i == 0 { slug.to_owned() } else { format!("{slug}_{}", i + 1) };
-            let name = MigrationName::numbered(migration_count + i + 1, &slug)?;
-            let is_last = i + 1 == group_count;
-            let mut migration = Migration::from_steps(
-                name,
-                steps,
-                &digest_before,
-                if is_last { &digest_after } else { &digest_before },
-                (i + 1, group_count),
-            );
-            if is_last {
-                migration.plan.changes.clone_from(&changes);
-            }
-            self.migrations.push(migration);
+        for migration in &mut migrations {
+            (migration.plan.from, migration.plan.to) = (digest_before, digest_before);
         }
+        if let Some(last) = migrations.last_mut() {
+            last.plan.to = digests.root();
+            last.plan.changes = changes;
+        }
+        self.migrations.extend(migrations);
         self.snapshot = new_objects;
         Ok(())
     }

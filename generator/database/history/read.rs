@@ -1,6 +1,8 @@
 //! Reads the files of a history and compares them with the sum file and the snapshot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
 
 use super::{
     ATTRIBUTES, History, HistoryFiles, MIGRATIONS, Migration, SCHEMA, SUM_FILE, SumLine, finding_at, malformed_file,
@@ -117,28 +119,51 @@ impl History {
         };
         let mut findings: Vec<Diagnostic> = self.verify_sum(database, &recorded_lines).into_iter().collect();
         findings.extend(self.verify_numbers(database));
-        // The changes of the migrations are applied one after the other to the empty schema.
-        let mut digests = Digests::default();
-        for migration in &self.migrations {
-            let name = &migration.name;
-            if digests.root() != migration.plan.from {
-                findings.push(tampered_file(
-                    &plan_file(database, name),
-                    format!(
-                        "{name} was planned for a different schema than the one that the earlier migrations create"
-                    ),
-                ));
-                break;
-            }
-            digests.apply(&migration.plan.changes);
-        }
+        findings.extend(self.verify_order(database));
         if findings.is_empty() {
-            for path in digests.differing(&Digests::of_objects(&self.snapshot)) {
+            for path in self.differing_objects() {
                 let file = format!("{}/{SCHEMA}/{path}.json", database_folder(database));
                 findings.push(tampered_file(&file, format!("{SCHEMA}/{path}.json does not match the migrations")));
             }
         }
         findings
+    }
+
+    /// Returns a finding about the first migration that was planned for a different schema than the one that the
+    /// migrations before it create.
+    fn verify_order(&self, database: &SqlIdent) -> Option<Diagnostic> {
+        let mut digests = Digests::default();
+        // Migrations without changes have the root digest of the one before them.
+        let mut root = digests.root();
+        for (i, Migration { name, plan, .. }) in self.migrations.iter().enumerate() {
+            if root != plan.from {
+                let message = format!(
+                    "{name} was planned for a different schema than the one that the earlier migrations create"
+                );
+                return Some(tampered_file(&plan_file(database, name), message));
+            }
+            let is_last = i + 1 == self.migrations.len();
+            if !is_last && !plan.changes.is_empty() {
+                digests.apply(&plan.changes);
+                root = digests.root();
+            }
+        }
+        None
+    }
+
+    /// Returns the paths of objects of the snapshot that differ from the result of the migrations, or that only one side
+    /// has.
+    fn differing_objects(&self) -> BTreeSet<&String> {
+        let mut created: BTreeMap<&String, &Value> = BTreeMap::new();
+        for Migration { plan, .. } in &self.migrations {
+            for path in &plan.changes.unset {
+                created.remove(path);
+            }
+            created.extend(&plan.changes.set);
+        }
+        let changed = created.iter().filter(|(path, object)| self.snapshot.get(**path) != Some(**object));
+        let missing = self.snapshot.keys().filter(|path| !created.contains_key(path));
+        changed.map(|(path, _)| *path).chain(missing).collect()
     }
 
     /// Returns a finding about the first difference from the sum file. Each line includes a digest of the lines
@@ -204,5 +229,59 @@ impl History {
             }
         }
         findings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::database::migrate::plan;
+    use crate::database::model::Schema;
+    use crate::diagnostic::FieldPath;
+
+    /// Returns the history of a schema that begins with the table `a` and gets the table `b`, then a column of it.
+    fn history() -> History {
+        let (mut history, mut old) = (History::default(), Schema::default());
+        for tables in [
+            json!({ "a": { "columns": { "id": { "type": "bigint" } } } }),
+            json!({ "b": { "columns": { "id": { "type": "bigint" } } } }),
+            json!({ "b": { "columns": { "id": { "type": "bigint" }, "note": { "type": "text", "nullable": true } } } }),
+        ] {
+            let mut new = old.clone();
+            new.tables.extend(serde_json::from_value::<Schema>(json!({ "tables": tables })).unwrap().tables);
+            history.extend("change", &plan(&old, &new, &FieldPath::root()).unwrap(), &new).unwrap();
+            old = new;
+        }
+        history
+    }
+
+    /// Returns the messages about the files of a history, which has a right sum file.
+    fn messages(history: &History) -> Vec<String> {
+        let findings = History::read(&SqlIdent::wrap("shop".into()), &history.files()).err().unwrap_or_default();
+        findings.into_iter().map(|finding| finding.message).collect()
+    }
+
+    #[test]
+    fn each_migration_begins_with_the_schema_that_the_earlier_ones_create() {
+        assert!(messages(&history()).is_empty());
+        let mut skipped = history();
+        skipped.migrations[1].plan.changes.set.clear();
+        let message = "0003_change was planned for a different schema than the one that the earlier migrations create";
+        assert_eq!(messages(&skipped), [message]);
+    }
+
+    #[test]
+    fn the_snapshot_has_the_objects_that_the_migrations_create() {
+        let mut differing = history();
+        differing.snapshot.remove("tables/a");
+        differing.snapshot.insert("tables/b".into(), json!({}));
+        differing.snapshot.insert("tables/c".into(), json!({}));
+        let paths = ["tables/a", "tables/b", "tables/c"];
+        assert_eq!(messages(&differing), paths.map(|path| format!("schema/{path}.json does not match the migrations")));
+        let mut unset = history();
+        unset.migrations[2].plan.changes.unset.push("tables/a".into());
+        assert_eq!(messages(&unset), ["schema/tables/a.json does not match the migrations"]);
     }
 }

@@ -154,6 +154,10 @@ fn change_settings(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     for (column, new_column) in &new.columns {
         // A column that is dropped and added again loses its comment and statistics.
         let old_column = old.columns.get(column).filter(|_| !diff.affected.regenerated_columns(name).contains(column));
+        // A column whose type is created again loses its storage.
+        if old_column == Some(new_column) && !diff.affected.retyped_columns(name).contains(column) {
+            continue;
+        }
         let column_path = path.key("columns").key(column.as_str());
         let column_sql = format!("{table_sql}.{}", quoted(column));
         let column_name = format!("{name}.{column}");

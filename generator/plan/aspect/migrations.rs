@@ -8,7 +8,7 @@ use super::databases::{database_name, migrations_role, password, role_name};
 use super::endpoint::DatabaseEndpoint;
 use crate::database::history::History;
 use crate::database::model::{Schema, TablePrivilege};
-use crate::database::snapshot;
+use crate::database::{roles_in_sql, snapshot};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::inputs::Inputs;
@@ -76,7 +76,8 @@ pub fn plan(
         let grants = databases.get(name).map(later_grants).unwrap_or_default();
         let events = event_tables(roster, name, schema);
         let steps = steps(history);
-        let migrations = Migrations { job: job.clone(), owner, waiters, steps, seeds, grants, events };
+        let roles = steps.iter().flat_map(|step| roles_in_sql(&step.up)).collect();
+        let migrations = Migrations { job: job.clone(), owner, waiters, steps, roles, seeds, grants, events };
         let service = job_service(&host, name, &migrations);
         let config = ConfigMount {
             source: format!("migrations/{name}"),

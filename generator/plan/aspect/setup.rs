@@ -91,6 +91,7 @@ pub fn setup(
     stack: &Stack,
     roster: &Roster,
     (roles, databases): (&Roles, &BTreeMap<SqlIdent, Database>),
+    migrations: &BTreeMap<SqlIdent, Migrations>,
     users: &SecretUsers,
 ) -> Option<DatabaseSetup> {
     let job = service_name(JOB);
@@ -113,5 +114,6 @@ pub fn setup(
         is_own_server: stack.database_server.external.is_none(),
         waiters,
         shared_roles: shared_roles.collect(),
+        former_roles: shared_roles::former_roles(stack, roles, migrations),
     })
 }

@@ -1,10 +1,11 @@
-//! Checks of `database_server.roles`, whose roles cannot log in.
+//! Roles that cannot log in: those that `database_server.roles` declares, and those that only migrations name.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::databases::{Server, is_reserved_role, migrations_role};
+use super::databases::{Roles, Server, is_reserved_role, migrations_role};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
+use crate::plan::model::Migrations;
 use crate::stack::Stack;
 use crate::values::{ServiceName, SqlIdent};
 use crate::words::nearest;
@@ -51,4 +52,19 @@ pub fn check(stack: &Stack, server: &Server) -> Vec<Diagnostic> {
         }
     }
     findings
+}
+
+/// Returns the roles that migrations name and that the stack no longer has. An old migration can grant rights to a role
+/// whose service was removed later, and a new server applies this migration, too.
+pub fn former_roles(stack: &Stack, roles: &Roles, migrations: &BTreeMap<SqlIdent, Migrations>) -> BTreeSet<SqlIdent> {
+    let admin = stack.database_server.external.as_ref().map(|external| &external.admin);
+    let is_current = |role: &SqlIdent| {
+        roles.values().any(|current| current.name == *role)
+            || migrations.keys().any(|database| migrations_role(database) == *role)
+            || stack.database_server.roles.contains_key(role)
+            || admin == Some(role)
+            || is_reserved_role(role)
+    };
+    let named_roles = migrations.values().flat_map(|migrations| &migrations.roles);
+    named_roles.filter(|role| !is_current(role)).cloned().collect()
 }

@@ -92,6 +92,9 @@ pub struct DatabaseSetup {
     /// Roles that cannot log in, each with the roles that may act as it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub shared_roles: BTreeMap<SqlIdent, BTreeSet<SqlIdent>>,
+    /// Roles that migrations name and the stack no longer has. On a new server, the migrations need them.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub former_roles: BTreeSet<SqlIdent>,
 }
 
 /// Settings of the pooler's configuration file.

@@ -19,6 +19,9 @@ pub struct Migrations {
     /// Services that wait for the job, with the secret of their connection URL.
     pub waiters: BTreeMap<ServiceName, SecretName>,
     pub steps: Vec<Step>,
+    /// The roles that the steps name. A role can have left the stack since.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub roles: BTreeSet<SqlIdent>,
     pub seeds: Vec<Statements>,
     /// Access of services to the rows of schemas that the migrations create. The setup job runs before them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
