@@ -100,7 +100,7 @@ mod tests {
                 &["app", "data"],
             ),
             ("CREATE POLICY p ON t TO app USING (true);", &["app"]),
-            ("ALTER TABLE t OWNER TO app; SET ROLE other;", &["app"]),
+            ("ALTER TABLE t OWNER TO app;", &["app"]),
             ("GRANT app TO other;", &["app", "other"]),
             ("SELECT 'GRANT SELECT ON t TO app'; -- GRANT a TO b", &[]),
             ("CREATE TABLE t (role text, owner text);", &[]),

@@ -74,12 +74,12 @@ fn a_definition_may_grant_rights_to_roles_without_a_login() {
 #[test]
 fn a_new_server_has_the_roles_that_only_migrations_name() {
     let mut migration = Migration::handwritten(MigrationName::numbered(1, "rights").unwrap(), &BTreeMap::new());
-    migration.up += "GRANT USAGE ON SCHEMA public TO reports, orders, anon;\nSET ROLE migrate_main;\n";
+    migration.up += "GRANT USAGE ON SCHEMA public TO reports, orders, anon, shop_migrations;\n";
     let history = History { migrations: vec![migration], ..History::default() };
     let mut stack = with_roles(&json!({ "anon": {} }));
-    stack["databases"] = json!({ "main": {} });
+    stack["databases"] = json!({ "shop": {} });
     let files = ProjectFiles {
-        databases: BTreeMap::from([(SqlIdent::new("main").unwrap(), history.files())]),
+        databases: BTreeMap::from([(SqlIdent::new("shop").unwrap(), history.files())]),
         ..ProjectFiles::default()
     };
     let (plan, findings) = resolve(&EnvironmentName::new("prod").unwrap(), &decode_json(&stack).unwrap(), &files);
