@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use squawk_syntax::{SourceFile, SyntaxKind};
+use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode};
 
 use super::model::Schema;
 use super::{lexer, parse};
@@ -75,7 +75,7 @@ pub fn roles_in_sql(text: &str) -> BTreeSet<SqlIdent> {
     }
     let find = || {
         let tree = SourceFile::parse(text).syntax_node();
-        let references = tree.descendants().filter(|node| node.kind() == SyntaxKind::ROLE_REF);
+        let references = tree.descendants().filter(|node| node.kind() == SyntaxKind::ROLE_REF && !is_privilege(node));
         let tokens = references.flat_map(|node| node.descendants_with_tokens()).filter_map(|item| item.into_token());
         let names = tokens.filter(|token| !KEYWORDS.contains(&token.kind())).map(|token| match token.text() {
             quoted if quoted.starts_with('"') => lexer::unquoted_name(quoted).into_owned(),
@@ -86,6 +86,14 @@ pub fn roles_in_sql(text: &str) -> BTreeSet<SqlIdent> {
     parse::with_enough_stack(text, find)
 }
 
+/// Returns whether the parser read a privilege as a role, such as `USAGE` in `GRANT USAGE ON SCHEMA s TO app`.
+fn is_privilege(role: &SyntaxNode) -> bool {
+    let is_in_list = role.ancestors().any(|node| node.kind() == SyntaxKind::REVOKE_COMMAND_LIST);
+    let statement = role.ancestors().take_while(|node| node.kind() != SyntaxKind::SOURCE_FILE).last();
+    let has_object = |node: SyntaxNode| node.descendants_with_tokens().any(|part| part.kind() == SyntaxKind::ON_KW);
+    is_in_list && statement.is_some_and(has_object)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,11 +102,10 @@ mod tests {
     fn roles_are_found_in_every_statement_that_names_them() {
         for (text, expected) in [
             ("GRANT SELECT ON t TO app, \"readers\" WITH GRANT OPTION;", &["app", "readers"][..]),
+            ("GRANT USAGE, CREATE ON SCHEMA s TO app;", &["app"]),
+            ("GRANT EXECUTE ON FUNCTION f(), g(integer) TO app;", &["app"]),
             ("revoke all on schema s from App, public, current_user;", &["app"]),
-            (
-                "ALTER DEFAULT PRIVILEGES FOR ROLE data IN SCHEMA s GRANT SELECT ON TABLES TO GROUP app;",
-                &["app", "data"],
-            ),
+            ("ALTER DEFAULT PRIVILEGES FOR ROLE data IN SCHEMA s GRANT USAGE ON TYPES TO GROUP app;", &["app", "data"]),
             ("CREATE POLICY p ON t TO app USING (true);", &["app"]),
             ("ALTER TABLE t OWNER TO app;", &["app"]),
             ("GRANT app TO other;", &["app", "other"]),
