@@ -14,6 +14,11 @@ unset TMPDIR
 
 failed=()
 
+# A new machine can install its updates now, which holds the lock of the package manager.
+apt-get() {
+  command apt-get -o DPkg::Lock::Timeout=600 "$@"
+}
+
 # step NAME FUNCTION [FILE...]: runs the function unless it ran before with the same text and the same files. The steps
 # after a failed one still run, so that one run reports all steps that fail.
 step() {

@@ -93,7 +93,9 @@ impl Renderer<'_> {
         findings.extend(waivers::unused_waivers(&plan, &digests));
         findings.retain(|finding| {
             let follows_broken_field = environment.broken.iter().any(|broken: &FieldPath| {
-                finding.path.starts_with(broken) || (finding.code == Code::NoImage && broken.parent() == finding.path)
+                finding.path.starts_with(broken)
+                    || lacks_refused(finding, broken)
+                    || (finding.code == Code::NoImage && broken.parent() == finding.path)
             });
             let follows_refused_value = || environment.refused.iter().any(|refused| follows_refused(finding, refused));
             !follows_broken_field && !follows_refused_value()
@@ -174,8 +176,7 @@ fn follows_refused(finding: &Diagnostic, refused: &FieldPath) -> bool {
     {
         return true;
     }
-    // A column that was refused, or a rate limit, counts as undeclared.
-    if finding.lacks.as_ref().is_some_and(|missing| names_entry_of_map(missing) && refused.starts_with(missing)) {
+    if lacks_refused(finding, refused) {
         return true;
     }
     // A check of a definition that lacks a refused part. The path of a table has four steps:
@@ -194,10 +195,6 @@ fn follows_refused(finding: &Diagnostic, refused: &FieldPath) -> bool {
     if finding.code == Code::UnknownSecret && may_declare_secret(refused, finding.lacks.as_ref()) {
         return true;
     }
-    // `monitoring.receivers.page.slack` is refused, and the finding is about `monitoring.receivers.page`.
-    if finding.code == Code::NoAlerts && refused.0.len() >= 4 && finding.path.0 == refused.0[..3] {
-        return true;
-    }
     // `services.orders.port` has the section `services`, the name `orders`, and `port` below it.
     let [section, Segment::Key(name), below @ ..] = refused.0.as_slice() else { return false };
     let entry = FieldPath(vec![section.clone(), Segment::Key(name.clone())]);
@@ -205,21 +202,16 @@ fn follows_refused(finding: &Diagnostic, refused: &FieldPath) -> bool {
     let names_entry = finding.message.contains(&format!("`{name}`"));
     let concerns_entry = names_entry || paths.any(|path| path.starts_with(&entry));
     match below.first() {
-        // A relay or a target of backups that is refused, or has a refused field, is treated as missing.
-        _ if finding.code == Code::MailRelay && entry == path!("mail", "relay") => true,
-        _ if finding.code == Code::BackupTarget && entry == path!("backups", "target") => true,
         None => names_entry,
         Some(Segment::Key(field)) => concerns_entry && FOLLOW_UPS.contains(&(finding.code, field.as_str())),
         Some(Segment::Index(_)) => false,
     }
 }
 
-/// Returns whether a path is that of a column or a rate limit. If a field of such an entry is refused, decoding leaves the
-/// entry out.
-fn names_entry_of_map(path: &FieldPath) -> bool {
-    let keys: Vec<&str> =
-        path.0.iter().map(|segment| if let Segment::Key(key) = segment { key.as_str() } else { "" }).collect();
-    matches!(keys.as_slice(), ["databases", _, "tables", _, "columns", _] | ["edge", "rate_limits", _])
+/// Returns whether a finding is about a missing field that the stack has, but with a refused value: decoding leaves out the
+/// field, or the record with it.
+fn lacks_refused(finding: &Diagnostic, refused: &FieldPath) -> bool {
+    finding.lacks.as_ref().is_some_and(|missing| refused.starts_with(missing) || missing.starts_with(refused))
 }
 
 /// Returns whether a refused field may declare the secret that a finding lacks. A whole service may declare any secret.

@@ -15,7 +15,6 @@ use super::type_mismatch::TypeMismatch;
 use crate::database::snapshot::ObjectDecoder;
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment};
 use crate::values::checked;
-use crate::words;
 
 /// A finding. `key_mark` is the place of the key in the source if the finding concerns the key rather than the value.
 #[derive(Debug, Clone, PartialEq)]
@@ -371,14 +370,8 @@ impl<'de> de::Deserializer<'de> for Decoder<'de, '_> {
         match &self.node.value {
             Value::Text(tag) => visitor.visit_enum(tag.as_str().into_deserializer()),
             Value::Record(fields) if fields.len() == 1 => visitor.visit_enum(Variant { decoder: self, fields }),
-            _ => Err(TypeMismatch {
-                code: Code::WrongType,
-                message: "the value has the wrong type".into(),
-                expected: words::one_of(variants),
-                hint: "".into(),
-                path: None,
-                missing: None,
-            }),
+            Value::Record(fields) => Err(TypeMismatch::of_variants(fields.keys(), variants)),
+            _ => Err(TypeMismatch::of_variants([].iter(), variants)),
         }
     }
 

@@ -170,6 +170,9 @@ fn finding(
     if code == Code::Contract {
         describe_kind(&mut finding, facts.blamed_kind);
         suggest_tags(&mut finding, &facts.blamed_word);
+        if finding.mark.is_some_and(|mark| places.is_data(mark)) && finding.expected.starts_with("one of '") {
+            finding.hint = "JSON, YAML and TOML have no tags: move this record to a Nickel file".to_owned();
+        }
     }
     if code == Code::Syntax {
         let label = diagnostic.labels.first();

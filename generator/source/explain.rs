@@ -84,7 +84,7 @@ fn advice_for_merge(left: &NickelValue, right: &NickelValue) -> Advice {
     match (kind(left), kind(right)) {
         (Some("null"), Some("a record")) | (Some("a record"), Some("null")) => Advice {
             message: "the value is null, but a record is needed here".into(),
-            hint: "to leave out a service, set its `enabled = false`; `null` removes a field only below `environments`"
+            hint: "remove the field to use its default; `enabled = false` leaves out a service or an environment, and `null` removes a field only inside of `environments.<name>`"
                 .into(),
             ..Advice::default()
         },
@@ -108,6 +108,9 @@ fn advice_for_application(function: &NickelValue, argument: &NickelValue) -> Adv
         ("a record", Some("a record")) => "join two records with `&`: `nself.templates.express & { … }`",
         ("a record", Some("text")) => {
             "a `,` may be missing between the two values; a function that takes a list has brackets: `nself.join [\"a\", \"b\"]`"
+        }
+        ("a number", Some("a number")) => {
+            "an address, a version or a time is text in double quotes: `\"10.0.0.0/8\"`; in a list, a `,` may be missing"
         }
         _ => "a `,` may be missing between the two values",
     };
@@ -246,6 +249,9 @@ pub fn syntax_advice(source: &str, offset: usize, message: &str) -> (Option<&'st
             "put text in double quotes; nself replaces no variables, and a reference has no `$`: `nself.domain`",
         );
     }
+    if is_in_single_quotes(before, behind) {
+        return (None, "put text in double quotes; a single quote begins a tag, such as `'prod`");
+    }
     if before.ends_with('/') || behind.starts_with("//") {
         return (None, "join two records with `&`; a comment begins with `#`");
     }
@@ -256,6 +262,14 @@ pub fn syntax_advice(source: &str, offset: usize, message: &str) -> (Option<&'st
         return (None, "a `let` needs an `in` after its value: `let nself = import \"nself/main.ncl\" in`");
     }
     (None, "look just before this place: a `,` between fields, a closing bracket or a quote may be missing")
+}
+
+/// Returns whether the place between two texts is in a word with a single quote at its start and a second one.
+fn is_in_single_quotes(before: &str, behind: &str) -> bool {
+    let ends_word = |c: char| c.is_whitespace() || "=,;([{}])".contains(c);
+    let start = before.rsplit(ends_word).next().unwrap_or_default();
+    let word = format!("{start}{}", behind.split(ends_word).next().unwrap_or_default());
+    word.strip_prefix('\'').is_some_and(|rest| rest.contains('\''))
 }
 
 /// Returns whether a text ends with a `let` that has a value and no `in`.
@@ -274,5 +288,14 @@ mod tests {
         assert!(hint("{ list.in = [1] }").contains("quotes: `\"in\""), "{}", hint("{ list.in = [1] }"));
         assert!(hint("{ in = [1] }").contains("quotes: `\"in\""));
         assert!(!hint("{ a = 1 in b }").contains("quotes: `\"in\""));
+    }
+
+    #[test]
+    fn text_in_single_quotes_needs_double_quotes() {
+        let hint = |source: &str, offset: usize| syntax_advice(source, offset, "unexpected token").1;
+        for (source, offset) in [("{ a = 'b/c:1', d = 1 }", 8), ("{ a = 'b:1.2' }", 12), ("{ a = ['0.5'] }", 7)] {
+            assert!(hint(source, offset).contains("double quotes; a single quote"), "{source}");
+        }
+        assert!(!hint("{ a = 'b 'c }", 9).contains("double quotes"));
     }
 }

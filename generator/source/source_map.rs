@@ -51,6 +51,13 @@ impl SourceMap {
         Some(Mark(u32::try_from(index).ok()?, u32::try_from(line).ok()?, u32::try_from(column).ok()?))
     }
 
+    /// Returns whether a place is in a file of data, such as JSON.
+    pub fn is_data(&self, mark: Mark) -> bool {
+        let file = usize::try_from(mark.0).ok().and_then(|index| self.files.get(index));
+        let extension = file.and_then(|file| Path::new(&file.file.shown).extension()?.to_str());
+        extension.is_some_and(|extension| ["json", "yaml", "yml", "toml"].contains(&extension))
+    }
+
     /// Returns a file with its name in messages and the starts of its lines.
     fn map_file(&self, files: &Files, id: FileId) -> MappedFile {
         let source = files.source(id);

@@ -34,6 +34,25 @@ impl TypeMismatch {
     fn new(code: Code, message: String, expected: String) -> Self {
         TypeMismatch { code, message, expected, hint: "".into(), path: None, missing: None }
     }
+
+    /// Returns the mismatch of a value that is not a record with exactly one of the fields `variants`, such as `enum` for a
+    /// type. `fields` are the fields of the record; none for other values.
+    pub fn of_variants<'a>(fields: impl Iterator<Item = &'a String>, variants: &'static [&'static str]) -> Self {
+        let (chosen, others): (Vec<&String>, Vec<&String>) =
+            fields.partition(|field| variants.contains(&field.as_str()));
+        let (message, hint) = match (chosen.as_slice(), others.first()) {
+            ([variant], Some(other)) => (
+                format!("the record has fields beside `{variant}`"),
+                format!("put them into it, such as `{variant}.{other} = …`"),
+            ),
+            ([_, _, ..], _) => ("the record has several of these fields".to_owned(), "keep one of them".to_owned()),
+            _ => ("the value has the wrong type".to_owned(), String::new()),
+        };
+        TypeMismatch {
+            hint: hint.into(),
+            ..TypeMismatch::new(Code::WrongType, message, crate::words::one_of(variants))
+        }
+    }
 }
 
 impl de::Error for TypeMismatch {

@@ -101,11 +101,59 @@ const MEMORY_UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("Ki
 /// Returns the number of bytes of a text such as `256MiB`.
 fn parse_memory(text: &str) -> Result<u64, String> {
     let digits_and_size = MEMORY_UNITS.iter().find_map(|&(unit, size)| Some((text.strip_suffix(unit)?, size)));
-    let (digits, size) = digits_and_size.ok_or("the amount does not end with KiB, MiB or GiB")?;
-    match whole_number(digits)? {
+    let (digits, size) = digits_and_size
+        .ok_or_else(|| format!("the amount does not end with KiB, MiB or GiB{}", suggestion(meant_memory(text))))?;
+    match whole_number(digits).map_err(|reason| reason + &suggestion(meant_memory(text)))? {
         0 => Err("it is zero".into()),
         count => count.checked_mul(size).filter(|&bytes| bytes <= 1 << 50).ok_or_else(|| "it is too large".into()),
     }
+}
+
+/// Returns the end of a message about a value that means a different spelling.
+fn suggestion(meant: Option<String>) -> String {
+    meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default()
+}
+
+/// Divides a text into a number, in thousandths, and the letters after it: `(1500, "g")` for `1.5 g`.
+fn number_and_unit(text: &str) -> Option<(u64, String)> {
+    let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()));
+    let (whole, decimals) = number.trim_end().split_once('.').unwrap_or((number.trim_end(), ""));
+    let is_short = decimals.len() <= 3 && decimals.bytes().all(|byte| byte.is_ascii_digit());
+    let whole = whole_number(whole).ok().filter(|_| is_short)?;
+    Some((whole * 1000 + format!("{decimals:0<3}").parse::<u64>().ok()?, unit.to_ascii_lowercase()))
+}
+
+/// Returns the amount that a text in the units of Compose or Kubernetes means: `512MiB` for `512m`, `512M` and `512Mi`,
+/// `1536MiB` for `1.5g`.
+fn meant_memory(text: &str) -> Option<String> {
+    let (thousandths, unit) = number_and_unit(text)?;
+    let (_, size) = MEMORY_UNITS.iter().find(|(name, _)| {
+        let name = name.to_ascii_lowercase();
+        [&name[..1], &name[..2], &name, &format!("{}b", &name[..1])].contains(&unit.as_str())
+    })?;
+    let bytes = thousandths.checked_mul(*size)? / 1000;
+    (bytes >= 1 << 10).then(|| format_memory(bytes & !1023))
+}
+
+/// Returns the time that a text means: `5m` for `5min`, `24h` for `1d`, `30s` for `30`.
+fn meant_duration(text: &str) -> Option<String> {
+    let (thousandths, unit) = number_and_unit(text)?;
+    let millis = match unit.as_str() {
+        "ms" | "millis" | "milliseconds" => 1,
+        "" | "s" | "sec" | "secs" | "second" | "seconds" => 1000,
+        "m" | "min" | "mins" | "minute" | "minutes" => 60_000,
+        "h" | "hr" | "hrs" | "hour" | "hours" => 3_600_000,
+        "d" | "day" | "days" => 86_400_000,
+        _ => return None,
+    };
+    let millis = thousandths.checked_mul(millis)? / 1000;
+    (millis > 0).then(|| format_duration(millis))
+}
+
+/// Returns the number of processors that a text in the unit of Kubernetes means: `0.5` for `500m`.
+fn meant_cpus(text: &str) -> Option<String> {
+    let millis = u32::try_from(whole_number(text.strip_suffix('m')?).ok()?).ok()?;
+    (millis > 0).then(|| format_cpus(millis))
 }
 
 /// Returns a number of bytes in the largest unit that gives a whole number.
@@ -116,6 +164,9 @@ fn format_memory(bytes: u64) -> String {
 
 /// Returns the thousandths of a processor of a text such as `0.5`.
 fn parse_cpus(text: &str) -> Result<u32, String> {
+    if let Some(meant) = meant_cpus(text) {
+        return Err(format!("it is a number without a unit{}", suggestion(Some(meant))));
+    }
     let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
     if decimals.is_empty() || decimals.len() > 3 || !decimals.bytes().all(|b| b.is_ascii_digit()) {
         return Err("it must have one to three digits after the point".into());
@@ -149,8 +200,10 @@ fn parse_duration(text: &str) -> Result<u64, String> {
 /// Returns the milliseconds of a text such as `10s` or `0s`.
 fn parse_duration_or_zero(text: &str) -> Result<u64, String> {
     let digits_and_size = TIME_UNITS.iter().find_map(|&(unit, size)| Some((text.strip_suffix(unit)?, size)));
-    let (digits, size) = digits_and_size.ok_or("the duration does not end with ms, s, m or h")?;
-    whole_number(digits)?
+    let (digits, size) = digits_and_size
+        .ok_or_else(|| format!("the duration does not end with ms, s, m or h{}", suggestion(meant_duration(text))))?;
+    whole_number(digits)
+        .map_err(|reason| reason + &suggestion(meant_duration(text)))?
         .checked_mul(size)
         .filter(|&millis| millis <= 366 * 86_400_000)
         .ok_or_else(|| "it is longer than a year".into())
@@ -166,6 +219,40 @@ fn format_duration(millis: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn units_of_other_languages_have_a_suggestion() {
+        let refused = |refusal: Option<String>, meant: &str, text: &str| {
+            let refusal = refusal.unwrap();
+            assert!(refusal.ends_with(&format!("; did you mean `{meant}`?")), "{text}: {refusal}");
+        };
+        for (text, meant) in [
+            ("512m", "512MiB"),
+            ("512M", "512MiB"),
+            ("512Mi", "512MiB"),
+            ("512 MB", "512MiB"),
+            ("1.5g", "1536MiB"),
+            ("64K", "64KiB"),
+            ("2Gi", "2GiB"),
+            ("0.5GB", "512MiB"),
+            ("1.5GiB", "1536MiB"),
+        ] {
+            refused(Memory::refusal(text), meant, text);
+            assert_eq!(Memory::refusal(meant), None);
+        }
+        for (text, meant) in
+            [("30", "30s"), ("5min", "5m"), ("1d", "24h"), ("90 seconds", "90s"), ("0.5", "500ms"), ("1.5s", "1500ms")]
+        {
+            refused(Duration::refusal(text), meant, text);
+            assert_eq!(Duration::refusal(meant), None);
+        }
+        refused(Cpus::refusal("500m"), "0.5", "500m");
+        for refusal in
+            [Memory::refusal("512X"), Memory::refusal("-1M"), Duration::refusal("soon"), Cpus::refusal("1m1")]
+        {
+            assert!(!refusal.unwrap().contains("did you mean"));
+        }
+    }
 
     #[test]
     fn units_are_read_and_written_back() {

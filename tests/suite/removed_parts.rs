@@ -43,6 +43,39 @@ fn an_environment_and_a_secret_with_new_names_have_warnings() {
     assert!(!again.stderr.contains("NS744") && !again.stderr.contains("NS510"), "{}", again.stderr);
 }
 
+/// The password of the server's superuser becomes that of the administrator of a server outside of the stack.
+#[test]
+fn a_value_that_another_party_supplies_replaces_the_generated_one() {
+    let body = |external: &str| {
+        format!(
+            r#"{{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject",
+                 environments.prod.database_server = {{ {external} }} }}"#
+        )
+    };
+    let case = stack(&body(""));
+    let (gen_prod, init) = (["gen", "--env", "prod"], ["secrets", "init", "--env", "prod"]);
+    assert_eq!(nself_in(case.path(), gen_prod).code, 0);
+    nself_in(case.path(), init);
+    let password = case.path().join("deploy/prod/secrets/postgres_password");
+    assert!(password.exists());
+    let text = body("external = { host = \"db.example.com\", addresses = [\"10.20.0.0/24\"] }");
+    fs::write(
+        case.path().join("stack.ncl"),
+        format!("let nself = import \"nself/main.ncl\" in\n{text} | nself.Stack\n"),
+    )
+    .unwrap();
+    let output = nself_in(case.path(), gen_prod);
+    let message = "warning[NS510]: `prod`: the value of `postgres_password` comes from another party now";
+    assert!(output.code == 0 && output.stderr.contains(message), "{}", output.stderr);
+    assert!(output.stderr.contains("`rm deploy/prod/secrets/postgres_password`"), "{}", output.stderr);
+    // `secrets init` keeps a value, and names the file of a missing one.
+    assert!(!nself_in(case.path(), init).stderr.contains("secrets/postgres_password"));
+    fs::remove_file(&password).unwrap();
+    let missing = nself_in(case.path(), init).stderr;
+    assert!(missing.contains("postgres_password"), "{missing}");
+    assert!(!nself_in(case.path(), gen_prod).stderr.contains("NS510"));
+}
+
 #[test]
 fn placeholders_are_listed_until_they_are_replaced() {
     let case = stack(&body("live", "cipher_key"));

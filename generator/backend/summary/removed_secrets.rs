@@ -1,18 +1,19 @@
-//! Warnings about generated secrets of the last generation that the stack no longer uses. After a rename, `nself secrets
-//! init` creates a new value for the new name, and programs cannot read what they encrypted with the old value.
+//! Warnings about generated secrets of the last generation that the stack no longer uses, or that come from another party
+//! now. After a rename, `nself secrets init` creates a new value for the new name, and programs cannot read what they
+//! encrypted with the old value.
 
 use std::collections::BTreeSet;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 use crate::plan::Plan;
-use crate::plan::secret_list::{SecretEntry, SecretList};
+use crate::plan::secret_list::{Recipe, SecretEntry, SecretList};
 use crate::plan::service_names::SETUP_JOB;
 use crate::values::SecretName;
 use crate::words;
 
 /// Returns NS510 for the secrets of the last generation whose values nself created, and that this generation does not
-/// have. `old` and `new` are their `secrets.json`.
+/// have or does not create. `old` and `new` are their `secrets.json`.
 pub fn warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> {
     let parse = |text: &[u8]| serde_json::from_slice::<SecretList>(text).ok();
     let (Some(old), Some(new)) = (parse(old), parse(new)) else { return Vec::new() };
@@ -36,7 +37,30 @@ pub fn warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> {
     let renamed =
         renamed.into_iter().filter_map(|(name, new_name)| Some(renamed_secret(plan, name, new_name?.as_str())));
     let gone: Vec<&SecretName> = gone.into_iter().map(|(name, _)| name).collect();
-    renamed.chain(removed_secrets(plan, &gone)).collect()
+    renamed.chain(removed_secrets(plan, &gone)).chain(supplied_secrets(plan, &old, &new)).collect()
+}
+
+/// Returns the warning about secrets that nself created and another party supplies now, such as the password of a server
+/// outside of the stack: `nself secrets init` keeps the old values.
+fn supplied_secrets(plan: &Plan, old: &SecretList, new: &SecretList) -> Option<Diagnostic> {
+    let is_supplied = |entry: &SecretEntry| matches!(entry.recipe, Recipe::External { .. });
+    let secrets = new.secrets.iter().filter(|(name, entry)| {
+        is_supplied(entry) && old.secrets.get(*name).is_some_and(|old_entry| !is_supplied(old_entry))
+    });
+    let names: Vec<&SecretName> = secrets.map(|(name, _)| name).collect();
+    let environment = &plan.environment;
+    let list = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let (noun, verb) = if names.len() == 1 { ("value", "comes") } else { ("values", "come") };
+    let files: String = names.iter().map(|name| format!(" deploy/{environment}/secrets/{name}")).collect();
+    let first = names.first()?;
+    Some(
+        Diagnostic::warning(Code::LostSecret, path!("secrets", first))
+            .message(format!("`{environment}`: the {noun} of {list} {verb} from another party now; `nself secrets init` keeps the old {noun}"))
+            .hint(format!(
+                "keep a copy for the way back, and then: `rm{files}`, and `nself secrets init --env {environment}`, which names \
+                 the files to fill"
+            )),
+    )
 }
 
 /// Returns whether the setup job gives the value to a role of the database server. The job can give the role any other

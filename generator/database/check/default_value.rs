@@ -126,7 +126,8 @@ impl DefaultValue {
             Some(UserType::Enum(enumeration)) => Some(&enumeration.values),
             _ => None,
         });
-        if let Some(labels) = labels {
+        // An enumeration has no labels if they were refused.
+        if let Some(labels) = labels.filter(|labels| !labels.is_empty()) {
             return matches!(self, DefaultValue::Text(text) if labels.iter().any(|label| label.as_str() == text));
         }
         match (kind.base(), self) {

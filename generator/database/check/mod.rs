@@ -177,6 +177,11 @@ impl Check<'_> {
             (None, Some(name)) => format!("did you mean `{name}`?"),
             (None, None) => "declare it in `types`, or its extension in `extensions`".to_owned(),
         };
-        self.report(path.clone(), format!("there is no type `{object}`"), &hint);
+        self.findings.push(
+            Diagnostic::error(Code::SchemaInvalid, path.clone())
+                .lacks(self.object_path("types", &object))
+                .message(format!("there is no type `{object}`"))
+                .hint(hint),
+        );
     }
 }

@@ -115,6 +115,7 @@ fn plan_with(mut planner: Planner, old: Cow<Schema>) -> Result<StepGroups, Vec<D
     // the order of the names of their objects.
     steps.sort_by_key(|step| (step.phase, step.order_in_phase));
     use_names_at_revert(&mut steps, &renamed.renamed_objects);
+    accept_old_names_at_revert(&mut steps);
     moved_extensions.restore_names(&mut steps);
     Ok(group_steps(steps))
 }
@@ -130,6 +131,22 @@ fn use_names_at_revert(steps: &mut [MigrationStep], renamed_objects: &[(ObjectNa
                 Ordering::Greater => rename::replace_name_in_sql(sql, old, new),
                 Ordering::Equal => continue,
             };
+        }
+    }
+}
+
+/// Lets the `down` statements that restore a function after a rename use old names in its body: the objects get these names
+/// back later. PostgreSQL stores a body as it is written, and otherwise checks it at once.
+fn accept_old_names_at_revert(steps: &mut [MigrationStep]) {
+    let is_rename = |step: &MigrationStep| [Phase::FreeNames, Phase::Rename].contains(&step.phase);
+    if !steps.iter().any(is_rename) {
+        return;
+    }
+    for step in steps.iter_mut().filter(|step| step.phase > Phase::Rename) {
+        if let Down::Sql(sql) = &mut step.down
+            && ["CREATE OR REPLACE FUNCTION", "CREATE OR REPLACE PROCEDURE"].iter().any(|start| sql.starts_with(start))
+        {
+            sql.insert_str(0, "SET LOCAL check_function_bodies = off;\n");
         }
     }
 }

@@ -100,6 +100,7 @@ fn check_target(inputs: Inputs) -> Option<Diagnostic> {
         _ => Some(
             Diagnostic::error(Code::BackupTarget, field)
                 .message("backups need exactly one target")
+                .lacks(path!("backups", "target"))
                 .expected("`s3` or `folder`")
                 .hint("for example `backups.target.s3 = { bucket = \"…\", access_key = nself.secret \"…\", secret_key = nself.secret \"…\" }`"),
         ),

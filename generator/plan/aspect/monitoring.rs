@@ -231,6 +231,7 @@ fn plan_receivers(inputs: Inputs, monitoring: &Monitoring, roster: &Roster, decl
         if receiver.secrets().next().is_none() {
             planned.findings.push(
                 Diagnostic::error(Code::NoAlerts, path.clone())
+                    .lacks(path.clone())
                     .message("the receiver has no destination for alerts")
                     .expected("`slack`, `pagerduty`, `webhook` or `email`"),
             );
@@ -258,6 +259,7 @@ fn plan_receivers(inputs: Inputs, monitoring: &Monitoring, roster: &Roster, decl
         planned.findings.push(
             Diagnostic::warning(Code::NoAlerts, field)
                 .message(format!("no receiver gets alerts of severity {}", severities_without_receiver.join(" and ")))
+                .lacks(path!("monitoring", "receivers"))
                 .expected("a receiver for each severity")
                 .hint("add `secrets.alerts_url = nself.external \"the webhook for alerts\"` and `monitoring.receivers.team.webhook.url = nself.secret \"alerts_url\"`; docs/monitoring.md lists all kinds of receivers")
                 .related(roster[&alertmanager.service].path.clone(), "this service sends the alerts"),

@@ -30,6 +30,7 @@ mod refused_definitions;
 mod refused_functions;
 mod refused_relations;
 mod related_parts;
+mod renames;
 mod reused_names;
 mod routines;
 mod rows;

@@ -172,6 +172,7 @@ fn rename_tables(planner: &mut Planner, renamed: &mut RenamedSchema) {
             step = step.up(names.up()).down(names.down());
         } else {
             step = rename_primary_key(step, (&from, &mut old), (name, table));
+            renamed.renamed_objects.push((from.clone(), name.clone()));
         }
         planner.push(step);
         renamed.schema.tables.insert(name.clone(), old);

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::new_names::replace_object_name;
 use crate::database::identifiers::is_name_of_object;
-use crate::database::lexer;
+use crate::database::lexer::{self, Token};
 use crate::database::model::*;
 use crate::values::Checked;
 
@@ -103,8 +103,8 @@ fn is_word(text: &str) -> bool {
     lexer::tokens(text).is_ok_and(|tokens| tokens.len() == 1)
 }
 
-/// Replaces the name of a type or sequence in a statement. Other objects can have the same name, so it is replaced only as
-/// the type in a cast, and in a literal that names an object, as in `nextval('orders_id_seq')`.
+/// Replaces the name of a type, sequence or table in a statement. Other objects can have the same name, so it is replaced
+/// only as the type in a cast, and in a literal that names an object, as in `nextval('orders_id_seq')`.
 pub fn replace_name_in_sql(sql: &str, from: &ObjectName, to: &ObjectName) -> String {
     let (spelled, as_literal) = (from.spelled(), literal(&from.spelled()));
     let tokens = lexer::tokens(sql).unwrap_or_default();
@@ -114,7 +114,8 @@ pub fn replace_name_in_sql(sql: &str, from: &ObjectName, to: &ObjectName) -> Str
     };
     let mut places = Vec::new();
     for (index, token) in tokens.iter().enumerate().skip(1) {
-        if tokens[index - 1].text.ends_with(':') && is_name_at(token.at) {
+        let is_cast = tokens[index - 1].text.ends_with(':') || is_type_of_cast(&tokens, index);
+        if is_cast && is_name_at(token.at) {
             places.push((token.at..token.at + spelled.len(), to.spelled()));
         } else if token.text == as_literal && is_name_of_object(&tokens, index) {
             places.push((token.at..token.at + as_literal.len(), literal(&to.spelled())));
@@ -125,6 +126,28 @@ pub fn replace_name_in_sql(sql: &str, from: &ObjectName, to: &ObjectName) -> Str
         sql.replace_range(place, &name);
     }
     sql
+}
+
+/// Returns whether the token is the first one of the type in `CAST(x AS type)`.
+fn is_type_of_cast(tokens: &[Token], index: usize) -> bool {
+    let text = |i: usize| tokens.get(i).map_or("", |token| token.text);
+    if !text(index - 1).eq_ignore_ascii_case("as") {
+        return false;
+    }
+    // The number of brackets that close before the token and open further to the left.
+    let mut depth = 0_usize;
+    let opening = (0..index - 1).rev().find(|i| match text(*i) {
+        ")" => {
+            depth += 1;
+            false
+        }
+        "(" if depth > 0 => {
+            depth -= 1;
+            false
+        }
+        symbol => symbol == "(",
+    });
+    opening.and_then(|i| i.checked_sub(1)).is_some_and(|i| text(i).eq_ignore_ascii_case("cast"))
 }
 
 #[cfg(test)]
@@ -187,6 +210,10 @@ mod tests {
         assert_eq!(
             replaced("e > 'a'::e AND nextval('e') > 1 AND n = 'e'"),
             "e > 'a'::f AND nextval('f') > 1 AND n = 'e'"
+        );
+        assert_eq!(
+            replaced("SELECT e AS e, CAST(g(e, (x)) AS e), cast(n AS e[]), (CAST(e AS text)) FROM e"),
+            "SELECT e AS e, CAST(g(e, (x)) AS f), cast(n AS f[]), (CAST(e AS text)) FROM e"
         );
         assert_eq!(replaced("DROP FUNCTION \"public\".\"e\"()"), "DROP FUNCTION \"public\".\"e\"()");
         let (old, new) = (ObjectName::new_in("x", "e"), ObjectName::new_in("x", "f"));

@@ -75,7 +75,8 @@ pub fn check(inputs: Inputs, roster: &Roster, edge: &IngressPlan, internal: &[In
                     "set `edge.internal_addresses = [\"198.51.100.0/24\"]`; `kubectl port-forward` reaches a service without nginx"
                 } else {
                     "set `edge.internal_addresses = [\"198.51.100.0/24\"]`, or limit the service: `only = ['local]`"
-                });
+                })
+                .lacks(path!("edge", "internal_addresses"));
         findings.push(internal[1..].iter().fold(finding, |finding, route| {
             finding.counterpart(route.path.clone(), "this route accepts only internal addresses, too")
         }));
