@@ -7,7 +7,7 @@ use crate::words;
 type Word = (&'static str, &'static str);
 
 /// Words by the record at which they are written. `*` is the name of an entry.
-const WORDS: [(&[&str], &[Word]); 29] = [
+const WORDS: [(&[&str], &[Word]); 30] = [
     (&[], &STACK),
     (&["services", "*"], &SERVICE),
     (&["services", "*"], &SERVICE_ONLY),
@@ -37,6 +37,7 @@ const WORDS: [(&[&str], &[Word]); 29] = [
     (&["tls"], &TLS),
     (&["databases", "*", "tables", "*"], &TABLE),
     (&["databases", "*", "tables", "*", "columns", "*"], &COLUMN),
+    (&["databases", "*", "tables", "*", "partition_by"], &PARTITIONING),
 ];
 
 const STACK: [Word; 12] = [
@@ -336,7 +337,7 @@ const TABLE: [Word; 8] = [
     ("unique", "name it: `uniques.orders_code_key.columns = [\"code\"]`"),
 ];
 
-const COLUMN: [Word; 9] = [
+const COLUMN: [Word; 10] = [
     ("auto_increment", "write `identity = 'always`"),
     ("autoincrement", "write `identity = 'always`"),
     ("check", "write it in the table: `checks.orders_total_check = \"total >= 0\"`"),
@@ -345,18 +346,31 @@ const COLUMN: [Word; 9] = [
     ("primary_key", "write it in the table: `primary_key = [\"id\"]`"),
     ("references", "write it in the table: `foreign_keys.orders_user_id_fkey = { … }`"),
     ("required", "remove it: a column has no null values unless it has `nullable = true`"),
+    ("stored", "remove it: the server stores the value of a generated column unless it has `virtual = true`"),
     ("unique", "write it in the table: `uniques.orders_code_key.columns = [\"code\"]`"),
 ];
 
+const PARTITIONING: [Word; 4] = [
+    ("hash", "write `partition_by = { strategy = 'hash, columns = [\"id\"] }`"),
+    ("key", "write `partition_by = { strategy = 'range, columns = [\"created\"] }`"),
+    ("list", "write `partition_by = { strategy = 'list, columns = [\"country\"] }`"),
+    ("range", "write `partition_by = { strategy = 'range, columns = [\"created\"] }`"),
+];
+
 /// Fields and tags by a name that users write instead.
-const SYNONYMS: [(&str, &str); 22] = [
+const SYNONYMS: [(&str, &str); 29] = [
     ("content", "text"),
     ("dev", "local"),
     ("development", "local"),
     ("domain", "route"),
+    ("hash", "columns"),
+    ("hash", "strategy"),
     ("host", "route"),
     ("job", "once"),
+    ("key", "columns"),
     ("letsencrypt", "acme"),
+    ("list", "columns"),
+    ("list", "strategy"),
     ("live", "prod"),
     ("manual", "on_request"),
     ("maxReplicas", "max"),
@@ -367,6 +381,8 @@ const SYNONYMS: [(&str, &str); 22] = [
     ("name", "project"),
     ("oneshot", "once"),
     ("production", "prod"),
+    ("range", "columns"),
+    ("range", "strategy"),
     ("self-signed", "local"),
     ("selfsigned", "local"),
     ("stage", "staging"),

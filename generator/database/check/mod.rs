@@ -34,6 +34,7 @@ mod trigger;
 mod type_cycles;
 mod types;
 mod view_output;
+mod virtual_columns;
 
 use std::collections::BTreeSet;
 

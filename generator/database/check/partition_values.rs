@@ -91,11 +91,39 @@ impl Check<'_> {
         if let Some(column) = mentions_column.then(|| mentioned_columns(text).into_iter().next()).flatten() {
             let message = format!("the bound of a partition cannot name the column `{column}`");
             self.report(path.clone(), message, format!("write a value; a text has single quotes: '{column}'"));
-        } else if let Some((kind, words)) = kind.and_then(|kind| Some((kind, self.misfit(text, kind)?))) {
+            return;
+        }
+        let misfit = |kind: &TypeName| self.misfit(text, kind).or_else(|| impossible_value(text, kind));
+        if let Some((kind, words)) = kind.and_then(|kind| Some((kind, misfit(kind)?))) {
             let message = format!("the column has the type {kind}, which cannot hold {words}");
             self.report(path.clone(), message, "correct the value in the bound");
         }
     }
+}
+
+/// Returns the words for a literal that has the right form, but that no row can have; `None` for others. The server
+/// evaluates bounds when it creates the partition.
+fn impossible_value(literal: &str, kind: &TypeName) -> Option<&'static str> {
+    let text = literal.trim().trim_matches('\'').trim();
+    let bits = match kind.base() {
+        "smallint" => 16,
+        "integer" => 32,
+        "bigint" => 64,
+        "date" | "timestamp" | "timestamptz" => return (!is_possible_day(text)).then_some("a day that does not exist"),
+        _ => return None,
+    };
+    let limit = 1_i128 << (bits - 1);
+    text.parse::<i128>().is_ok_and(|number| !(-limit..limit).contains(&number)).then_some("a number of this size")
+}
+
+/// Returns whether the day at the start of a text exists. Texts in other forms than `2026-01-31` count as possible.
+fn is_possible_day(text: &str) -> bool {
+    let mut parts = text.get(..10).unwrap_or_default().split('-');
+    let mut next = |digits: usize| parts.next().filter(|part| part.len() == digits)?.parse::<u16>().ok();
+    let (Some(year), Some(month), Some(day)) = (next(4), next(2), next(2)) else { return true };
+    let month = u8::try_from(month).ok().and_then(|month| time::Month::try_from(month).ok());
+    let last_day = month.map_or(0, |month| month.length(i32::from(year)));
+    (1..=u16::from(last_day)).contains(&day)
 }
 
 #[cfg(test)]
@@ -159,5 +187,10 @@ mod tests {
         assert_eq!(found(&["1", "NULL", "NULL::integer", "'2'"]), [""; 0]);
         assert_eq!(found(&["MAXVALUE"]), ["MAXVALUE is a bound of ranges, and a list has values"]);
         assert_eq!(found(&["true"]), ["the column has the type integer, which cannot hold a boolean"]);
+        assert_eq!(
+            found(&["2147483648"]),
+            ["the column has the type integer, which cannot hold a number of this size"]
+        );
+        assert_eq!(found(&["-2147483648", "'2147483647'"]), [""; 0]);
     }
 }

@@ -77,6 +77,7 @@ impl Check<'_> {
         self.check_constraint_comments(name, table, &path.key("constraint_comments"));
         self.check_constraint_columns(table, &path);
         self.check_check_constraints(table, &path);
+        self.check_virtual_columns(table, &path);
         if table.partition_by.is_some() && !table.storage.is_empty() {
             self.report(path.key("storage"), "a partitioned table stores no rows", "leave `storage` out");
         }

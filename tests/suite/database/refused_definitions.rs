@@ -187,7 +187,12 @@ fn judged(session: &mut Session, definition: Value) -> (Vec<String>, Option<Stri
 
 /// Compares the findings about definitions with the judgement of the server. Each refused one has one finding.
 pub fn compare(refused: impl Iterator<Item = String>, accepted: impl Iterator<Item = String>) {
-    let Some(server) = Server::start(Version::chosen()) else { return };
+    compare_on(Version::chosen(), refused, accepted);
+}
+
+/// Does the same as [`compare`] with a server of this version.
+pub fn compare_on(version: Version, refused: impl Iterator<Item = String>, accepted: impl Iterator<Item = String>) {
+    let Some(server) = Server::start(version) else { return };
     server.database("ours");
     let mut session = server.session("owner", "ours");
     let mut wrong = Vec::new();

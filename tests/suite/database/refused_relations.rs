@@ -1,6 +1,9 @@
 //! Views, tables, types and sequences that the server refuses have findings, and similar ones that it accepts have none.
 
-use super::refused_definitions::compare;
+use serde_json::{Value, json};
+
+use super::refused_definitions::{compare, compare_on};
+use super::server::Version;
 
 /// The fields of a view that the server refuses.
 const REFUSED_VIEWS: &[&str] = &[
@@ -159,6 +162,10 @@ const REFUSED: &[&str] = &[
     r#"{"tables":{"x":{"columns":{"a":{"type":"bigint"}},"partition_by":{"strategy":"hash","columns":["a"]},"partitions":{"p":{"hash":{"modulus":2,"remainder":0}},"q":{"hash":{"modulus":4,"remainder":2}}}}}}"#,
     r#"{"tables":{"x":{"columns":{"a":{"type":"bigint"}},"partition_by":{"strategy":"hash","columns":["a"]},"partitions":{"p":{"hash":{"modulus":2,"remainder":0}},"q":{"hash":{"modulus":3,"remainder":1}}}}}}"#,
     r#"{"tables":{"x":{"columns":{"a":{"type":"json"}},"partition_by":{"strategy":"range","columns":["a"]}}}}"#,
+    r#"{"tables":{"x":{"columns":{"a":{"type":"integer"}},"partition_by":{"strategy":"range","columns":["a"]},"partitions":{"p":{"range":{"from":["1"],"to":["2147483648"]}}}}}}"#,
+    r#"{"tables":{"x":{"columns":{"a":{"type":"smallint"}},"partition_by":{"strategy":"list","columns":["a"]},"partitions":{"p":{"in":["'-32769'"]}}}}}"#,
+    r#"{"tables":{"x":{"columns":{"a":{"type":"date"}},"partition_by":{"strategy":"list","columns":["a"]},"partitions":{"p":{"in":["'2025-02-29'"]}}}}}"#,
+    r#"{"tables":{"x":{"columns":{"a":{"type":"timestamptz"}},"partition_by":{"strategy":"list","columns":["a"]},"partitions":{"p":{"in":["'2026-13-01 10:00'"]}}}}}"#,
     r#"{"tables":{"x":{"columns":{"a":{"type":"money"}},"partition_by":{"strategy":"hash","columns":["a"]}}}}"#,
     // Expressions.
     r#"{"tables":{"orders":{"checks":{"c":"id > $1"}}}}"#,
@@ -209,9 +216,50 @@ const ACCEPTED: &[&str] = &[
     r#"{"types":{"p":{"composite":{"attributes":[{"name":"x","type":"integer"}]}},"q":{"domain":{"type":"p","checks":{"c":"(VALUE).x > 0 AND pg_catalog.abs((VALUE).x) > 0"}}}}}"#,
     r#"{"types":{"c":{"composite":{"attributes":[{"name":"ctid","type":"text"}]}},"e":{"composite":{"attributes":[{"name":"x","type":"c[]"},{"name":"y","type":"c"}]}}}}"#,
     r#"{"types":{"r":{"range":{"subtype":"text[]"}},"s":{"range":{"subtype":"order_state"}},"u":{"range":{"subtype":"tsvector"}}}}"#,
+    r#"{"tables":{"x":{"columns":{"a":{"type":"date"},"b":{"type":"bigint"}},"partition_by":{"strategy":"range","columns":["a","b"]},"partitions":{"p":{"range":{"from":["'2024-02-29'","'-9223372036854775808'"],"to":["'infinity'","9223372036854775807"]}}}}}}"#,
     r#"{"sequences":{"s":{"increment":-1,"max":10,"min":1},"t":{"increment":100,"max":10},"u":{"kind":"smallint","increment":40000,"cache":100000},"v":{"min":5}}}"#,
     r#"{"tables":{"orders":{"columns":{"n":{"type":"integer","identity":"always","identity_options":{"min":10}}}}}}"#,
 ];
+
+/// The fields of a table with the virtual column `v` that PostgreSQL 18 refuses.
+const REFUSED_WITH_VIRTUAL: &[&str] = &[
+    r#""primary_key":["v"]"#,
+    r#""primary_key":["id"],"primary_key_include":["v"]"#,
+    r#""uniques":{"u":{"columns":["v"]}}"#,
+    r#""uniques":{"u":{"columns":["id"],"include":["v"]}}"#,
+    r#""foreign_keys":{"f":{"columns":["v"],"references":{"table":"orders","columns":["id"]}}}"#,
+    r#""indexes":{"i":{"columns":[{"column":"v"}]}}"#,
+    r#""indexes":{"i":{"columns":[{"expression":"v + 1"}]}}"#,
+    r#""indexes":{"i":{"columns":[{"column":"id"}],"include":["v"]}}"#,
+    r#""indexes":{"i":{"columns":[{"column":"id"}],"where":"v > 1"}}"#,
+    r#""excludes":{"e":{"elements":[{"expression":"v","with":"="}],"using":"btree"}}"#,
+    r#""partition_by":{"strategy":"range","columns":["v"]}"#,
+    r#""partition_by":{"strategy":"range","columns":["s"]}"#,
+    r#""columns":{"w":{"type":"whole","generated":"id","virtual":true}}"#,
+];
+
+const ACCEPTED_WITH_VIRTUAL: &[&str] = &[
+    r#""checks":{"c":"v > 1"}"#,
+    r#""indexes":{"i":{"columns":[{"column":"s"},{"expression":"length('v')"}]}}"#,
+    r#""uniques":{"u":{"columns":["s"]}},"foreign_keys":{"f":{"columns":["s"],"references":{"table":"orders","columns":["id"]}}}"#,
+    r#""policies":{"p":{"using":"v > 1"}},"row_security":"on""#,
+    r#""columns":{"w":{"type":"whole","generated":"id"}}"#,
+];
+
+#[test]
+fn virtual_columns_are_judged_as_the_server_does() {
+    let definition = |fields: &&str| {
+        let mut definition: Value = serde_json::from_str(&format!("{{\"tables\":{{\"x\":{{{fields}}}}}}}")).unwrap();
+        let columns = &mut definition["tables"]["x"]["columns"];
+        columns["id"] = json!({ "type": "bigint" });
+        columns["v"] = json!({ "type": "bigint", "generated": "id * 2", "virtual": true });
+        columns["s"] = json!({ "type": "bigint", "generated": "id * 3" });
+        definition["types"] = json!({ "whole": { "domain": { "type": "bigint" } } });
+        definition.to_string()
+    };
+    let (refused, accepted) = (REFUSED_WITH_VIRTUAL.iter(), ACCEPTED_WITH_VIRTUAL.iter());
+    compare_on(Version::V18, refused.map(definition), accepted.map(definition));
+}
 
 #[test]
 fn views_are_judged_as_the_server_does() {
