@@ -217,6 +217,26 @@ fn a_database_that_is_no_longer_used_is_a_warning() {
     );
 }
 
+/// Both services stay in the stack, so no role is removed.
+#[test]
+fn a_database_that_passes_to_a_different_service_is_named_with_the_commands_for_its_tables() {
+    let (plan, _) = plan(&with_databases(&json!({ "main": {} })));
+    let statements = |owner: &str| {
+        format!("-- Databases: archive\n-- Roles: orders reports\nALTER DATABASE \"archive\" OWNER TO \"{owner}\";\n")
+            .into_bytes()
+    };
+    assert_eq!(upgrade_warnings(&plan, &statements("orders"), &statements("orders")).len(), 0);
+    let warnings = upgrade_warnings(&plan, &statements("orders"), &statements("reports"));
+    let [warning] = warnings.as_slice() else { panic!("{warnings:?}") };
+    assert!(warning.message.contains("`orders` still owns its tables"), "{warning:?}");
+    for part in [
+        "after the job `postgres-setup` has run, give its tables to the new owner: ",
+        "-d archive -c 'REASSIGN OWNED BY \"orders\" TO \"reports\"'`; then run the job `postgres-setup` again",
+    ] {
+        assert!(warning.hint.contains(part), "{warning:?}");
+    }
+}
+
 #[test]
 fn commands_about_removed_databases_open_an_existing_database_of_the_server() {
     let hint = |stack: &Value| {

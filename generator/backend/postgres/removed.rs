@@ -1,4 +1,5 @@
-//! Warnings about databases and roles that the last run of `nself gen` created and this run does not use.
+//! Warnings about databases and roles that the last run of `nself gen` created and this run does not use, and about those
+//! that pass to a different role.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,8 +12,9 @@ use crate::plan::{Plan, Value};
 /// The port that psql uses by default.
 const DEFAULT_PORT: &str = "5432";
 
-/// Returns NS320 for each database and role that is no longer part of the stack. `old` and `new` are the statements of
-/// the setup job in the last run and in this run. The statements remove nothing from the server.
+/// Returns NS320 for each database and role that is no longer part of the stack, and for each role that no longer owns one of
+/// its databases or schemas. `old` and `new` are the statements of the setup job in the last run and in this run. The
+/// statements remove nothing from the server, and change no owner of a table.
 pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> {
     let (old, new) = (String::from_utf8_lossy(old), String::from_utf8_lossy(new));
     let removed_names = |prefix| {
@@ -49,7 +51,18 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> 
                 revocation_commands(psql_in, name, &old, &new),
             ))
     });
-    databases.chain(roles).collect()
+    let kept_roles = names_after_prefix(&new, ROLES_PREFIX);
+    let handovers = kept_roles.into_iter().filter_map(|name| {
+        let reassignment = reassignment_hint(psql_in, &after_setup, name, (&old, &new));
+        (!reassignment.is_empty()).then(|| {
+            warning(plan)
+                .message(format!("a database or schema of the role `{name}` passes to a different role; `{name}` still owns its tables"))
+                .hint(format!(
+                    "{reassignment}then run the job `{SETUP_JOB}` again, which gives back the other databases of `{name}`"
+                ))
+        })
+    });
+    databases.chain(roles).chain(handovers).collect()
 }
 
 /// Returns the command that keeps the roles of the stack out of a removed database, as the end of a hint. It is empty if no
