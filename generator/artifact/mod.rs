@@ -20,6 +20,7 @@ pub use generator::Generator;
 pub use reuse::{RecordedFile, Reusable, UnchangedFile};
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::values::folders::is_below_folder;
 
 /// A relative path below the output folder. Its parts are separated by `/`; none is empty, `.` or `..`, and they
 /// consist of letters, digits and `._-+@`.
@@ -263,9 +264,8 @@ impl Artifacts {
     pub fn files_under<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a ArtifactPath, &'a Artifact)> {
         // The paths that begin with `folder/` follow each other.
         let (Ok(start) | Err(start)) = self.index_of(&[folder, "/"].concat());
-        let is_below = move |path: &ArtifactPath| path.0.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
         let files_from_start = self.0[start..].iter().map(|(path, artifact)| (path, artifact));
-        files_from_start.take_while(move |(path, _)| is_below(path))
+        files_from_start.take_while(move |(path, _)| is_below_folder(&path.0, folder))
     }
 }
 

@@ -8,6 +8,7 @@ pub mod checked;
 mod container;
 pub mod credential_formats;
 pub mod credential_names;
+pub mod folders;
 pub mod host_name;
 mod names;
 mod object_store;

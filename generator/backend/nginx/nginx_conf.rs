@@ -43,7 +43,7 @@ pub fn render_file(plan: &Plan) -> Result<String, Diagnostic> {
         proxy => ingress.tls == TlsMode::Proxy,
         cluster => ingress.resolver != Resolver::Engine,
         name_server => name_server(ingress)?,
-        families => families(ingress),
+        listen_families => listen_families(ingress),
         grpc => ingress.has_grpc(),
         redirects_http => ingress.redirects_http,
         http3_port => ingress.http3_port,
@@ -90,7 +90,7 @@ pub struct Families {
 }
 
 /// Returns the address families on which the edge listens.
-pub fn families(ingress: &IngressPlan) -> Families {
+pub fn listen_families(ingress: &IngressPlan) -> Families {
     let families = match &ingress.resolver {
         Resolver::Engine => IpFamilies::Ipv4,
         Resolver::Cluster(name_server) => name_server.ip_families,

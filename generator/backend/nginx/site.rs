@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use minijinja::{Value, context};
 use serde::Serialize;
 
-use super::nginx_conf::families;
+use super::nginx_conf::listen_families;
 use super::{routes, upstreams};
 use crate::backend::render::{
     Language, Template, nginx, nginx_groups, nginx_header_variable, nginx_host, nginx_location, nginx_path_pattern,
@@ -58,7 +58,7 @@ pub fn render_file(ingress: &IngressPlan, site: &Site) -> Result<String, Diagnos
         proxy => ingress.tls == TlsMode::Proxy,
         http3 => ingress.http3_port.is_some(),
         cluster => ingress.resolver != Resolver::Engine,
-        families => families(ingress),
+        listen_families => listen_families(ingress),
         redirects_http => ingress.redirects_http,
         locations => locations?,
         access_depends_on_path,

@@ -76,11 +76,12 @@ impl<'a> QueryReader<'a> {
 
     /// Reports more new names in FROM than the table has columns.
     fn check_new_names(&mut self, source: &RowSource<'a>) {
-        let Some(table) = source.table.as_ref().filter(|table| table.renamed > 0) else { return };
+        let Some(table) = source.table.as_ref().filter(|table| table.renamed_columns > 0) else { return };
         let count = self.tables.schema.columns_of(table.name).len();
-        if table.renamed > count {
+        if table.renamed_columns > count {
             self.add_fault(|| {
-                let message = format!("FROM names {} columns of `{}`, which has {count}", table.renamed, table.name);
+                let message =
+                    format!("FROM names {} columns of `{}`, which has {count}", table.renamed_columns, table.name);
                 (message, "write at most one name for each column".to_owned())
             });
         }
@@ -185,7 +186,7 @@ impl<'a> QueryReader<'a> {
 
 /// Returns the fault that a query mentions a column which a table does not have.
 fn missing_column(column: &str, source: &RowSource, table: &SourceTable) -> Fault {
-    let message = match table.renamed {
+    let message = match table.renamed_columns {
         0 => format!("the query mentions `{column}` of `{}`, which has no such column", table.name),
         _ => format!("the query mentions `{column}` of `{}`, whose columns get other names in FROM", source.alias),
     };

@@ -23,7 +23,7 @@ pub(super) struct SourceTable<'a> {
     /// The names of its columns in the query.
     pub(super) columns: BTreeSet<Cow<'a, str>>,
     /// The number of columns that get new names in FROM, as in `orders AS o (a, b)`.
-    pub(super) renamed: usize,
+    pub(super) renamed_columns: usize,
 }
 
 impl SourceTable<'_> {
@@ -116,9 +116,9 @@ impl<'a> QueryTables<'a> {
         let (name, _) = self.schema.tables.get_key_value(name)?;
         let (_, root) = *self.schema.table_and_ancestors(name).last()?;
         let old_names = root.columns_in_order().map(|(column, _)| Cow::Borrowed(column.as_str())).skip(new_names.len());
-        let renamed = new_names.len();
+        let renamed_columns = new_names.len();
         let columns = new_names.into_iter().map(Cow::Owned).chain(old_names).collect();
-        Some(SourceTable { name, columns, renamed })
+        Some(SourceTable { name, columns, renamed_columns })
     }
 
     /// Returns the source of rows that a name in FROM means. A name of a WITH query hides a table. `new_names` are the

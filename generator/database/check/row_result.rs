@@ -80,7 +80,7 @@ fn types_of_outputs(schema: &Schema, outputs: &[Output]) -> Vec<Option<TypeName>
         let is_named = |source_alias: &str| alias.as_ref().is_none_or(|alias| alias == source_alias);
         let mut tables =
             sources.iter().filter(|source| is_named(&source.alias)).filter_map(|source| source.table.as_ref());
-        let table = tables.find(|table| table.renamed == 0 && table.has_column(&column))?;
+        let table = tables.find(|table| table.renamed_columns == 0 && table.has_column(&column))?;
         schema.columns_of(table.name).get(column.as_str()).map(|column| column.kind.clone())
     };
     outputs.iter().map(type_of).collect()

@@ -98,7 +98,7 @@ impl Affected {
     fn add_dependents(&mut self, old: &Schema, new: &Schema, graph: &Graph) {
         // A recreated routine affects the routines that depend on it, so repeat until none is added.
         loop {
-            let is_changed = |ObjectNode(kind, name): ObjectNode| match kind {
+            let is_changed = |ObjectNode { kind, name }: ObjectNode| match kind {
                 ObjectKind::Table => self.changed_tables.contains(name) || !new.tables.contains_key(name),
                 ObjectKind::View => self.recreated_routines.contains(name) || !new.views.contains_key(name),
                 ObjectKind::Function => self.drops_function(new, name),
@@ -106,21 +106,21 @@ impl Affected {
                 ObjectKind::Sequence => false,
                 ObjectKind::ObjectBeforeTables | ObjectKind::Object => self.drops_object(new, name),
             };
-            let is_changed_composite = |ObjectNode(kind, name): &ObjectNode| {
+            let is_changed_composite = |ObjectNode { kind, name }: &ObjectNode| {
                 *kind == ObjectKind::Type && self.changed_composites.contains(*name)
             };
             // A view or body may read attributes of a value of the type, or of the result of a function.
             let reads_changed_composite = |node: ObjectNode| {
                 let is_result = || {
-                    node.0 == ObjectKind::Function
-                        && graph.needs(node.0, node.1).any(|node| is_changed_composite(&node))
+                    node.kind == ObjectKind::Function
+                        && graph.needs(node.kind, node.name).any(|node| is_changed_composite(&node))
                 };
                 is_changed_composite(&node) || is_result()
             };
             let objects = old.objects.iter().filter(|(key, object)| {
                 graph.needs(object_kind(object), key.node()).any(|node| match node {
                     // The object belongs to the table or uses its row type; only changes of certain columns matter.
-                    ObjectNode(ObjectKind::Table, table) => {
+                    ObjectNode { kind: ObjectKind::Table, name: table } => {
                         !new.tables.contains_key(table)
                             || mentions_column(object.create.as_str(), &self.lost_columns(old, new, table))
                     }
@@ -136,7 +136,7 @@ impl Affected {
             // objects that it uses.
             let functions = old.functions.iter().filter(|(name, function)| {
                 graph.needs(ObjectKind::Function, name).any(|node| match node {
-                    ObjectNode(ObjectKind::Table, table) if !function.has_standard_body() => {
+                    ObjectNode { kind: ObjectKind::Table, name: table } if !function.has_standard_body() => {
                         !new.tables.contains_key(table)
                     }
                     _ => is_changed(node) || (function.has_standard_body() && reads_changed_composite(node)),
@@ -200,18 +200,25 @@ impl Affected {
 
     /// Returns the objects that are dropped, recreated or changed, by the name with which SQL mentions them, without
     /// the schema. Recreated views have nodes of the kind `Function`, too.
-    pub fn recreated<'a>(&'a self, old: &'a Schema, new: &Schema) -> BTreeMap<Cow<'a, str>, Vec<ObjectNode<'a>>> {
+    pub fn changed_or_dropped<'a>(
+        &'a self,
+        old: &'a Schema,
+        new: &Schema,
+    ) -> BTreeMap<Cow<'a, str>, Vec<ObjectNode<'a>>> {
         let dropped_functions = old.functions.keys().filter(|name| !new.functions.contains_key(*name));
-        let routines =
-            self.recreated_routines.iter().chain(dropped_functions).map(|name| ObjectNode(ObjectKind::Function, name));
-        let tables = self.changed_tables.iter().map(|name| ObjectNode(ObjectKind::Table, name));
+        let routines = self
+            .recreated_routines
+            .iter()
+            .chain(dropped_functions)
+            .map(|name| ObjectNode::new(ObjectKind::Function, name));
+        let tables = self.changed_tables.iter().map(|name| ObjectNode::new(ObjectKind::Table, name));
         let changed_types = self.rebuilt_enumerations.iter().chain(&self.changed_composites);
-        let types = changed_types.map(|name| ObjectNode(ObjectKind::Type, name));
+        let types = changed_types.map(|name| ObjectNode::new(ObjectKind::Type, name));
         let objects = old
             .objects
             .iter()
             .filter(|(key, _)| self.drops_object(new, key.node()))
-            .map(|(key, object)| ObjectNode(object_kind(object), key.node()));
+            .map(|(key, object)| ObjectNode::new(object_kind(object), key.node()));
         let mut recreated: BTreeMap<Cow<str>, Vec<ObjectNode>> = BTreeMap::new();
         for node in routines.chain(tables).chain(types).chain(objects) {
             recreated.entry(mentioned_as(old, &node)).or_default().push(node);
@@ -265,7 +272,7 @@ fn changed_routines(old: &Schema, new: &Schema) -> BTreeSet<ObjectName> {
 
 /// Returns the names, without schemas, of the functions whose definitions change, and of those that call them.
 fn functions_with_other_values(old: &Schema, new: &Schema) -> BTreeSet<String> {
-    let name_in_sql = |name| mentioned_as(old, &ObjectNode(ObjectKind::Function, name)).into_owned();
+    let name_in_sql = |name| mentioned_as(old, &ObjectNode::new(ObjectKind::Function, name)).into_owned();
     let changes = |name: &ObjectName, old: &Function| {
         let may_return_other_values = |new: &Function| {
             new.body != old.body

@@ -25,7 +25,7 @@ pub struct Diff<'a> {
     pub new_graph: Graph<'a>,
     pub affected: &'a Affected,
     /// Objects that are dropped, recreated or changed, by name without schema.
-    pub recreated: BTreeMap<Cow<'a, str>, Vec<ObjectNode<'a>>>,
+    pub changed_or_dropped: BTreeMap<Cow<'a, str>, Vec<ObjectNode<'a>>>,
     /// Dropped functions and objects that can be dropped only after what uses them.
     pub late_drops: LateDrops<'a>,
     /// Defaults, checks and other parts of tables that are dropped before the functions that they call.
@@ -61,7 +61,7 @@ impl<'a> Diff<'a> {
             old_graph,
             new_graph,
             affected,
-            recreated: affected.recreated(&renamed.schema, new),
+            changed_or_dropped: affected.changed_or_dropped(&renamed.schema, new),
             new_tables_by_columns: new_tables_by_columns(&renamed.schema, new),
             stored_rows: StoredRows::of(&renamed.schema),
             new_names: all_names(new),

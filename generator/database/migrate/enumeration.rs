@@ -86,7 +86,7 @@ fn dependent_object<'a>(diff: &Diff<'a>, name: &ObjectName) -> Option<&'a Object
         UserType::Enum(_) => false,
     });
     let functions = old.functions.iter().filter(|(key, function)| {
-        diff.late_drops.users.contains_key(&ObjectNode(ObjectKind::Function, key))
+        diff.late_drops.users.contains_key(&ObjectNode::new(ObjectKind::Function, key))
             && function.arguments.iter().any(|argument| is_of_type(&argument.kind))
     });
     types.map(|(dependent, _)| dependent).chain(functions.map(|(dependent, _)| dependent)).next()

@@ -38,21 +38,24 @@ impl<'a> Graph<'a> {
         }
         let multiranges: Vec<(usize, ObjectName)> = schema
             .multiranges()
-            .filter_map(|(range, name)| Some((nodes.binary_search(&ObjectNode(ObjectKind::Type, range)).ok()?, name)))
+            .filter_map(|(range, name)| {
+                Some((nodes.binary_search(&ObjectNode::new(ObjectKind::Type, range)).ok()?, name))
+            })
             .collect();
         for (index, multirange) in &multiranges {
             nodes_by_name.entry(multirange.name()).or_default().push(*index);
         }
-        for (index, node) in nodes.iter().enumerate().filter(|(_, node)| node.0 == ObjectKind::Type) {
-            if let Some(name) = old_names.get(node.1) {
+        for (index, node) in nodes.iter().enumerate().filter(|(_, node)| node.kind == ObjectKind::Type) {
+            if let Some(name) = old_names.get(node.name) {
                 nodes_by_name.entry(name.name()).or_default().push(index);
             }
         }
         // `depends_on` names objects kept as their SQL and overloaded functions by their keys.
         for (index, node) in nodes.iter().enumerate() {
-            let has_key = matches!(node.0, ObjectKind::ObjectBeforeTables | ObjectKind::Object | ObjectKind::Function);
-            if has_key && names[index] != node.1.name() {
-                nodes_by_name.entry(node.1.name()).or_default().push(index);
+            let has_key =
+                matches!(node.kind, ObjectKind::ObjectBeforeTables | ObjectKind::Object | ObjectKind::Function);
+            if has_key && names[index] != node.name.name() {
+                nodes_by_name.entry(node.name.name()).or_default().push(index);
             }
         }
         let mut needs = vec![BTreeSet::new(); nodes.len()];
@@ -64,12 +67,12 @@ impl<'a> Graph<'a> {
                 let candidates = nodes_by_name.get(word).into_iter().flatten().copied();
                 // The statement of an overload mentions the name that all overloads share, but needs none of them.
                 // An entry of `depends_on` is the key of one of them.
-                let can_have_overloads = matches!(node.0, ObjectKind::Object | ObjectKind::Function);
+                let can_have_overloads = matches!(node.kind, ObjectKind::Object | ObjectKind::Function);
                 let is_needed = |other: &usize| {
                     *other != index
                         && (!can_have_overloads || names[*other] != names[index] || word != names[index])
-                        && (node.0 != ObjectKind::ObjectBeforeTables
-                            || nodes[*other].0 == ObjectKind::ObjectBeforeTables)
+                        && (node.kind != ObjectKind::ObjectBeforeTables
+                            || nodes[*other].kind == ObjectKind::ObjectBeforeTables)
                 };
                 let needed = candidates.filter(|other| is_needed(other) && !column_hides(schema, node, &nodes[*other]));
                 for other in needed {
@@ -81,11 +84,12 @@ impl<'a> Graph<'a> {
             });
         }
         // A partition always needs its partitioned table, even if a column with the name of that table hides it.
-        for (index, ObjectNode(kind, name)) in nodes.iter().enumerate().filter(|(_, node)| node.0 == ObjectKind::Table)
+        for (index, ObjectNode { kind, name }) in
+            nodes.iter().enumerate().filter(|(_, node)| node.kind == ObjectKind::Table)
         {
             let partition = schema.tables.get(*name).and_then(|table| table.partition_of.as_ref());
             let partitioned =
-                partition.and_then(|partition| nodes.binary_search(&ObjectNode(*kind, &partition.table)).ok());
+                partition.and_then(|partition| nodes.binary_search(&ObjectNode::new(*kind, &partition.table)).ok());
             needs_at_creation[index].extend(partitioned);
             needs[index].extend(partitioned);
         }
@@ -98,7 +102,7 @@ impl<'a> Graph<'a> {
 
     /// Returns the index of an object in `nodes`; `None` if the schema does not have it.
     fn index_of(&self, kind: ObjectKind, name: &ObjectName) -> Option<usize> {
-        self.nodes.binary_search(&ObjectNode(kind, name)).ok()
+        self.nodes.binary_search(&ObjectNode::new(kind, name)).ok()
     }
 
     /// Returns the position of an object, a multiple of [`DISTANCE`]; 0 for an object that is not in the graph.
@@ -125,8 +129,9 @@ fn add_declared_types(
     nodes_by_name: &BTreeMap<&str, Vec<usize>>,
     needs: &mut [BTreeSet<usize>],
 ) {
-    for (index, node) in nodes.iter().enumerate().filter(|(_, node)| node.0 == ObjectKind::Function) {
-        let function = schema.functions.get(node.1).filter(|function| function.language == FunctionLanguage::Plpgsql);
+    for (index, node) in nodes.iter().enumerate().filter(|(_, node)| node.kind == ObjectKind::Function) {
+        let function =
+            schema.functions.get(node.name).filter(|function| function.language == FunctionLanguage::Plpgsql);
         let names = function.map(|function| declared_types(function.body.as_str())).unwrap_or_default();
         for other in names.iter().filter_map(|name| nodes_by_name.get(name.as_str())).flatten() {
             if !reaches(needs, *other, index) {
@@ -150,36 +155,36 @@ fn reaches(needs: &[BTreeSet<usize>], from: usize, to: usize) -> bool {
 
 /// Returns whether a column of the table hides the other object: in the table's expressions, the name means the column.
 fn column_hides(schema: &Schema, node: &ObjectNode, other: &ObjectNode) -> bool {
-    let ObjectNode(ObjectKind::Table, name) = node else { return false };
-    matches!(other.0, ObjectKind::Function | ObjectKind::Table | ObjectKind::View)
-        && schema.tables.get(*name).is_some_and(|table| table.columns.contains_key(other.1.name()))
+    let ObjectNode { kind: ObjectKind::Table, name } = node else { return false };
+    matches!(other.kind, ObjectKind::Function | ObjectKind::Table | ObjectKind::View)
+        && schema.tables.get(*name).is_some_and(|table| table.columns.contains_key(other.name.name()))
 }
 
 /// Returns the name by which SQL mentions an object; an empty name if SQL cannot mention it.
 pub fn mentioned_as<'a>(schema: &Schema, node: &ObjectNode<'a>) -> Cow<'a, str> {
-    match node.0 {
+    match node.kind {
         ObjectKind::ObjectBeforeTables | ObjectKind::Object => {
-            let identity = schema.objects.get(node.1).and_then(SqlObject::identity);
+            let identity = schema.objects.get(node.name).and_then(SqlObject::identity);
             identity.and_then(|identity| identity.mention().map(str::to_owned)).unwrap_or_default().into()
         }
-        ObjectKind::Function => match schema.functions.get(node.1).and_then(|function| function.name.as_ref()) {
+        ObjectKind::Function => match schema.functions.get(node.name).and_then(|function| function.name.as_ref()) {
             Some(name) => name.as_str().to_owned().into(),
-            None => node.1.name().into(),
+            None => node.name.name().into(),
         },
-        _ => node.1.name().into(),
+        _ => node.name.name().into(),
     }
 }
 
 /// Returns all objects, sorted by kind and name.
 fn all_objects(schema: &Schema) -> impl Iterator<Item = ObjectNode<'_>> {
-    let types = schema.types.keys().map(|name| ObjectNode(ObjectKind::Type, name));
-    let sequences = schema.sequences.keys().map(|name| ObjectNode(ObjectKind::Sequence, name));
-    let functions = schema.functions.keys().map(|name| ObjectNode(ObjectKind::Function, name));
-    let tables = schema.tables.keys().map(|name| ObjectNode(ObjectKind::Table, name));
-    let views = schema.views.keys().map(|name| ObjectNode(ObjectKind::View, name));
+    let types = schema.types.keys().map(|name| ObjectNode::new(ObjectKind::Type, name));
+    let sequences = schema.sequences.keys().map(|name| ObjectNode::new(ObjectKind::Sequence, name));
+    let functions = schema.functions.keys().map(|name| ObjectNode::new(ObjectKind::Function, name));
+    let tables = schema.tables.keys().map(|name| ObjectNode::new(ObjectKind::Table, name));
+    let views = schema.views.keys().map(|name| ObjectNode::new(ObjectKind::View, name));
     let objects = |kind| {
         let of_kind = schema.objects.iter().filter(move |(_, object)| object_kind(object) == kind);
-        of_kind.map(move |(key, _)| ObjectNode(kind, key.node()))
+        of_kind.map(move |(key, _)| ObjectNode::new(kind, key.node()))
     };
     let objects_before_tables = objects(ObjectKind::ObjectBeforeTables);
     objects_before_tables

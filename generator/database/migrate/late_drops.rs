@@ -30,16 +30,16 @@ pub fn late_drops<'a>(
         .functions
         .keys()
         .filter(|name| affected.drops_function(new, name))
-        .map(|name| ObjectNode(ObjectKind::Function, name));
+        .map(|name| ObjectNode::new(ObjectKind::Function, name));
     let objects = old
         .objects
         .iter()
         .filter(|(key, _)| affected.drops_object(new, key.node()))
-        .map(|(key, object)| ObjectNode(object_kind(object), key.node()));
+        .map(|(key, object)| ObjectNode::new(object_kind(object), key.node()));
     let dropped: Vec<ObjectNode> = functions.chain(objects).collect();
     // Parts of tables that are dropped before a recreated function do not use it when it is dropped.
     let no_parts = RecreatedParts::default();
-    let is_recreated = |node: &ObjectNode| node.0 == ObjectKind::Function && new.functions.contains_key(node.1);
+    let is_recreated = |node: &ObjectNode| node.kind == ObjectKind::Function && new.functions.contains_key(node.name);
     let mut unchecked: Vec<(ObjectNode, String)> = dropped
         .iter()
         .filter_map(|node| {
@@ -49,7 +49,7 @@ pub fn late_drops<'a>(
         .collect();
     let mut late = LateDrops::default();
     // The objects that an object needs must remain as long as it does, so they are dropped late, too.
-    let needed_by = |node: &ObjectNode<'a>| graph.needs(node.0, node.1).filter(|other| dropped.contains(other));
+    let needed_by = |node: &ObjectNode<'a>| graph.needs(node.kind, node.name).filter(|other| dropped.contains(other));
     let mut used_by_columns = used_by_generated_columns(old, recreated_parts, &dropped);
     while let Some((node, user)) = used_by_columns.pop() {
         if !is_recreated(&node) {
@@ -77,7 +77,7 @@ fn used_by_generated_columns<'a>(
     let mut used = Vec::new();
     for (column, expression) in recreated_parts.generated(old) {
         let names: BTreeSet<_> = mentioned_names(expression.as_str()).collect();
-        let functions = dropped.iter().filter(|node| node.0 == ObjectKind::Function);
+        let functions = dropped.iter().filter(|node| node.kind == ObjectKind::Function);
         let called = functions.filter(|node| names.contains(&mentioned_as(old, node)));
         used.extend(called.map(|node| (*node, column.clone())));
     }
@@ -87,8 +87,8 @@ fn used_by_generated_columns<'a>(
 /// Returns the name of a column, check, index or domain that uses a function or an object, such as `orders.total`. The
 /// parts of tables in `ignored_parts` do not count.
 fn user_of(schema: &Schema, node: &ObjectNode, ignored_parts: &RecreatedParts) -> Option<String> {
-    let identity = match node.0 {
-        ObjectKind::ObjectBeforeTables | ObjectKind::Object => Some(schema.objects.get(node.1)?.identity()?),
+    let identity = match node.kind {
+        ObjectKind::ObjectBeforeTables | ObjectKind::Object => Some(schema.objects.get(node.name)?.identity()?),
         _ => None,
     };
     if let Some(collation) = identity.as_ref().filter(|identity| identity.class.words == "COLLATION")

@@ -7,22 +7,22 @@ use crate::database::model::*;
 /// Calls `report` with each name that a node needs and a flag: true if the node always needs the object with this name,
 /// false if it is needed only while the node is created.
 pub fn for_each_needed_name(schema: &Schema, node: &ObjectNode, report: &mut impl FnMut(&str, bool)) {
-    match node.0 {
-        ObjectKind::Type => schema.types.get(node.1).into_iter().for_each(|kind| report_type(kind, report)),
+    match node.kind {
+        ObjectKind::Type => schema.types.get(node.name).into_iter().for_each(|kind| report_type(kind, report)),
         ObjectKind::Sequence => {}
         ObjectKind::Function => {
-            schema.functions.get(node.1).into_iter().for_each(|function| report_function(function, report));
+            schema.functions.get(node.name).into_iter().for_each(|function| report_function(function, report));
         }
-        ObjectKind::Table => schema.tables.get(node.1).into_iter().for_each(|table| report_table(table, report)),
+        ObjectKind::Table => schema.tables.get(node.name).into_iter().for_each(|table| report_table(table, report)),
         ObjectKind::ObjectBeforeTables | ObjectKind::Object => {
-            if let Some(object) = schema.objects.get(node.1) {
+            if let Some(object) = schema.objects.get(node.name) {
                 mentioned_names(object.create.as_str()).for_each(|word| report(&word, true));
                 object.mappings.values().flatten().for_each(|name| report(name.name(), true));
                 object.depends_on.iter().for_each(|name| report(name.name(), true));
             }
         }
         ObjectKind::View => {
-            if let Some(view) = schema.views.get(node.1) {
+            if let Some(view) = schema.views.get(node.name) {
                 report_names(view.query.as_str(), true, report);
                 view.indexes
                     .values()
@@ -128,7 +128,7 @@ mod tests {
         let name = ObjectName::new("t").unwrap();
         let mut names = Vec::new();
         let mut report = |word: &str, always: bool| names.extend(always.then(|| word.to_owned()));
-        for_each_needed_name(&schema, &ObjectNode(ObjectKind::Table, &name), &mut report);
+        for_each_needed_name(&schema, &ObjectNode::new(ObjectKind::Table, &name), &mut report);
         for needed in ["lower", "big", "&&&"] {
             assert!(names.iter().any(|name| name == needed), "{needed}: {names:?}");
         }

@@ -20,14 +20,23 @@ pub enum ObjectKind {
 
 /// A node of the dependency graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ObjectNode<'a>(pub ObjectKind, pub &'a ObjectName);
+pub struct ObjectNode<'a> {
+    pub kind: ObjectKind,
+    pub name: &'a ObjectName,
+}
+
+impl<'a> ObjectNode<'a> {
+    pub fn new(kind: ObjectKind, name: &'a ObjectName) -> Self {
+        ObjectNode { kind, name }
+    }
+}
 
 impl fmt::Display for ObjectNode<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
+        match self.kind {
             // The key of such an object is not quoted.
-            ObjectKind::ObjectBeforeTables | ObjectKind::Object => f.write_str(self.1.name()),
-            _ => write!(f, "{}", self.1),
+            ObjectKind::ObjectBeforeTables | ObjectKind::Object => f.write_str(self.name.name()),
+            _ => write!(f, "{}", self.name),
         }
     }
 }

@@ -51,7 +51,7 @@ fn create_object(planner: &mut Planner, diff: &Diff, (key, new): (&ObjectKey, &S
 
 fn drop_object(planner: &mut Planner, diff: &Diff, (key, old): (&ObjectKey, &SqlObject), is_gone: bool) {
     let Some(identity) = old.identity() else { return };
-    let dependent = diff.late_drops.users.get(&ObjectNode(object_kind(old), key.node()));
+    let dependent = diff.late_drops.users.get(&ObjectNode::new(object_kind(old), key.node()));
     let path = if is_gone { planner.path(&["objects"]) } else { planner.path(&["objects", key.as_str()]) };
     if let (Some(dependent), false) = (dependent, is_gone) {
         planner.refuse(

@@ -36,7 +36,7 @@ impl RecreatedParts {
             |name: &&ObjectName| affected.recreated_routines.contains(*name) && new.functions.contains_key(*name);
         let recreated = old.functions.keys().filter(is_recreated);
         let function_names: BTreeSet<_> =
-            recreated.map(|name| mentioned_as(old, &ObjectNode(ObjectKind::Function, name))).collect();
+            recreated.map(|name| mentioned_as(old, &ObjectNode::new(ObjectKind::Function, name))).collect();
         if function_names.is_empty() {
             return parts;
         }

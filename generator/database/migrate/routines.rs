@@ -81,7 +81,7 @@ fn drop_functions(planner: &mut Planner, diff: &Diff) {
         if !is_gone && !diff.affected.recreated_routines.contains(name) {
             continue;
         }
-        let node = ObjectNode(ObjectKind::Function, name);
+        let node = ObjectNode::new(ObjectKind::Function, name);
         let dependent = diff.late_drops.users.get(&node);
         if let Some(dependent) = dependent
             && !is_gone

@@ -34,9 +34,9 @@ fn depends_on_change(diff: &Diff, table: &ObjectName, policy: &Policy) -> bool {
     let mut names = texts.flat_map(|text| mentioned_names_and_operators(text.as_str()));
     names.any(|name| {
         let name = name.as_ref();
-        let mut recreated = diff.recreated.get(name).into_iter().flatten();
+        let mut recreated = diff.changed_or_dropped.get(name).into_iter().flatten();
         // For the table of the policy, only the columns below matter.
-        recreated.any(|node| *node != ObjectNode(ObjectKind::Table, table))
+        recreated.any(|node| *node != ObjectNode::new(ObjectKind::Table, table))
             || retyped.contains(name)
             || regenerated.contains(name)
     })

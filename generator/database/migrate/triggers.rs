@@ -75,7 +75,11 @@ pub fn plan_views(planner: &mut Planner, diff: &Diff) {
 /// Returns whether the condition of a trigger mentions a function or an operator that is dropped or recreated.
 fn mentions_recreated(diff: &Diff, condition: &str) -> bool {
     let is_recreated = |name: &str| {
-        diff.recreated.get(name).into_iter().flatten().any(|ObjectNode(kind, _)| *kind != ObjectKind::Table)
+        diff.changed_or_dropped
+            .get(name)
+            .into_iter()
+            .flatten()
+            .any(|ObjectNode { kind, .. }| *kind != ObjectKind::Table)
     };
     mentioned_names_and_operators(condition).any(|name| is_recreated(&name))
 }

@@ -14,6 +14,7 @@ use crate::plan::service_names::{
 };
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{Condition, EnvValue, Profile, S3Target};
+use crate::values::folders::is_in_folder;
 use crate::values::{Checked, SecretName, SqlIdent, VariableName};
 
 /// The role with which backup services connect to the server, named after the receiver of the write-ahead log.
@@ -179,10 +180,7 @@ fn wire_recovery(server: &PlannedService) -> Planned<()> {
     // For the data folder `/var/lib/postgresql/data/pgdata`, a volume must contain `/var/lib/postgresql/data`.
     let data_folder = text_variable("PGDATA").unwrap_or_default();
     let parent = data_folder.trim_end_matches('/').rsplit_once('/').map_or("", |(parent, _)| parent);
-    let volume = server.service.volumes.iter().find(|(_, volume)| {
-        let path_in_volume = parent.strip_prefix(volume.path.as_str().trim_end_matches('/'));
-        path_in_volume.is_some_and(|subfolder| subfolder.is_empty() || subfolder.starts_with('/'))
-    });
+    let volume = server.service.volumes.iter().find(|(_, volume)| is_in_folder(parent, volume.path.as_str()));
     let Some((name, volume)) = volume else {
         let finding = Diagnostic::error(Code::BackupServer, server.path.key("env").key("PGDATA"))
             .message(

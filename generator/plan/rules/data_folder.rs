@@ -6,6 +6,7 @@ use crate::plan::Plan;
 use crate::plan::model::{Service, Value};
 use crate::plan::roster::Roster;
 use crate::plan::service_names::{BACKUP, DATABASE, REPLICA, service_name};
+use crate::values::folders::is_in_folder;
 
 /// Returns NS846 for a server whose data folder is in no volume, folder of the host or memory file system. With backups,
 /// a stricter check has run before.
@@ -34,8 +35,5 @@ fn is_in_mount(service: &Service, folder: &str) -> bool {
     let volumes = service.volumes.iter().map(|mount| &mount.path);
     let host_folders = service.host_mounts.iter().map(|mount| &mount.target);
     let mut targets = volumes.chain(host_folders).chain(service.tmpfs.iter().map(|mount| &mount.path));
-    targets.any(|target| {
-        let target = target.as_str().trim_end_matches('/');
-        folder.strip_prefix(target).is_some_and(|subfolder| subfolder.is_empty() || subfolder.starts_with('/'))
-    })
+    targets.any(|target| is_in_folder(folder, target.as_str()))
 }

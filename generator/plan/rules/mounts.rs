@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::model::Service;
 use crate::plan::roster::{PlannedService, Roster};
+use crate::values::folders::is_below_folder;
 use crate::values::{ContainerPath, ServiceName};
 
 /// The folder of the files with secrets.
@@ -57,9 +58,7 @@ pub fn check(roster: &Roster, services: &BTreeMap<ServiceName, Arc<Service>>) ->
             // The read-only folder of generated files that contains the mount, if any.
             let outer_folder = || {
                 let folders = mounts_by_nself.iter().filter(|folder| folder.reason_if_added == Some(GENERATED_FILES));
-                folders.clone().find(|folder| {
-                    mount.target.strip_prefix(&folder.target).is_some_and(|subpath| subpath.starts_with('/'))
-                })
+                folders.clone().find(|folder| is_below_folder(&mount.target, &folder.target))
             };
             if let Some(first) = mounts_by_path.get(mount.target.as_str()) {
                 findings.push(taken_path(mount, first));

@@ -7,6 +7,7 @@ use crate::plan::model::Location;
 use crate::plan::ports::port;
 use crate::plan::roster::{PlannedService, Roster};
 use crate::stack::Call;
+use crate::values::folders::is_in_folder;
 use crate::values::{PortName, UrlPath};
 
 /// Makes those paths of a location's services internal that only callers inside of the stack use. A location for exactly
@@ -43,6 +44,5 @@ fn paths_of_port(member: &PlannedService, number: u16) -> Vec<UrlPath> {
 
 /// Returns whether a path is the other one, or contains it as a folder.
 fn covers(path: &UrlPath, other: &UrlPath) -> bool {
-    let (path, other) = (path.as_str().trim_end_matches('/'), other.as_str().trim_end_matches('/'));
-    other.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    is_in_folder(other.as_str(), path.as_str())
 }
