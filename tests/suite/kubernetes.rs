@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -37,9 +39,8 @@ fn apply(cluster: &Cluster, folder: &Path) -> usize {
     cluster.run_or_panic(&["apply", "--server-side", "-k", &path(&folder.join("namespace"))]);
     cluster.run_or_panic(&["apply", "--server-side", "-k", &at]);
     wait_for_autoscalers(cluster, &namespace(folder));
+    wait_until_unchanged(cluster, &at);
     let before = generations(cluster, &namespace(folder));
-    let diff = cluster.kubectl(&["diff", "--server-side", "-k", &at]);
-    assert_eq!(diff.code, 0, "{at}: {}{}", diff.stdout, diff.stderr);
     cluster.run_or_panic(&["apply", "--server-side", "-k", &at]);
     assert_eq!(generations(cluster, &namespace(folder)), before, "{at}");
     let mut gitops_objects = 0;
@@ -55,6 +56,20 @@ fn apply(cluster: &Cluster, folder: &Path) -> usize {
         }
     }
     gitops_objects
+}
+
+/// Waits until a diff of a folder against the cluster is empty. While controllers write into an object, kubectl compares
+/// two different states of it; a difference in the manifests stays.
+fn wait_until_unchanged(cluster: &Cluster, folder: &str) {
+    let from = Instant::now();
+    loop {
+        let diff = cluster.kubectl(&["diff", "--server-side", "-k", folder]);
+        if diff.code == 0 {
+            return;
+        }
+        assert!(from.elapsed() < Duration::from_secs(60), "{folder}: {}{}", diff.stdout, diff.stderr);
+        sleep(Duration::from_secs(1));
+    }
 }
 
 fn get(cluster: &Cluster, namespace: &str, kinds: &str) -> Vec<Value> {
@@ -194,8 +209,11 @@ fn rolls_out_changes(cluster: &Cluster) {
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, text.replacen("tls.email", "edge.connections = 50,\n  tls.email", 1)).unwrap();
     assert_eq!(nself_in(changed.path(), ["gen"]).code, 0);
+    let folder = path(&changed.path().join("deploy/prod/kubernetes"));
+    let diff = cluster.kubectl(&["diff", "--server-side", "-k", &folder]);
+    assert_eq!(diff.code, 1, "a changed file is a difference: {}", diff.stderr);
     let before = generations(cluster, "shop-prod");
-    cluster.run_or_panic(&["apply", "--server-side", "-k", &path(&changed.path().join("deploy/prod/kubernetes"))]);
+    cluster.run_or_panic(&["apply", "--server-side", "-k", &folder]);
     let after = generations(cluster, "shop-prod");
     let changed_objects: Vec<&String> =
         after.iter().filter(|(name, count)| before.get(*name) != Some(*count)).map(|(name, _)| name).collect();
