@@ -187,21 +187,13 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
     let (project, out) = (request.project(), request.output_folder());
     let cache = Cache::new(&project);
     let loaded_stack = source::load(&request.evaluation())?;
-    let mut watches: Vec<Watch> = std::env::current_exe().ok().map(Watch::Program).into_iter().collect();
-    // The library is part of the program, and the first run writes its files to the cache, so only the program is
-    // watched.
-    let inputs = loaded_stack.inputs.iter().filter(|input| !input.path.starts_with(cache.library()));
-    let watch_of_input = |path: &PathBuf, exists: bool| {
-        if exists { Watch::File(path.clone()) } else { Watch::Absent(path.clone()) }
-    };
-    watches.extend(inputs.map(|input| watch_of_input(&input.path, input.exists)));
     let mut reader = ProjectReader {
         project: &project,
         out: out.path(),
         lock: request.pins.as_ref(),
         selected: &request.environments,
         frozen: request.frozen,
-        watches,
+        watches: watches_of_inputs(&loaded_stack.inputs, &cache),
         findings: loaded_stack.findings,
     };
     let files = reader.read(&loaded_stack.environments)?;
@@ -242,11 +234,7 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
         upgrade_warnings.extend(rendered.upgrade_warnings);
         plans.push(rendered.planned);
     }
-    let mut findings = without_unwritten_migrations(diagnostic::merge(findings));
-    use_layer_hints(&mut findings, &plans);
-    let is_kept = |finding: &Diagnostic| selected.is_none() && is_unused_waiver(finding, &plans);
-    findings.retain(|finding| finding.code != Code::UnusedWaiver || is_kept(finding));
-    findings.retain(|finding| finding.code != Code::MigrationMissing || !request.allows_unwritten_migrations);
+    let findings = findings_to_report(request, findings, &plans);
     if findings.iter().any(Diagnostic::is_error) {
         return Err(findings);
     }
@@ -254,6 +242,34 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
     let findings = commands.complete_hints(findings);
     let upgrade_warnings = diagnostic::merge_with_hints(commands.complete_hints(upgrade_warnings));
     Ok(Output { artifacts, plans, findings, upgrade_warnings, watches, selected, previous, writers_lock })
+}
+
+/// Returns what the files of a run depend on before it has read the files that the stack names: the program and the
+/// files of the stack.
+fn watches_of_inputs(inputs: &[source::Input], cache: &Cache) -> Vec<Watch> {
+    let program = std::env::current_exe().ok().map(Watch::Program);
+    // The library is part of the program, and the first run writes its files to the cache, so only the program is
+    // watched.
+    let inputs = inputs.iter().filter(|input| !input.path.starts_with(cache.library()));
+    let watches = inputs.map(|source::Input { path, exists, .. }| match exists {
+        true => Watch::File(path.clone()),
+        false => Watch::Absent(path.clone()),
+    });
+    program.into_iter().chain(watches).collect()
+}
+
+/// Returns the findings of all environments, each once, without those that others explain or the request permits.
+fn findings_to_report(request: &Request, findings: Findings, plans: &[PlannedEnvironment]) -> Findings {
+    let mut findings = without_unwritten_migrations(diagnostic::merge(findings));
+    use_layer_hints(&mut findings, plans);
+    // Only the whole stack shows whether a waiver is unused.
+    let is_unused = |finding: &Diagnostic| request.environments.is_empty() && is_unused_waiver(finding, plans);
+    findings.retain(|finding| match finding.code {
+        Code::UnusedWaiver => is_unused(finding),
+        Code::MigrationMissing => !request.allows_unwritten_migrations,
+        _ => true,
+    });
+    findings
 }
 
 /// Returns whether a waiver has no effect in any of the environments with it, and is not a waiver of the library.

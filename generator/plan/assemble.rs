@@ -51,7 +51,8 @@ pub fn memory_limit(service: &stack::Service) -> Memory {
 }
 
 impl Service {
-    /// Returns a service as the stack declares it, with all defaults filled in.
+    /// Returns a service as the stack declares it, with all defaults filled in. It is long because it has a line for each
+    /// field.
     fn new(name: &ServiceName, member: &PlannedService, profile: Profile) -> Self {
         let declared = &member.service;
         let memory_limit = memory_limit(declared);

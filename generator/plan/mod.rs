@@ -16,6 +16,7 @@ mod fixed_network;
 mod for_cluster;
 mod health_command;
 pub(crate) mod inputs;
+mod joined_findings;
 mod missing_services;
 mod model;
 pub mod network;

@@ -5,23 +5,28 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::addresses::Addresses;
+use super::aspect::ingress::Ingress;
+use super::aspect::mail::MailServer;
+use super::aspect::migrations::PlannedMigrations;
+use super::aspect::secrets::DeclaredSecrets;
 use super::aspect::{
     access, backup_files, backups, cache_memory, connections, database_clients, database_endpoints, databases,
     definitions, encryption, extensions, external_server, files, fixed_addresses, graphql, ingress, login_roles, mail,
     migrations, monitoring, named_schemas, plugins, secrets, server_settings, setup, variables, volumes,
 };
 use super::assemble::assemble;
-use super::declared_processes::DeclaredProcesses;
+use super::env_files::FileVariables;
 use super::inputs::{Inputs, ProjectFiles};
 use super::model::{
-    Backups, Cluster, Database, DatabaseSetup, HasuraMetadata, IngressPlan, LoginRole, Migrations, Plan, Pooler,
-    Replication, ServerAccess, namespace,
+    Backups, Cluster, Database, DatabaseSetup, File, HasuraMetadata, IngressPlan, LoginRole, Migrations, Monitoring,
+    Plan, Pooler, Replication, ServerAccess, namespace,
 };
 use super::roster::{Roster, roster, tls_mode};
 use super::secret_list::Recipes;
 use super::wiring::{AspectResults, SecretUsers};
-use super::{backup_services, rules, start_order};
-use crate::diagnostic::{Code, Diagnostic, FieldPath, Related, Segment};
+use super::{backup_services, joined_findings, rules, start_order};
+use crate::database::model::Schema;
+use crate::diagnostic::Diagnostic;
 use crate::stack::Stack;
 use crate::values::{Checked, EnvironmentName, Host, ImageRef, ServiceName, SqlIdent};
 
@@ -30,53 +35,27 @@ use crate::values::{Checked, EnvironmentName, Host, ImageRef, ServiceName, SqlId
 pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (Plan, Vec<Diagnostic>) {
     let inputs = Inputs::new(name, stack, files);
     let mut outcome = AspectResults::default();
-    let mut roster = outcome.collect(roster(stack, inputs.profile));
-    backup_services::complete(stack, &mut roster);
-    outcome.findings.extend(rules::check_declarations(inputs, &roster));
-    let addresses = outcome.collect(Addresses::plan(inputs, &roster));
-    let mut server = outcome.collect(databases::plan(stack, &roster));
-    let definitions = outcome.collect(definitions::plan(stack, &server));
-    server.add_declared_privileges(&definitions);
-    outcome.findings.extend(named_schemas::check(stack, &roster, &server.databases));
-    let planned_migrations = migrations::plan(inputs, &roster, &server.databases, &definitions, &outcome.findings);
-    let planned_migrations = outcome.collect(planned_migrations);
-    let setup = outcome.collect(setup::plan(stack, &roster, &server, &planned_migrations.migrations));
-    roster.extend(planned_migrations.jobs);
-    roster.extend(setup);
-    outcome.collect(plugins::plan(stack, &roster, &planned_migrations.migrations));
-    let libraries = outcome.collect(extensions::plan(stack, &roster, &definitions));
-    outcome.collect(server_settings::plan(stack, &roster, &libraries));
-    let declared_secrets = outcome.collect(secrets::plan(stack, &roster, &server));
-    let proxy = outcome.collect(ingress::plan(inputs, &roster, &addresses, &declared_secrets));
-    let mail = outcome.collect(mail::plan(inputs, &roster, &declared_secrets));
-    let file_variables = outcome.collect(variables::plan(inputs, &roster, &addresses, &mail, &declared_secrets));
-    let files = outcome.collect(files::plan(inputs, &roster, &addresses, &mail));
-    outcome.collect(cache_memory::plan(&roster, &outcome.wirings, &files));
-    outcome.collect(secrets::files(&roster, &declared_secrets));
-    let backups = outcome.collect(backups::plan(inputs, &roster, &declared_secrets));
-    if backups.is_some() {
-        outcome.collect(backup_files::plan(inputs, &roster, &addresses, &declared_secrets));
-    }
-    let monitoring = outcome.collect(monitoring::plan(inputs, &roster, &declared_secrets));
+    let mut members = members(inputs, &mut outcome);
+    let ServiceParts { secrets, proxy, mail, files, file_variables, monitoring, backups } =
+        service_parts(inputs, &members, &mut outcome);
+    let graphql = metadata(inputs, &members, (&secrets, &mail), &mut outcome);
+    let Members { roster, server, addresses, migrations, .. } = &mut members;
     let users = outcome.wirings.secret_users();
-    let secrets = &declared_secrets;
-    let stack_parts =
-        graphql::StackParts { inputs, stack, roster: &roster, addresses: &addresses, secrets, mail: &mail };
-    let graphql = outcome.collect(graphql::plan(&stack_parts, &definitions, &outcome.wirings));
-    let migrations = database_endpoints::select_waiter_urls(planned_migrations.migrations, &users);
-    let mut server = database_server(inputs, &roster, (server, migrations, backups), &users, &mut outcome);
-    outcome.collect(backups::start_guard(&roster));
-    let connections = connections::plan(inputs.profile, &roster, &outcome.wirings, &proxy.ingress, &mail);
-    let volumes = outcome.collect(volumes::plan(stack, &roster));
+    let migrations = database_endpoints::select_waiter_urls(std::mem::take(migrations), &users);
+    let server = (std::mem::take(server), migrations, backups);
+    let mut server = database_server(inputs, roster, server, &users, &mut outcome);
+    outcome.collect(backups::start_guard(roster));
+    let connections = connections::plan(inputs.profile, roster, &outcome.wirings, &proxy.ingress, &mail);
+    let volumes = outcome.collect(volumes::plan(stack, roster));
     roster.extend(volumes.job);
-    outcome.collect(connections::networks(&roster, &connections, &server.jobs));
-    let fixed_network = outcome.collect(fixed_addresses::plan(inputs, &roster));
+    outcome.collect(connections::networks(roster, &connections, &server.jobs));
+    let fixed_network = outcome.collect(fixed_addresses::plan(inputs, roster));
     server.recipes.extend(proxy.certificates);
     let users = outcome.wirings.secret_users();
     let recipes = std::mem::take(&mut server.recipes);
-    let secrets = secrets::with_users(declared_secrets, recipes, users, stack.kubernetes.enabled);
-    let services = assemble(inputs, &roster, &outcome.wirings, &secrets);
-    let start_order = outcome.collect(start_order::plan(&roster, &services, &outcome.wirings));
+    let secrets = secrets::with_users(secrets, recipes, users, stack.kubernetes.enabled);
+    let services = assemble(inputs, roster, &outcome.wirings, &secrets);
+    let start_order = outcome.collect(start_order::plan(roster, &services, &outcome.wirings));
     let services = services.into_iter().map(|(name, service)| (name, Arc::new(service))).collect();
     let plan = Plan {
         services,
@@ -86,71 +65,84 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         files,
         secrets,
         fixed_network,
-        monitoring: (!monitoring.programs.is_empty()).then_some(monitoring),
+        monitoring,
         ..Plan::new(inputs, addresses.domain(), proxy.ingress, server, graphql)
     };
-    outcome.findings.extend(rules::check_plan(inputs, &roster, &addresses, &file_variables, &plan));
-    (plan, join_findings(stack, outcome.findings))
+    outcome.findings.extend(rules::check_plan(inputs, roster, addresses, &file_variables, &plan));
+    (plan, joined_findings::join(stack, outcome.findings))
 }
 
-/// Returns the findings to report: each about an inherited setting, an excluded service or a common cause once.
-fn join_findings(stack: &Stack, findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    // Most other findings of a stack with a wrong name follow from the name, so they are not reported.
-    let wrong_names = rules::fixed_names::check(stack);
-    let findings = if wrong_names.is_empty() { findings } else { wrong_names };
-    let findings = DeclaredProcesses::of(stack).report_at_services(findings);
-    without_repeated_warnings(join_causes(join_excluded_services(findings)))
+/// The services of the environment with what follows from them alone: addresses, databases and migrations.
+struct Members {
+    roster: Roster,
+    addresses: Addresses,
+    server: databases::Server,
+    definitions: BTreeMap<SqlIdent, Schema>,
+    migrations: BTreeMap<SqlIdent, Migrations>,
 }
 
-/// Removes the warnings about a missing field that is the cause of an error, too.
-fn without_repeated_warnings(mut findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let errors = findings.iter().filter(|finding| finding.is_error());
-    let causes: BTreeSet<FieldPath> = errors.filter_map(|finding| finding.lacks.clone()).collect();
-    findings.retain(|finding| finding.is_error() || finding.lacks.as_ref().is_none_or(|field| !causes.contains(field)));
-    findings
+/// Plans the services of the environment, including the jobs of databases.
+fn members(inputs: Inputs, outcome: &mut AspectResults) -> Members {
+    let stack = inputs.stack;
+    let mut roster = outcome.collect(roster(stack, inputs.profile));
+    backup_services::complete(stack, &mut roster);
+    outcome.findings.extend(rules::check_declarations(inputs, &roster));
+    let addresses = outcome.collect(Addresses::plan(inputs, &roster));
+    let mut server = outcome.collect(databases::plan(stack, &roster));
+    let definitions = outcome.collect(definitions::plan(stack, &server));
+    server.add_declared_privileges(&definitions);
+    outcome.findings.extend(named_schemas::check(stack, &roster, &server.databases));
+    let planned_migrations = migrations::plan(inputs, &roster, &server.databases, &definitions, &outcome.findings);
+    let PlannedMigrations { migrations, jobs } = outcome.collect(planned_migrations);
+    let setup = outcome.collect(setup::plan(stack, &roster, &server, &migrations));
+    roster.extend(jobs);
+    roster.extend(setup);
+    outcome.collect(plugins::plan(stack, &roster, &migrations));
+    let libraries = outcome.collect(extensions::plan(stack, &roster, &definitions));
+    outcome.collect(server_settings::plan(stack, &roster, &libraries));
+    Members { roster, addresses, server, definitions, migrations }
 }
 
-/// Merges the findings about each service that the environment excludes into one, with all fields that refer to the
-/// service.
-fn join_excluded_services(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let mut merged_findings: Vec<Diagnostic> = Vec::new();
-    let mut first_index_of: BTreeMap<FieldPath, usize> = BTreeMap::new();
-    for finding in findings {
-        if finding.code == Code::DisabledDependency {
-            if let Some(first) = first_index_of.get(&finding.path) {
-                merged_findings[*first].related.extend(finding.related);
-                continue;
-            }
-            first_index_of.insert(finding.path.clone(), merged_findings.len());
-        }
-        merged_findings.push(finding);
+/// The parts of the plan that services read or that serve them.
+struct ServiceParts {
+    secrets: DeclaredSecrets,
+    proxy: Ingress,
+    mail: MailServer,
+    files: BTreeMap<String, File>,
+    file_variables: FileVariables,
+    monitoring: Option<Monitoring>,
+    backups: Option<Backups>,
+}
+
+/// Plans secrets, the proxy, mail, variables, files, backups and monitoring.
+fn service_parts(inputs: Inputs, members: &Members, outcome: &mut AspectResults) -> ServiceParts {
+    let Members { roster, addresses, server, .. } = members;
+    let secrets = outcome.collect(secrets::plan(inputs.stack, roster, server));
+    let proxy = outcome.collect(ingress::plan(inputs, roster, addresses, &secrets));
+    let mail = outcome.collect(mail::plan(inputs, roster, &secrets));
+    let file_variables = outcome.collect(variables::plan(inputs, roster, addresses, &mail, &secrets));
+    let files = outcome.collect(files::plan(inputs, roster, addresses, &mail));
+    outcome.collect(cache_memory::plan(roster, &outcome.wirings, &files));
+    outcome.collect(secrets::files(roster, &secrets));
+    let backups = outcome.collect(backups::plan(inputs, roster, &secrets));
+    if backups.is_some() {
+        outcome.collect(backup_files::plan(inputs, roster, addresses, &secrets));
     }
-    merged_findings
+    let monitoring = outcome.collect(monitoring::plan(inputs, roster, &secrets));
+    let monitoring = (!monitoring.programs.is_empty()).then_some(monitoring);
+    ServiceParts { secrets, proxy, mail, files, file_variables, monitoring, backups }
 }
 
-/// Merges the findings about a service that have the same cause into the first of them, with the fields of the others.
-fn join_causes(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let mut merged_findings: Vec<Diagnostic> = Vec::new();
-    let mut first_index_of: BTreeMap<(Vec<Segment>, String), usize> = BTreeMap::new();
-    for finding in findings {
-        if let Some(cause) = &finding.cause {
-            // A service has two segments (`services.api`), a process four (`services.api.processes.worker`).
-            let is_process = matches!(finding.path.0.get(2), Some(Segment::Key(key)) if key == "processes");
-            let service: Vec<Segment> = finding.path.0.iter().take(if is_process { 4 } else { 2 }).cloned().collect();
-            if let Some(first) = first_index_of.get(&(service.clone(), cause.clone())) {
-                let first = &mut merged_findings[*first];
-                // A process has the findings about variables that it inherits.
-                if first.path != finding.path {
-                    let message = format!("`{}` needs it, too", finding.path);
-                    first.related.push(Related { path: finding.path, span: None, message, is_counterpart: false });
-                }
-                continue;
-            }
-            first_index_of.insert((service, cause.clone()), merged_findings.len());
-        }
-        merged_findings.push(finding);
-    }
-    merged_findings
+/// Plans the metadata of each service of Hasura.
+fn metadata(
+    inputs: Inputs,
+    members: &Members,
+    (secrets, mail): (&DeclaredSecrets, &MailServer),
+    outcome: &mut AspectResults,
+) -> BTreeMap<ServiceName, HasuraMetadata> {
+    let Members { roster, addresses, definitions, .. } = members;
+    let stack_parts = graphql::StackParts { inputs, stack: inputs.stack, roster, addresses, secrets, mail };
+    outcome.collect(graphql::plan(&stack_parts, definitions, &outcome.wirings))
 }
 
 /// The parts of the plan that belong to the database server and its endpoints.

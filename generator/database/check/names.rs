@@ -13,6 +13,17 @@ fn is_reserved(name: &SqlName) -> bool {
     name.as_str().starts_with("pg_") || name.as_str() == "information_schema"
 }
 
+/// A name that two objects share, with their paths in the stack.
+struct SharedName {
+    name: ObjectName,
+    first: FieldPath,
+    second: FieldPath,
+}
+
+fn is_composite(kind: &UserType) -> bool {
+    matches!(kind, UserType::Composite(_))
+}
+
 impl Check<'_> {
     /// Reports declared schemas that belong to PostgreSQL, and objects whose schema is not declared.
     pub(super) fn check_schema_names(&mut self) {
@@ -41,22 +52,50 @@ impl Check<'_> {
     /// Reports names that two objects share. Tables, views, sequences, indexes, keys and composite types of a schema
     /// share one namespace in PostgreSQL.
     pub(super) fn check_shared_names(&mut self) {
-        let mut owners: BTreeMap<String, FieldPath> = BTreeMap::new();
-        // The name, the path of the second object, and the path of the first one.
-        let mut duplicates = Vec::new();
-        let mut claim = |name: ObjectName, path: FieldPath| {
-            if let Some(first) = owners.get(name.as_str()) {
-                duplicates.push((name, path, first.clone()));
-            } else {
-                owners.insert(name.to_string(), path);
+        let mut owners: BTreeMap<ObjectName, FieldPath> = BTreeMap::new();
+        let mut duplicates: Vec<SharedName> = Vec::new();
+        for (name, path) in self.relation_names() {
+            match owners.get(&name) {
+                Some(first) => duplicates.push(SharedName { first: first.clone(), second: path, name }),
+                None => {
+                    owners.insert(name, path);
+                }
             }
-        };
+        }
         let schema = self.schema;
+        let mut type_names = self.relations_that_exclude_types();
+        for name in schema.types.iter().filter(|(_, kind)| !is_composite(kind)).map(|(name, _)| name) {
+            if let Some(first) = type_names.get(name) {
+                let second = self.object_path("types", name);
+                duplicates.push(SharedName { name: name.clone(), first: first.clone(), second });
+            }
+        }
+        type_names.extend(schema.types.keys().map(|name| (name.clone(), self.object_path("types", name))));
+        for (range, multirange) in schema.multiranges() {
+            if let Some(first) = type_names.get(&multirange) {
+                let second = self.object_path("types", range).key("range").key("multirange");
+                duplicates.push(SharedName { name: multirange, first: first.clone(), second });
+            }
+        }
+        for SharedName { name, first, second } in duplicates {
+            self.findings.push(
+                Diagnostic::error(Code::SchemaInvalid, second)
+                    .message(format!("two objects of a schema have the name `{name}`"))
+                    .hint("rename one of the two: tables, views, sequences, indexes and unique constraints of a schema share their names")
+                    .counterpart(first, "the other object with this name"),
+            );
+        }
+    }
+
+    /// Returns the names in the namespace of tables, with the paths of their objects in the stack.
+    fn relation_names(&self) -> Vec<(ObjectName, FieldPath)> {
+        let schema = self.schema;
+        let mut names = Vec::new();
         for (name, table) in &schema.tables {
             let path = self.object_path("tables", name);
-            claim(name.clone(), path.clone());
+            names.push((name.clone(), path.clone()));
             if !table.primary_key.is_empty() {
-                claim(name.in_same_schema(&ddl::primary_key_name(name, table)), path.key("primary_key"));
+                names.push((name.in_same_schema(&ddl::primary_key_name(name, table)), path.key("primary_key")));
             }
             let groups = [
                 ("uniques", table.uniques.keys().collect::<Vec<_>>()),
@@ -64,48 +103,21 @@ impl Check<'_> {
                 ("indexes", table.indexes.keys().collect()),
                 ("partitions", table.partitions.keys().collect()),
             ];
-            for (kind, names) in groups {
-                for part in names {
-                    claim(name.in_same_schema(part), path.key(kind).key(part.as_str()));
-                }
+            for (kind, parts) in groups {
+                let path = path.key(kind);
+                names.extend(parts.into_iter().map(|part| (name.in_same_schema(part), path.key(part.as_str()))));
             }
         }
         for (name, view) in &schema.views {
             let path = self.object_path("views", name);
-            claim(name.clone(), path.clone());
-            for index in view.indexes.keys() {
-                claim(name.in_same_schema(index), path.key("indexes").key(index.as_str()));
-            }
+            let indexes = path.key("indexes");
+            names.push((name.clone(), path));
+            names.extend(view.indexes.keys().map(|index| (name.in_same_schema(index), indexes.key(index.as_str()))));
         }
-        for name in schema.sequences.keys() {
-            claim(name.clone(), self.object_path("sequences", name));
-        }
-        let (composites, other_types): (Vec<_>, Vec<_>) =
-            schema.types.iter().partition(|(_, kind)| matches!(kind, UserType::Composite(_)));
-        for (name, _) in composites {
-            claim(name.clone(), self.object_path("types", name));
-        }
-        let mut type_names = self.relations_that_exclude_types();
-        for (name, _) in other_types {
-            if let Some(first) = type_names.get(name) {
-                duplicates.push((name.clone(), self.object_path("types", name), first.clone()));
-            }
-        }
-        type_names.extend(schema.types.keys().map(|name| (name.clone(), self.object_path("types", name))));
-        for (range, multirange) in schema.multiranges() {
-            if let Some(first) = type_names.get(&multirange) {
-                let path = self.object_path("types", range).key("range").key("multirange");
-                duplicates.push((multirange, path, first.clone()));
-            }
-        }
-        for (name, path, first) in duplicates {
-            self.findings.push(
-                Diagnostic::error(Code::SchemaInvalid, path)
-                    .message(format!("two objects of a schema have the name `{name}`"))
-                    .hint("rename one of the two: tables, views, sequences, indexes and unique constraints of a schema share their names")
-                    .counterpart(first, "the other object with this name"),
-            );
-        }
+        names.extend(schema.sequences.keys().map(|name| (name.clone(), self.object_path("sequences", name))));
+        let composites = schema.types.iter().filter(|(_, kind)| is_composite(kind));
+        names.extend(composites.map(|(name, _)| (name.clone(), self.object_path("types", name))));
+        names
     }
 
     /// Returns the relations whose names no type can have, with their paths in the stack: all relations except indexes.

@@ -80,9 +80,9 @@ pub(super) fn add_permissions(table: &Table, role: &ApiRole, api: &Api, tracked:
 pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
     let mut findings = super::naming::check(schema, root);
     for (name, table) in &schema.tables {
-        let path = root.key("tables").key(name.as_str());
+        let path = root.key("tables").key(name.as_str()).key("api");
         for (role, api) in &table.api {
-            let path = path.key("api").key(role.as_str());
+            let path = path.key(role.as_str());
             if schema.served_by.is_none() {
                 findings.push(
                     Diagnostic::error(Code::SchemaInvalid, path.clone())
@@ -105,40 +105,57 @@ pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
                         .hint(format!("set `api.{role}.may = ['select]`, or remove `api.{role}`")),
                 );
             }
-            let columns = api.columns.iter().map(|column| (path.key("columns"), column));
-            for (path, column) in columns.chain(api.rows.keys().map(|column| (path.key("rows"), column))) {
-                if !table.columns.contains_key(column) {
-                    findings.push(
-                        Diagnostic::error(Code::SchemaInvalid, path)
-                            .message(format!("{name} has no column `{column}`"))
-                            .hint(words::suggestion(column.as_str(), table.columns.keys().map(SqlName::as_str))),
-                    );
-                }
-            }
-            if let Some((column, variable)) = scope_column(table)
-                && api.rows.contains_key(column)
-            {
-                findings.push(
-                    Diagnostic::error(Code::Tenancy, path.key("rows").key(column))
-                        .message(format!(
-                            "`rows` must not limit `{column}`: the convention already compares it with {variable}"
-                        ))
-                        .hint(format!("remove `{column}` from `rows`")),
-                );
-            }
-            // Hasura bypasses the policies and cannot evaluate their SQL, so `rows` must repeat the condition.
-            let is_custom = |policy: &&SqlName| ![TENANT_POLICY, ACCESS_POLICY].contains(&policy.as_str());
-            if let Some(policy) = table.policies.keys().find(is_custom)
-                && api.rows.is_empty()
-            {
-                findings.push(
-                    Diagnostic::error(Code::Tenancy, path.clone())
-                        .message(format!("the policy `{policy}` limits the rows of the table, but the API would show all rows to `{role}`"))
-                        .expected("`rows`, which limits the rows of the role by session variables")
-                        .hint(format!("set the condition, for example `api.{role}.rows = {{ owner_id = \"X-Hasura-User-Id\" }}`")),
-                );
-            }
+            findings.extend(unknown_columns((name, table), api, &path));
+            findings.extend(rows_against_policies(table, role, api, &path));
         }
+    }
+    findings
+}
+
+/// Returns the findings about columns that the table of an `api` does not have.
+fn unknown_columns((name, table): (&ObjectName, &Table), api: &Api, path: &FieldPath) -> Vec<Diagnostic> {
+    let columns = api.columns.iter().map(|column| (path.key("columns"), column));
+    let unknown = columns
+        .chain(api.rows.keys().map(|column| (path.key("rows"), column)))
+        .filter(|(_, column)| !table.columns.contains_key(*column));
+    let finding_about = |(path, column): (FieldPath, &SqlName)| {
+        Diagnostic::error(Code::SchemaInvalid, path)
+            .message(format!("{name} has no column `{column}`"))
+            .hint(words::suggestion(column.as_str(), table.columns.keys().map(SqlName::as_str)))
+    };
+    unknown.map(finding_about).collect()
+}
+
+/// Returns the findings about `rows` that repeat the convention for tenants, and about missing `rows` where a policy
+/// limits the rows of the table.
+fn rows_against_policies(table: &Table, role: &ApiRole, api: &Api, path: &FieldPath) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    if let Some((column, variable)) = scope_column(table)
+        && api.rows.contains_key(column)
+    {
+        findings.push(
+            Diagnostic::error(Code::Tenancy, path.key("rows").key(column))
+                .message(format!(
+                    "`rows` must not limit `{column}`: the convention already compares it with {variable}"
+                ))
+                .hint(format!("remove `{column}` from `rows`")),
+        );
+    }
+    // Hasura bypasses the policies and cannot evaluate their SQL, so `rows` must repeat the condition.
+    let is_custom = |policy: &&SqlName| ![TENANT_POLICY, ACCESS_POLICY].contains(&policy.as_str());
+    if let Some(policy) = table.policies.keys().find(is_custom)
+        && api.rows.is_empty()
+    {
+        findings.push(
+            Diagnostic::error(Code::Tenancy, path.clone())
+                .message(format!(
+                    "the policy `{policy}` limits the rows of the table, but the API would show all rows to `{role}`"
+                ))
+                .expected("`rows`, which limits the rows of the role by session variables")
+                .hint(format!(
+                    "set the condition, for example `api.{role}.rows = {{ owner_id = \"X-Hasura-User-Id\" }}`"
+                )),
+        );
     }
     findings
 }

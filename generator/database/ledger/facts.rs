@@ -53,7 +53,7 @@ impl CatalogFacts {
         &self.digest
     }
 
-    /// Returns a sentence for each object that differs between the server (`self`) and the migrations. Leaves out the
+    /// Returns a sentence for each object that differs between the server (`self`) and the migrations. Leaves out
     /// what migrations do not have because the job that creates the database does it: the rights of the owner of the
     /// database and of the roles of services, and extensions for services.
     pub fn differences(
@@ -63,61 +63,65 @@ impl CatalogFacts {
         services: &BTreeSet<ServiceAccess>,
     ) -> Vec<String> {
         let no_properties = BTreeMap::new();
-        let mut omitted_column_prefixes: BTreeSet<String> = BTreeSet::new();
-        let mut differences = Vec::new();
         let keys: BTreeSet<&(String, String)> =
             self.properties_by_object.keys().chain(migrations.properties_by_object.keys()).collect();
         let has_columns = |kind: &str| ["table", "view", "materialized view", "composite"].contains(&kind);
+        let is_on_one_side = |key: &(String, String)| {
+            self.properties_by_object.contains_key(key) != migrations.properties_by_object.contains_key(key)
+        };
         // If only one side has a table, the table is reported and its columns are not.
-        for (kind, name) in keys.iter().filter(|(kind, _)| has_columns(kind)) {
-            let key = (kind.clone(), name.clone());
-            if self.properties_by_object.contains_key(&key) != migrations.properties_by_object.contains_key(&key) {
-                omitted_column_prefixes.insert(format!("{name}."));
-            }
-        }
+        let omitted = keys.iter().filter(|key| has_columns(&key.0) && is_on_one_side(key));
+        let omitted_column_prefixes: BTreeSet<String> = omitted.map(|(_, name)| format!("{name}.")).collect();
+        let mut differences = Vec::new();
         for key in keys {
             let (on_server, in_migrations) = (
                 self.properties_by_object.get(key).unwrap_or(&no_properties),
                 migrations.properties_by_object.get(key).unwrap_or(&no_properties),
             );
             let (kind, name) = key;
-            if on_server == in_migrations || omitted_column_prefixes.iter().any(|prefix| name.starts_with(prefix)) {
+            if on_server == in_migrations
+                || omitted_column_prefixes.iter().any(|prefix| name.starts_with(prefix))
+                || (kind == "extension" && in_migrations.is_empty())
+            {
                 continue;
             }
-            if kind == "extension" && in_migrations.is_empty() {
-                continue;
-            }
-            let properties_only_in =
-                |side: &BTreeMap<String, usize>, other_side: &BTreeMap<String, usize>| -> Vec<String> {
-                    let unmatched_properties =
-                        side.iter().filter(|(property, count)| other_side.get(*property) != Some(*count));
-                    unmatched_properties
-                        .map(|(property, _)| property.clone())
-                        .filter(|property| !is_granted_by_setup_job(kind, name, property, owner, services))
-                        .collect()
-                };
-            let (only_on_server, only_in_migrations) =
-                (properties_only_in(on_server, in_migrations), properties_only_in(in_migrations, on_server));
-            // Empty if there are no properties, or if they are too long for a message.
-            let quote = |properties: &[String]| {
-                let text = properties.iter().map(|property| property.trim_end()).collect::<Vec<_>>().join(", ");
-                if text.is_empty() || text.len() > MAX_QUOTED_LENGTH { String::new() } else { format!(" (`{text}`)") }
-            };
-            differences.extend(match (only_on_server.is_empty(), only_in_migrations.is_empty()) {
-                (true, true) => None,
-                (false, true) => Some(format!("the {kind} {name}{} is on the server only", quote(&only_on_server))),
-                (true, false) => Some(format!("the {kind} {name}{} is not on the server", quote(&only_in_migrations))),
-                (false, false) => match (quote(&only_on_server), quote(&only_in_migrations)) {
-                    (on_server, in_migrations) if on_server.is_empty() || in_migrations.is_empty() => {
-                        Some(format!("the {kind} {name} differs between the server and the migrations"))
-                    }
-                    (on_server, in_migrations) => Some(format!(
-                        "the {kind} {name} differs: the server has{on_server}, the migrations have{in_migrations}"
-                    )),
-                },
-            });
+            let is_granted = |property: &str| is_granted_by_setup_job(kind, name, property, owner, services);
+            let only_on_server = properties_only_in(on_server, in_migrations, is_granted);
+            let only_in_migrations = properties_only_in(in_migrations, on_server, is_granted);
+            differences.extend(sentence((kind, name), &only_on_server, &only_in_migrations));
         }
         differences
+    }
+}
+
+/// Returns the properties that only one side has, or has in a different number, except those of the setup job.
+fn properties_only_in(
+    side: &BTreeMap<String, usize>,
+    other_side: &BTreeMap<String, usize>,
+    is_granted: impl Fn(&str) -> bool,
+) -> Vec<String> {
+    let unmatched = side.iter().filter(|(property, count)| other_side.get(*property) != Some(*count));
+    unmatched.map(|(property, _)| property.clone()).filter(|property| !is_granted(property)).collect()
+}
+
+/// Returns the sentence about an object; `None` if its properties are equal.
+fn sentence((kind, name): (&str, &str), only_on_server: &[String], only_in_migrations: &[String]) -> Option<String> {
+    // Empty if there are no properties, or if they are too long for a message.
+    let quote = |properties: &[String]| {
+        let text = properties.iter().map(|property| property.trim_end()).collect::<Vec<_>>().join(", ");
+        if text.is_empty() || text.len() > MAX_QUOTED_LENGTH { String::new() } else { format!(" (`{text}`)") }
+    };
+    let (on_server, in_migrations) = (quote(only_on_server), quote(only_in_migrations));
+    match (only_on_server.is_empty(), only_in_migrations.is_empty()) {
+        (true, true) => None,
+        (false, true) => Some(format!("the {kind} {name}{on_server} is on the server only")),
+        (true, false) => Some(format!("the {kind} {name}{in_migrations} is not on the server")),
+        (false, false) if on_server.is_empty() || in_migrations.is_empty() => {
+            Some(format!("the {kind} {name} differs between the server and the migrations"))
+        }
+        (false, false) => {
+            Some(format!("the {kind} {name} differs: the server has{on_server}, the migrations have{in_migrations}"))
+        }
     }
 }
 

@@ -32,32 +32,13 @@ impl<'a> Graph<'a> {
         let nodes: Vec<ObjectNode> = all_objects(schema).collect();
         // The name by which SQL mentions each node, at the index of the node.
         let names: Vec<Cow<str>> = nodes.iter().map(|node| mentioned_as(schema, node)).collect();
-        let mut nodes_by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (index, name) in names.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
-            nodes_by_name.entry(name).or_default().push(index);
-        }
         let multiranges: Vec<(usize, ObjectName)> = schema
             .multiranges()
             .filter_map(|(range, name)| {
                 Some((nodes.binary_search(&ObjectNode::new(ObjectKind::Type, range)).ok()?, name))
             })
             .collect();
-        for (index, multirange) in &multiranges {
-            nodes_by_name.entry(multirange.name()).or_default().push(*index);
-        }
-        for (index, node) in nodes.iter().enumerate().filter(|(_, node)| node.kind == ObjectKind::Type) {
-            if let Some(name) = old_names.get(node.name) {
-                nodes_by_name.entry(name.name()).or_default().push(index);
-            }
-        }
-        // `depends_on` names objects kept as their SQL and overloaded functions by their keys.
-        for (index, node) in nodes.iter().enumerate() {
-            let has_key =
-                matches!(node.kind, ObjectKind::ObjectBeforeTables | ObjectKind::Object | ObjectKind::Function);
-            if has_key && names[index] != node.name.name() {
-                nodes_by_name.entry(node.name.name()).or_default().push(index);
-            }
-        }
+        let nodes_by_name = nodes_by_name(&nodes, &names, &multiranges, old_names);
         let mut needs = vec![BTreeSet::new(); nodes.len()];
         // Like `needs`, and also the nodes that must exist only when the node is created.
         let mut needs_at_creation = needs.clone();
@@ -119,6 +100,33 @@ impl<'a> Graph<'a> {
     pub fn needs(&self, kind: ObjectKind, name: &ObjectName) -> impl Iterator<Item = ObjectNode<'a>> {
         self.index_of(kind, name).into_iter().flat_map(|index| &self.needs[index]).map(|other| self.nodes[*other])
     }
+}
+
+/// Returns the nodes that each name in SQL may mean. `names` has the name of each node, and `multiranges` the names of
+/// multiranges with the nodes of their range types.
+fn nodes_by_name<'n>(
+    nodes: &[ObjectNode<'n>],
+    names: &'n [Cow<str>],
+    multiranges: &'n [(usize, ObjectName)],
+    old_names: &'n BTreeMap<ObjectName, ObjectName>,
+) -> BTreeMap<&'n str, Vec<usize>> {
+    let mut nodes_by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (index, name) in names.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
+        nodes_by_name.entry(name).or_default().push(index);
+    }
+    for (index, multirange) in multiranges {
+        nodes_by_name.entry(multirange.name()).or_default().push(*index);
+    }
+    for (index, node) in nodes.iter().enumerate() {
+        let old_name = old_names.get(node.name).filter(|_| node.kind == ObjectKind::Type);
+        // `depends_on` names objects kept as their SQL and overloaded functions by their keys.
+        let has_key = matches!(node.kind, ObjectKind::ObjectBeforeTables | ObjectKind::Object | ObjectKind::Function);
+        let key = (has_key && names[index] != node.name.name()).then_some(node.name);
+        for name in old_name.into_iter().chain(key) {
+            nodes_by_name.entry(name.name()).or_default().push(index);
+        }
+    }
+    nodes_by_name
 }
 
 /// Adds the types and tables in the declarations of functions in PL/pgSQL, except those that need the function. An

@@ -169,25 +169,7 @@ fn change_settings(planner: &mut Planner, diff: &Diff, change: &TableChange) {
             name: &column_name,
             path: &column_path,
         };
-        annotated_column.plan_comment(
-            planner,
-            old_column.and_then(|column| column.comment.as_ref()),
-            new_column.comment.as_ref(),
-        );
-        let old_statistics = old_column.and_then(|column| column.statistics);
-        if old_statistics != new_column.statistics {
-            let set = |target| {
-                format!("ALTER TABLE ONLY {table_sql} ALTER COLUMN {} {};", quoted(column), ddl::statistics(target))
-            };
-            planner.push(annotated_column.step("statistics").up(set(new_column.statistics)).down(set(old_statistics)));
-        }
-        let no_options = StorageParameters::new();
-        let old_options = old_column.map_or(&no_options, |column| &column.options);
-        if *old_options != new_column.options {
-            let change = |from, to| ddl::alter_column_options(name, column, from, to).join("\n");
-            let step = annotated_column.step("options").up(change(old_options, &new_column.options));
-            planner.push(step.down(change(&new_column.options, old_options)));
-        }
+        plan_column_settings(planner, name, (column, old_column, new_column), &annotated_column);
         plan_column_storage(planner, diff, name, (column, old_column, new_column), &annotated_column);
         plan_identity_grants(planner, name, (column, old_column, new_column), &annotated_column);
     }
@@ -202,6 +184,31 @@ fn change_settings(planner: &mut Planner, diff: &Diff, change: &TableChange) {
         |column: &SqlName| keeps_grants(column) && old.columns.contains_key(column) && new.columns.contains_key(column);
     let down = ddl::change_table_grants(&table_sql, new, old, keeps_grants_in_both);
     annotated_table.push_grants(planner, ddl::change_table_grants(&table_sql, old, new, keeps_grants), down);
+}
+
+/// Plans changes of a column's comment, statistics target and options.
+fn plan_column_settings(
+    planner: &mut Planner,
+    table: &ObjectName,
+    (column, old_column, new_column): (&SqlName, Option<&Column>, &Column),
+    annotated_column: &AnnotatedObject,
+) {
+    let old_comment = old_column.and_then(|column| column.comment.as_ref());
+    annotated_column.plan_comment(planner, old_comment, new_column.comment.as_ref());
+    let old_statistics = old_column.and_then(|column| column.statistics);
+    if old_statistics != new_column.statistics {
+        let set = |target| {
+            format!("ALTER TABLE ONLY {} ALTER COLUMN {} {};", table.sql(), quoted(column), ddl::statistics(target))
+        };
+        planner.push(annotated_column.step("statistics").up(set(new_column.statistics)).down(set(old_statistics)));
+    }
+    let no_options = StorageParameters::new();
+    let old_options = old_column.map_or(&no_options, |column| &column.options);
+    if *old_options != new_column.options {
+        let change = |from, to| ddl::alter_column_options(table, column, from, to).join("\n");
+        let step = annotated_column.step("options").up(change(old_options, &new_column.options));
+        planner.push(step.down(change(&new_column.options, old_options)));
+    }
 }
 
 /// Plans a change of the privileges on the sequence of an identity column.

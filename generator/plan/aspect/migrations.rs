@@ -53,11 +53,7 @@ pub fn plan(
         };
         let has_error = earlier_findings.iter().any(|finding| finding.is_error() && finding.path.starts_with(&path));
         if !has_error && history.snapshot != snapshot::objects(schema) {
-            planned.findings.push(
-                Diagnostic::error(Code::MigrationMissing, path.clone())
-                    .message(format!("the definition of `{name}` has changes without a migration"))
-                    .hint("write the migration with `nself db new`; `nself db diff` shows the changes"),
-            );
+            planned.findings.push(missing_migration(name, &path));
         }
         planned.findings.extend(history.check_sql(name));
         let job = ServiceName::wrap(format!("migrate-{}", name.as_str().replace('_', "-")));
@@ -93,6 +89,13 @@ pub fn plan(
         planned.value.migrations.insert(name.clone(), migrations);
     }
     planned
+}
+
+/// Returns the finding that a definition has changes without a migration.
+fn missing_migration(database: &SqlIdent, path: &FieldPath) -> Diagnostic {
+    Diagnostic::error(Code::MigrationMissing, path.clone())
+        .message(format!("the definition of `{database}` has changes without a migration"))
+        .hint("write the migration with `nself db new`; `nself db diff` shows the changes")
 }
 
 /// Returns the services that use a database, each with the secret of its URL, and the wirings that make these services

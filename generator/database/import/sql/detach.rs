@@ -23,16 +23,7 @@ impl Reader {
         if partition.partition_of.as_ref().is_none_or(|partition| partition.table != *partitioned) {
             return unsupported(node, format!("{name} is not a partition of {partitioned}"));
         }
-        let has_identity = parent.columns.values().any(|column| column.identity.is_some());
-        if has_identity
-            || parent.partition_of.is_some()
-            || partition.partition_by.is_some()
-            || !parent.excludes.is_empty()
-        {
-            let what = "nself cannot follow the partition, since its table has an identity or an exclusion constraint, or one of the \
-                 two is a table with partitions in a partition; create the table without PARTITION OF instead";
-            return unsupported(node, what);
-        }
+        require_plain_partition(&parent, &partition, node)?;
         let mut table = Table { columns: self.schema.columns_of(&name), partition_of: None, ..partition };
         let inherited_checks = parent.checks.iter().filter(|(_, check)| !check.no_inherit);
         for (check_name, check) in inherited_checks {
@@ -50,29 +41,40 @@ impl Reader {
             table.primary_key_storage.clone_from(&parent.primary_key_storage);
             table.primary_key_name = None;
         }
+        self.copy_uniques_and_indexes(&parent, (&name, &mut table), node)?;
+        if let Some(order) = self.column_order.get(partitioned).cloned() {
+            self.column_order.insert(name.clone(), order);
+        }
+        self.adopted_indexes.retain(|index| index.partition != name);
+        self.schema.tables.insert(name, table);
+        Ok(())
+    }
+
+    /// Gives a detached partition copies of its parent's unique constraints and indexes.
+    fn copy_uniques_and_indexes(
+        &self,
+        parent: &Table,
+        (name, table): (&ObjectName, &mut Table),
+        node: &SyntaxNode,
+    ) -> Parsed<()> {
         for unique in parent.uniques.values() {
             let columns: Vec<&str> = unique.columns.iter().chain(&unique.include).map(SqlName::as_str).collect();
             let key = tree::name_at(&default_name(name.name(), Some(&columns.join("_")), "key"), node)?;
-            self.require_default_name(&name, &key, node)?;
+            self.require_default_name(name, &key, node)?;
             if table.uniques.insert(key.clone(), unique.clone()).is_some() {
                 return unsupported(node, format!("nself does not know the name of a second key `{key}`"));
             }
         }
         for (parent_index, index) in &parent.indexes {
-            let key = match self.adopted_index(&name, parent_index) {
+            let key = match self.adopted_index(name, parent_index) {
                 Some(own_name) => own_name,
-                None => self.name_of_inherited_index(&name, index, node)?,
+                None => self.name_of_inherited_index(name, index, node)?,
             };
             let index = Index { comment: None, ..index.clone() };
             if table.indexes.insert(key.clone(), index).is_some() {
                 return unsupported(node, format!("nself does not know the name of a second index `{key}`"));
             }
         }
-        if let Some(order) = self.column_order.get(partitioned).cloned() {
-            self.column_order.insert(name.clone(), order);
-        }
-        self.adopted_indexes.retain(|index| index.partition != name);
-        self.schema.tables.insert(name, table);
         Ok(())
     }
 
@@ -106,4 +108,16 @@ impl Reader {
             false => Ok(()),
         }
     }
+}
+
+/// Refuses to detach a partition whose table afterwards depends on more than the two tables.
+fn require_plain_partition(parent: &Table, partition: &Table, node: &SyntaxNode) -> Parsed<()> {
+    let has_identity = parent.columns.values().any(|column| column.identity.is_some());
+    if has_identity || parent.partition_of.is_some() || partition.partition_by.is_some() || !parent.excludes.is_empty()
+    {
+        let what = "nself cannot follow the partition, since its table has an identity or an exclusion constraint, or one of the \
+             two is a table with partitions in a partition; create the table without PARTITION OF instead";
+        return unsupported(node, what);
+    }
+    Ok(())
 }

@@ -68,18 +68,31 @@ impl Reader {
         Ok(())
     }
 
-    /// Returns the keys of the functions in schemas that a node ALL FUNCTIONS, ALL PROCEDURES or ALL ROUTINES means.
-    /// `kind` is the kind of the node.
-    fn functions_in_schemas(&self, kind: SyntaxKind, schemas: &[SqlName]) -> impl Iterator<Item = ObjectName> {
-        let includes = move |(key, function): &(&ObjectName, &Function)| {
-            let is_kind = match kind {
-                SyntaxKind::PRIVILEGE_ALL_FUNCTIONS_IN_SCHEMA => !function.procedure,
-                SyntaxKind::PRIVILEGE_ALL_PROCEDURES_IN_SCHEMA => function.procedure,
-                _ => true,
-            };
-            is_kind && schemas.iter().any(|schema| schema.as_str() == key.schema())
-        };
-        self.schema.functions.iter().filter(includes).map(|(key, _)| key.clone())
+    /// Returns the objects in schemas that a node ALL TABLES, ALL SEQUENCES, ALL FUNCTIONS, ALL PROCEDURES or ALL ROUTINES
+    /// means. `kind` is the kind of the node.
+    fn objects_in_schemas(&self, kind: SyntaxKind, schemas: &[SqlName]) -> Vec<GrantObject> {
+        let Schema { tables, views, sequences, functions, .. } = &self.schema;
+        let is_in_schemas = |name: &&ObjectName| schemas.iter().any(|schema| schema.as_str() == name.schema());
+        match kind {
+            SyntaxKind::PRIVILEGE_ALL_TABLES_IN_SCHEMA => {
+                let relations = tables.keys().chain(views.keys()).filter(is_in_schemas);
+                relations.cloned().map(GrantObject::Relation).collect()
+            }
+            SyntaxKind::PRIVILEGE_ALL_SEQUENCES_IN_SCHEMA => {
+                let of_identity_columns = self.identity_sequences_in(schemas).into_iter();
+                let declared = sequences.keys().filter(is_in_schemas).cloned();
+                of_identity_columns.chain(declared).map(GrantObject::Sequence).collect()
+            }
+            _ => {
+                let is_kind = |function: &Function| match kind {
+                    SyntaxKind::PRIVILEGE_ALL_FUNCTIONS_IN_SCHEMA => !function.procedure,
+                    SyntaxKind::PRIVILEGE_ALL_PROCEDURES_IN_SCHEMA => function.procedure,
+                    _ => true,
+                };
+                let keys = functions.iter().filter(|(_, function)| is_kind(function)).map(|(key, _)| key);
+                keys.filter(is_in_schemas).cloned().map(GrantObject::Function).collect()
+            }
+        }
     }
 
     /// Returns the objects that the clause `on` names. ALL TABLES IN SCHEMA and the like mean the objects so far.
@@ -116,21 +129,11 @@ impl Reader {
             }
             PRIVILEGE_ALL_FUNCTIONS_IN_SCHEMA
             | PRIVILEGE_ALL_PROCEDURES_IN_SCHEMA
-            | PRIVILEGE_ALL_ROUTINES_IN_SCHEMA => {
+            | PRIVILEGE_ALL_ROUTINES_IN_SCHEMA
+            | PRIVILEGE_ALL_TABLES_IN_SCHEMA
+            | PRIVILEGE_ALL_SEQUENCES_IN_SCHEMA => {
                 let schemas = parts.take_all(SCHEMA_REF).iter().map(ident).collect::<Parsed<Vec<_>>>()?;
-                objects.extend(self.functions_in_schemas(target.kind(), &schemas).map(GrantObject::Function));
-            }
-            PRIVILEGE_ALL_TABLES_IN_SCHEMA => {
-                let schemas = parts.take_all(SCHEMA_REF).iter().map(ident).collect::<Parsed<Vec<_>>>()?;
-                let is_in_schemas = |name: &&ObjectName| schemas.iter().any(|schema| schema.as_str() == name.schema());
-                let relations = self.schema.tables.keys().chain(self.schema.views.keys());
-                objects.extend(relations.filter(is_in_schemas).cloned().map(GrantObject::Relation));
-            }
-            PRIVILEGE_ALL_SEQUENCES_IN_SCHEMA => {
-                let schemas = parts.take_all(SCHEMA_REF).iter().map(ident).collect::<Parsed<Vec<_>>>()?;
-                let is_in_schemas = |name: &&ObjectName| schemas.iter().any(|schema| schema.as_str() == name.schema());
-                objects.extend(self.identity_sequences_in(&schemas).into_iter().map(GrantObject::Sequence));
-                objects.extend(self.schema.sequences.keys().filter(is_in_schemas).cloned().map(GrantObject::Sequence));
+                objects.extend(self.objects_in_schemas(target.kind(), &schemas));
             }
             _ => {
                 return unsupported(

@@ -110,45 +110,9 @@ impl Reader {
 
     /// Applies a GRANT or REVOKE for a role to the schema.
     fn apply_grant(&mut self, grant: &Grant, role: &SqlIdent) -> Result<(), String> {
-        let missing_object =
-            |name: &ObjectName| format!("GRANT or REVOKE names the object `{name}`, which does not exist");
         match &grant.object {
-            GrantObject::Relation(name) => {
-                if let Some(table) = self.schema.tables.get_mut(name) {
-                    for column in table.columns.values_mut() {
-                        grant.revoke_on_column(&mut column.grants, &mut column.grant_options, role);
-                    }
-                    grant.apply(&mut table.grants, &mut table.grant_options, role)
-                } else if let Some(view) = self.schema.views.get_mut(name) {
-                    let names: Vec<SqlName> = view.granted_columns().cloned().collect();
-                    for name in names {
-                        let grants = view.column_grants.entry(name.clone()).or_default();
-                        let options = view.column_grant_options.entry(name).or_default();
-                        grant.revoke_on_column(grants, options, role);
-                    }
-                    view.forget_empty_column_grants();
-                    grant.apply(&mut view.grants, &mut view.grant_options, role)
-                } else if let Some(sequence) = self.schema.sequences.get_mut(name) {
-                    grant.apply(&mut sequence.grants, &mut sequence.grant_options, role)
-                } else {
-                    self.apply_to_identity(grant, name, role).unwrap_or_else(|| Err(missing_object(name)))
-                }
-            }
-            GrantObject::Column(name, column) => {
-                if let Some(view) = self.schema.views.get_mut(name) {
-                    let grants = view.column_grants.entry(column.clone()).or_default();
-                    let options = view.column_grant_options.entry(column.clone()).or_default();
-                    grant.apply(grants, options, role)?;
-                    view.forget_empty_column_grants();
-                    return Ok(());
-                }
-                // A partition declares only columns that differ, so a column that it inherits is declared now.
-                let inherited = self.schema.columns_of(name).remove(column);
-                let inherited = inherited.ok_or_else(|| format!("{name} has no column `{column}`"))?;
-                let table = self.schema.tables.get_mut(name).ok_or_else(|| missing_object(name))?;
-                let column = table.columns.entry(column.clone()).or_insert(inherited);
-                grant.apply(&mut column.grants, &mut column.grant_options, role)
-            }
+            GrantObject::Relation(name) => self.apply_to_relation(grant, name, role),
+            GrantObject::Column(name, column) => self.apply_to_column(grant, (name, column), role),
             GrantObject::Sequence(name) => {
                 let Some(sequence) = self.schema.sequences.get_mut(name) else {
                     return self.apply_to_identity(grant, name, role).unwrap_or_else(|| Err(missing_object(name)));
@@ -176,22 +140,75 @@ impl Reader {
                 let (grants, options) = kind.rights_mut();
                 grant.apply(grants, options, role)
             }
-            GrantObject::Schema(name) => {
-                // By default, PUBLIC may use the schema `public`.
-                let is_default_right = name.as_str() == PUBLIC_SCHEMA && role.as_str() == PUBLIC_ROLE;
-                let includes_usage = grant.privileges.as_ref().is_none_or(|names| names.contains("usage"));
-                if is_default_right && includes_usage {
-                    self.public_revoked_at = (!grant.is_grant).then_some(grant.at);
-                }
-                // Without an entry for `public`, there are no other rights to revoke.
-                if is_default_right && !grant.is_grant && !self.schema.schemas.contains_key(name) {
-                    return Ok(());
-                }
-                let namespace = self.schema.schemas.entry(name.clone()).or_default();
-                grant.apply(&mut namespace.grants, &mut namespace.grant_options, role)
-            }
+            GrantObject::Schema(name) => self.apply_to_schema(grant, name, role),
         }
     }
+
+    /// Applies a GRANT or REVOKE to a table, a view or a sequence.
+    fn apply_to_relation(&mut self, grant: &Grant, name: &ObjectName, role: &SqlIdent) -> Result<(), String> {
+        if let Some(table) = self.schema.tables.get_mut(name) {
+            for column in table.columns.values_mut() {
+                grant.revoke_on_column(&mut column.grants, &mut column.grant_options, role);
+            }
+            grant.apply(&mut table.grants, &mut table.grant_options, role)
+        } else if let Some(view) = self.schema.views.get_mut(name) {
+            let names: Vec<SqlName> = view.granted_columns().cloned().collect();
+            for name in names {
+                let grants = view.column_grants.entry(name.clone()).or_default();
+                let options = view.column_grant_options.entry(name).or_default();
+                grant.revoke_on_column(grants, options, role);
+            }
+            view.forget_empty_column_grants();
+            grant.apply(&mut view.grants, &mut view.grant_options, role)
+        } else if let Some(sequence) = self.schema.sequences.get_mut(name) {
+            grant.apply(&mut sequence.grants, &mut sequence.grant_options, role)
+        } else {
+            self.apply_to_identity(grant, name, role).unwrap_or_else(|| Err(missing_object(name)))
+        }
+    }
+
+    /// Applies a GRANT or REVOKE to a column of a table or view.
+    fn apply_to_column(
+        &mut self,
+        grant: &Grant,
+        (name, column): (&ObjectName, &SqlName),
+        role: &SqlIdent,
+    ) -> Result<(), String> {
+        if let Some(view) = self.schema.views.get_mut(name) {
+            let grants = view.column_grants.entry(column.clone()).or_default();
+            let options = view.column_grant_options.entry(column.clone()).or_default();
+            grant.apply(grants, options, role)?;
+            view.forget_empty_column_grants();
+            return Ok(());
+        }
+        // A partition declares only columns that differ, so a column that it inherits is declared now.
+        let inherited = self.schema.columns_of(name).remove(column);
+        let inherited = inherited.ok_or_else(|| format!("{name} has no column `{column}`"))?;
+        let table = self.schema.tables.get_mut(name).ok_or_else(|| missing_object(name))?;
+        let column = table.columns.entry(column.clone()).or_insert(inherited);
+        grant.apply(&mut column.grants, &mut column.grant_options, role)
+    }
+
+    /// Applies a GRANT or REVOKE to a schema of the database.
+    fn apply_to_schema(&mut self, grant: &Grant, name: &SqlName, role: &SqlIdent) -> Result<(), String> {
+        // By default, PUBLIC may use the schema `public`.
+        let is_default_right = name.as_str() == PUBLIC_SCHEMA && role.as_str() == PUBLIC_ROLE;
+        let includes_usage = grant.privileges.as_ref().is_none_or(|names| names.contains("usage"));
+        if is_default_right && includes_usage {
+            self.public_revoked_at = (!grant.is_grant).then_some(grant.at);
+        }
+        // Without an entry for `public`, there are no other rights to revoke.
+        if is_default_right && !grant.is_grant && !self.schema.schemas.contains_key(name) {
+            return Ok(());
+        }
+        let namespace = self.schema.schemas.entry(name.clone()).or_default();
+        grant.apply(&mut namespace.grants, &mut namespace.grant_options, role)
+    }
+}
+
+/// Returns the message about an object of a GRANT or REVOKE that the schema does not have.
+fn missing_object(name: &ObjectName) -> String {
+    format!("GRANT or REVOKE names the object `{name}`, which does not exist")
 }
 
 impl Reader {

@@ -52,6 +52,7 @@ mod service_rights;
 mod session;
 mod star;
 mod storage;
+mod stored_mentions;
 mod stored_text;
 mod table;
 mod table_of_query;
@@ -253,20 +254,25 @@ impl Reader {
             | DROP_ROUTINE => self.drop_objects(node),
             DROP_TRIGGER | DROP_POLICY => self.drop_part_of_table(node),
             CREATE_TABLE_AS | SELECT_INTO => self.create_table_of_query(node),
-            kind => match ObjectClass::of_node(kind) {
-                Some(class) => self.change_object(class, node),
-                None if left_out::is_language_of_every_database(node) || left_out::changes_nothing(node) => Ok(()),
-                None if left_out::needs_superuser(kind) => unsupported(
-                    node,
-                    format!(
-                        "nself cannot represent `{}`, which needs a superuser; remove it from the source, and create it with psql \
-                         as the superuser of the server",
-                        summary(node)
-                    ),
-                ),
-                None => unsupported(node, format!("nself cannot represent `{}`", summary(node))),
-            },
+            _ => self.change_other_object(node),
         }
+    }
+
+    /// Reads a statement about an object that a definition keeps as its SQL, and refuses every other statement.
+    fn change_other_object(&mut self, node: &SyntaxNode) -> Parsed<()> {
+        if let Some(class) = ObjectClass::of_node(node.kind()) {
+            return self.change_object(class, node);
+        }
+        if left_out::is_language_of_every_database(node) || left_out::changes_nothing(node) {
+            return Ok(());
+        }
+        let advice = match left_out::needs_superuser(node.kind()) {
+            true => {
+                ", which needs a superuser; remove it from the source, and create it with psql as the superuser of the server"
+            }
+            false => "",
+        };
+        unsupported(node, format!("nself cannot represent `{}`{advice}", summary(node)))
     }
 
     /// Refuses a statement before the command of psql that connects to the database, unless it is about the server.

@@ -57,12 +57,22 @@ impl Reader {
         if function.returns.as_ref().is_some_and(|returns| is_implied(returns, &function.arguments)) {
             function.returns = None;
         }
+        self.insert_function((name, function), or_replace, node)
+    }
+
+    /// Adds a function to the schema, or replaces the one with the same name and arguments.
+    fn insert_function(
+        &mut self,
+        (name, mut function): (ObjectName, Function),
+        or_replace: bool,
+        node: &SyntaxNode,
+    ) -> Parsed<()> {
         let argument_types: Vec<TypeName> = function.input_types().cloned().collect();
         let key = match self.key_of_function(&name, Some(&argument_types)) {
+            Some(_) if !or_replace => {
+                return unsupported(node, "there is already a function with this name and these arguments");
+            }
             Some(key) => {
-                if !or_replace {
-                    return unsupported(node, "there is already a function with this name and these arguments");
-                }
                 // OR REPLACE keeps the comment. The earlier declaration is forgotten, since this one would count as a
                 // duplicate. Grants need no change: they are resolved after the whole file.
                 let earlier = &self.schema.functions[&key];

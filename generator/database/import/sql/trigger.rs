@@ -25,11 +25,7 @@ impl Reader {
         let on = parts.require(ON_RELATION)?;
         let relation = object_name(&Parts::of(&on).require(RELATION_NAME_REF)?)?;
         self.object_in_messages = format!("the trigger {name} of {relation}");
-        let timing = match (parts.take_node(TIMING_BEFORE), parts.take_node(TIMING_AFTER)) {
-            (Some(_), _) => Timing::Before,
-            (None, Some(_)) => Timing::After,
-            (None, None) => parts.require(TIMING_INSTEAD_OF).map(|_| Timing::InsteadOf)?,
-        };
+        let timing = take_timing(&mut parts)?;
         let mut trigger = Trigger {
             timing,
             events: Default::default(),
@@ -48,12 +44,7 @@ impl Reader {
         };
         parts.take_node(FOR_EACH_STATEMENT);
         read_events(&mut trigger, &parts.require(TRIGGER_EVENT_LIST)?)?;
-        if let Some(clause) = parts.take_node(REFERENCING) {
-            let mut clause = Parts::of(&clause);
-            trigger.old_table = clause.take_node(OLD_TABLE).map(|table| transition_table(&table)).transpose()?;
-            trigger.new_table = clause.take_node(NEW_TABLE).map(|table| transition_table(&table)).transpose()?;
-            clause.refuse_rest_except("REFERENCING")?;
-        }
+        read_transition_tables(&mut trigger, &mut parts)?;
         if let Some(clause) = parts.take_node(WHEN_CONDITION) {
             trigger.condition = Some(expression(&Parts::of(&clause).take_any()?)?);
         }
@@ -132,6 +123,26 @@ impl Reader {
         }
         Ok(())
     }
+}
+
+/// Takes BEFORE, AFTER or INSTEAD OF.
+fn take_timing(parts: &mut Parts) -> Parsed<Timing> {
+    if parts.take_node(SyntaxKind::TIMING_BEFORE).is_some() {
+        return Ok(Timing::Before);
+    }
+    if parts.take_node(SyntaxKind::TIMING_AFTER).is_some() {
+        return Ok(Timing::After);
+    }
+    parts.require(SyntaxKind::TIMING_INSTEAD_OF).map(|_| Timing::InsteadOf)
+}
+
+/// Reads the clause REFERENCING, which names the tables of old and new rows.
+fn read_transition_tables(trigger: &mut Trigger, parts: &mut Parts) -> Parsed<()> {
+    let Some(clause) = parts.take_node(SyntaxKind::REFERENCING) else { return Ok(()) };
+    let mut clause = Parts::of(&clause);
+    trigger.old_table = clause.take_node(SyntaxKind::OLD_TABLE).map(|table| transition_table(&table)).transpose()?;
+    trigger.new_table = clause.take_node(SyntaxKind::NEW_TABLE).map(|table| transition_table(&table)).transpose()?;
+    clause.refuse_rest_except("REFERENCING")
 }
 
 impl Reader {

@@ -59,12 +59,8 @@ impl Reader {
         if let Some(earlier) = self.schema.views.get(&name)
             && or_replace
         {
-            // CREATE OR REPLACE keeps comments and triggers; grants are resolved after the whole file. The earlier place would
-            // count as a second view of this name.
-            view.comment.clone_from(&earlier.comment);
-            view.column_comments.clone_from(&earlier.column_comments);
-            view.column_defaults.clone_from(&earlier.column_defaults);
-            view.triggers.clone_from(&earlier.triggers);
+            keep_parts(earlier, &mut view);
+            // The earlier place would count as a second view of this name.
             self.declared_at.remove(&format!("views.{name}"));
         } else {
             self.grant_defaults(&GrantObject::Relation(name.clone()), name.schema(), node);
@@ -73,6 +69,15 @@ impl Reader {
         self.schema.views.insert(name, view);
         Ok(())
     }
+}
+
+/// Copies the parts of a view that CREATE OR REPLACE keeps: comments, defaults and triggers. Grants are resolved after
+/// the whole file.
+fn keep_parts(earlier: &View, view: &mut View) {
+    view.comment.clone_from(&earlier.comment);
+    view.column_comments.clone_from(&earlier.column_comments);
+    view.column_defaults.clone_from(&earlier.column_defaults);
+    view.triggers.clone_from(&earlier.triggers);
 }
 
 /// Returns names as a list in SQL, such as `id, "order"`.

@@ -81,41 +81,7 @@ pub(super) fn change_type(planner: &mut Planner, diff: &Diff, change: &ColumnCha
             .unwrap_or_else(|| conversion_with_domains(diff, &old.kind, &new.kind)),
     };
     if matches!(conversion, Conversion::Other) && using.is_none() && !is_same_type {
-        // A dropped type may have been renamed to free its name; the message contains the name that the user knows.
-        let freed_name = old.kind.object().and_then(|kind| diff.freed_name(&kind));
-        let old_kind = freed_name.map_or_else(|| old.kind.clone(), |name| old.kind.with_object(name));
-        let column = quoted_if_needed(change.column.as_str());
-        let hint = example_conversion(&column, &old.kind, &new.kind).map_or_else(
-            || "add a new column, and fill it in a migration by hand (`nself db new --by-hand`)".to_owned(),
-            |example| {
-                let example = escaped_for_nickel(&example);
-                let hazards = CONVERSION_HAZARDS.into_iter().filter(|hazard| hazard.needs_review());
-                let hazards: Vec<Hazard> =
-                    hazards.filter(|hazard| !planner.allows(&change.object(), *hazard)).collect();
-                let allow = allowance(&change.object(), &hazards)
-                    .map_or_else(String::new, |entry| format!(" and its effect on the rows, `{entry}`"));
-                format!("give a conversion, such as `using = \"{example}\"`{allow}, or add a new column")
-            },
-        );
-        planner.refuse(
-            Code::NeedsUsing,
-            change.path().key("type"),
-            match deciding_setting(diff.old.without_domains(&old.kind), diff.new.without_domains(&new.kind)) {
-                None => {
-                    format!(
-                        "{}: PostgreSQL has no automatic conversion from {old_kind} to {}",
-                        change.object(),
-                        new.kind
-                    )
-                }
-                Some(setting) => format!(
-                    "{}: the result of the conversion from {old_kind} to {} depends on {setting}",
-                    change.object(),
-                    new.kind
-                ),
-            },
-            &hint,
-        );
+        refuse_without_conversion(planner, diff, change, (&old.kind, &new.kind));
         return;
     }
     let (hazards, is_reversible): (&[Hazard], bool) = match conversion {
@@ -136,6 +102,38 @@ pub(super) fn change_type(planner: &mut Planner, diff: &Diff, change: &ColumnCha
         false => Down::Irreversible("the old values cannot be restored"),
     };
     planner.push(step);
+}
+
+/// Refuses a change of the type for which PostgreSQL has no conversion. The hint has an example for `using`.
+fn refuse_without_conversion(
+    planner: &mut Planner,
+    diff: &Diff,
+    change: &ColumnChange,
+    (old, new): (&TypeName, &TypeName),
+) {
+    let object = change.object();
+    // A dropped type may have been renamed to free its name; the message contains the name that the user knows.
+    let freed_name = old.object().and_then(|kind| diff.freed_name(&kind));
+    let old_name = freed_name.map_or_else(|| old.clone(), |name| old.with_object(name));
+    let column = quoted_if_needed(change.column.as_str());
+    let hint = match example_conversion(&column, old, new) {
+        None => "add a new column, and fill it in a migration by hand (`nself db new --by-hand`)".to_owned(),
+        Some(example) => {
+            let example = escaped_for_nickel(&example);
+            let needs_allowance = |hazard: &Hazard| hazard.needs_review() && !planner.allows(&object, *hazard);
+            let hazards: Vec<Hazard> = CONVERSION_HAZARDS.into_iter().filter(needs_allowance).collect();
+            let allow = allowance(&object, &hazards)
+                .map_or_else(String::new, |entry| format!(" and its effect on the rows, `{entry}`"));
+            format!("give a conversion, such as `using = \"{example}\"`{allow}, or add a new column")
+        }
+    };
+    let message = match deciding_setting(diff.old.without_domains(old), diff.new.without_domains(new)) {
+        None => format!("{object}: PostgreSQL has no automatic conversion from {old_name} to {new}"),
+        Some(setting) => {
+            format!("{object}: the result of the conversion from {old_name} to {new} depends on {setting}")
+        }
+    };
+    planner.refuse(Code::NeedsUsing, change.path().key("type"), message, &hint);
 }
 
 /// Returns the statements that change the type of a column. Its default is dropped before and set afterwards, since the

@@ -9,7 +9,7 @@ use crate::database::identifiers::replace_names;
 use crate::database::migrate::planner::Planner;
 use crate::database::migrate::step::{MigrationStep, Phase};
 use crate::database::model::*;
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, FieldPath};
 use crate::values::Checked;
 
 /// Plans the renames of columns, and applies them to the old schema in `renamed`.
@@ -19,55 +19,12 @@ pub(super) fn rename_columns(planner: &mut Planner, renamed: &mut RenamedSchema)
         // Maps the old names of the table's columns to their new names.
         let mut new_names: BTreeMap<SqlName, SqlName> = BTreeMap::new();
         for (column, definition) in &table.columns {
-            let (Some(old_name), Some(old)) = (&definition.renamed_from, renamed.schema.tables.get(name)) else {
-                continue;
-            };
-            if !old.columns.contains_key(old_name) || old_name == column {
-                continue;
+            if let Some(old_name) =
+                old_name_of_column(planner, renamed, (name, table), (column, definition), &new_names)
+            {
+                push_rename(planner, name, (&old_name, column));
+                new_names.insert(old_name, column.clone());
             }
-            let path = planner.path(&["tables", name.as_str(), "columns", column.as_str()]);
-            let declared_name = |column: &SqlName| {
-                let declared = table.columns.get(column)?.renamed_from.clone()?;
-                let is_in_both = old.columns.contains_key(&declared) && table.columns.contains_key(&declared);
-                is_in_both.then_some(declared)
-            };
-            if let Some(names) = exchanged_names(column, declared_name) {
-                // One finding for all columns that exchange their names, and none about their types.
-                if names.iter().all(|other| column <= other) {
-                    let (message, hint) = words_about_exchange(&names);
-                    planner.refuse(Code::RenameClash, path.key("renamed_from"), message, &hint);
-                }
-                if let Some(table) = renamed.schema.tables.get_mut(name) {
-                    table.columns.insert(column.clone(), definition.clone());
-                }
-                continue;
-            }
-            let reason = if old.columns.contains_key(column) || table.columns.contains_key(old_name) {
-                Some("both exist".to_owned())
-            } else {
-                new_names.get(old_name).map(|other| format!("it is already renamed to `{other}`"))
-            };
-            if let Some(reason) = reason {
-                let message = format!("`{old_name}` cannot be renamed to `{column}`: {reason}");
-                planner.refuse(
-                    Code::RenameClash,
-                    path.key("renamed_from"),
-                    message,
-                    "remove `renamed_from`, or rename in a first migration (`nself db new`) and add the other column in a second one",
-                );
-                continue;
-            }
-            let rename = |from: &SqlName, to: &SqlName| {
-                format!("ALTER TABLE {} RENAME COLUMN {} TO {};", name.sql(), quoted(from), quoted(to))
-            };
-            let why = format!("{name}.{old_name} is now called {column}");
-            planner.push(
-                MigrationStep::new(Phase::Rename, format!("{name}.{column}"), path, why)
-                    .up(rename(old_name, column))
-                    .down(rename(column, old_name))
-                    .hazard(Hazard::BreaksPrograms),
-            );
-            new_names.insert(old_name.clone(), column.clone());
         }
         if !new_names.is_empty() {
             // The server renames the columns of partitions, too.
@@ -77,6 +34,70 @@ pub(super) fn rename_columns(planner: &mut Planner, renamed: &mut RenamedSchema)
             }
         }
     }
+}
+
+/// Returns the old name of a column that the plan renames; `None` if the old table does not have it. Refuses a rename
+/// that is not possible. `new_names` maps the old names of the table's earlier columns to their new names.
+fn old_name_of_column(
+    planner: &mut Planner,
+    renamed: &mut RenamedSchema,
+    (name, table): (&ObjectName, &Table),
+    (column, definition): (&SqlName, &Column),
+    new_names: &BTreeMap<SqlName, SqlName>,
+) -> Option<SqlName> {
+    let old_name = definition.renamed_from.as_ref()?;
+    let old = renamed.schema.tables.get_mut(name)?;
+    if !old.columns.contains_key(old_name) || old_name == column {
+        return None;
+    }
+    let path = column_path(planner, name, column).key("renamed_from");
+    let declared_name = |column: &SqlName| {
+        let declared = table.columns.get(column)?.renamed_from.clone()?;
+        let is_in_both = old.columns.contains_key(&declared) && table.columns.contains_key(&declared);
+        is_in_both.then_some(declared)
+    };
+    if let Some(names) = exchanged_names(column, declared_name) {
+        // One finding for all columns that exchange their names, and none about their types.
+        if names.iter().all(|other| column <= other) {
+            let (message, hint) = words_about_exchange(&names);
+            planner.refuse(Code::RenameClash, path, message, &hint);
+        }
+        old.columns.insert(column.clone(), definition.clone());
+        return None;
+    }
+    let reason = if old.columns.contains_key(column) || table.columns.contains_key(old_name) {
+        "both exist".to_owned()
+    } else if let Some(other) = new_names.get(old_name) {
+        format!("it is already renamed to `{other}`")
+    } else {
+        return Some(old_name.clone());
+    };
+    planner.refuse(
+        Code::RenameClash,
+        path,
+        format!("`{old_name}` cannot be renamed to `{column}`: {reason}"),
+        "remove `renamed_from`, or rename in a first migration (`nself db new`) and add the other column in a second one",
+    );
+    None
+}
+
+fn column_path(planner: &Planner, table: &ObjectName, column: &SqlName) -> FieldPath {
+    planner.path(&["tables", table.as_str(), "columns", column.as_str()])
+}
+
+/// Plans the rename of a column.
+fn push_rename(planner: &mut Planner, table: &ObjectName, (old_name, column): (&SqlName, &SqlName)) {
+    let rename = |from: &SqlName, to: &SqlName| {
+        format!("ALTER TABLE {} RENAME COLUMN {} TO {};", table.sql(), quoted(from), quoted(to))
+    };
+    let why = format!("{table}.{old_name} is now called {column}");
+    let path = column_path(planner, table, column);
+    planner.push(
+        MigrationStep::new(Phase::Rename, format!("{table}.{column}"), path, why)
+            .up(rename(old_name, column))
+            .down(rename(column, old_name))
+            .hazard(Hazard::BreaksPrograms),
+    );
 }
 
 /// Returns the names of a table, of its partitions and of their partitions.
@@ -102,69 +123,86 @@ pub fn with_partitions(schema: &Schema, name: &ObjectName) -> Vec<ObjectName> {
 /// Replaces the names of columns in a table and in the objects that refer to it. `new_names` maps old names to new
 /// names.
 pub fn replace_column_names(schema: &mut Schema, name: &ObjectName, new_names: &BTreeMap<SqlName, SqlName>) {
-    let rename = |column: &mut SqlName| {
-        if let Some(new) = new_names.get(column) {
-            *column = new.clone();
-        }
-    };
-    let rename_all = |columns: &mut Vec<SqlName>| columns.iter_mut().for_each(rename);
-    let replace_in_text = |text: &str| {
-        replace_names(text, |word| {
-            new_names.iter().find(|(old, _)| old.as_str() == word).map(|(_, new)| quoted_if_needed(new.as_str()))
-        })
-    };
-    let replace_in_expression =
-        |expression: &mut Expression| *expression = Expression::wrap(replace_in_text(expression.as_str()));
+    let names = NewColumnNames(new_names);
     for key in schema.tables.values_mut().flat_map(|table| table.foreign_keys.values_mut()) {
         if key.references.table == *name {
-            rename_all(&mut key.references.columns);
+            names.replace_all(&mut key.references.columns);
         }
     }
     let owners = schema.sequences.values_mut().filter_map(|sequence| sequence.owned_by.as_mut());
-    owners.filter(|owner| owner.table == *name).for_each(|owner| rename(&mut owner.column));
-    let Some(table) = schema.tables.get_mut(name) else { return };
-    table.columns = std::mem::take(&mut table.columns)
-        .into_iter()
-        .map(|(mut column, mut definition)| {
-            rename(&mut column);
-            definition.generated.iter_mut().for_each(replace_in_expression);
-            (column, definition)
-        })
-        .collect();
-    rename_all(&mut table.primary_key);
-    rename_all(&mut table.primary_key_include);
-    for unique in table.uniques.values_mut() {
-        rename_all(&mut unique.columns);
-        rename_all(&mut unique.include);
+    owners.filter(|owner| owner.table == *name).for_each(|owner| names.replace(&mut owner.column));
+    if let Some(table) = schema.tables.get_mut(name) {
+        names.replace_in_table(table);
     }
-    for key in table.foreign_keys.values_mut() {
-        rename_all(&mut key.columns);
-        rename_all(&mut key.on_delete_columns);
-    }
-    table.checks.values_mut().for_each(|check| replace_in_expression(&mut check.expression));
-    for exclude in table.excludes.values_mut() {
-        exclude.elements.iter_mut().for_each(|element| replace_in_expression(&mut element.expression));
-        exclude.predicate.iter_mut().for_each(replace_in_expression);
-    }
-    for index in table.indexes.values_mut() {
-        for column in &mut index.columns {
-            column.column.iter_mut().for_each(rename);
-            column.expression.iter_mut().for_each(replace_in_expression);
+}
+
+/// New names of columns by their old names.
+struct NewColumnNames<'a>(&'a BTreeMap<SqlName, SqlName>);
+
+impl NewColumnNames<'_> {
+    fn replace(&self, column: &mut SqlName) {
+        if let Some(new) = self.0.get(column) {
+            *column = new.clone();
         }
-        rename_all(&mut index.include);
-        index.predicate.iter_mut().for_each(replace_in_expression);
     }
-    for trigger in table.triggers.values_mut() {
-        rename_all(&mut trigger.update_of);
-        trigger.condition.iter_mut().for_each(replace_in_expression);
+
+    fn replace_all(&self, columns: &mut [SqlName]) {
+        columns.iter_mut().for_each(|column| self.replace(column));
     }
-    for policy in table.policies.values_mut() {
-        policy.using.iter_mut().chain(&mut policy.check).for_each(replace_in_expression);
+
+    fn replace_in_expression(&self, expression: &mut Expression) {
+        let text = replace_names(expression.as_str(), |word| {
+            self.0.iter().find(|(old, _)| old.as_str() == word).map(|(_, new)| quoted_if_needed(new.as_str()))
+        });
+        *expression = Expression::wrap(text);
     }
-    if let Some(by) = &mut table.partition_by {
-        for key in &mut by.columns {
-            key.column.iter_mut().for_each(rename);
-            key.expression.iter_mut().for_each(replace_in_expression);
+
+    fn replace_in_expressions<'e>(&self, expressions: impl IntoIterator<Item = &'e mut Expression>) {
+        expressions.into_iter().for_each(|expression| self.replace_in_expression(expression));
+    }
+
+    fn replace_in_table(&self, table: &mut Table) {
+        table.columns = std::mem::take(&mut table.columns)
+            .into_iter()
+            .map(|(mut column, mut definition)| {
+                self.replace(&mut column);
+                self.replace_in_expressions(&mut definition.generated);
+                (column, definition)
+            })
+            .collect();
+        self.replace_all(&mut table.primary_key);
+        self.replace_all(&mut table.primary_key_include);
+        for unique in table.uniques.values_mut() {
+            self.replace_all(&mut unique.columns);
+            self.replace_all(&mut unique.include);
+        }
+        for key in table.foreign_keys.values_mut() {
+            self.replace_all(&mut key.columns);
+            self.replace_all(&mut key.on_delete_columns);
+        }
+        self.replace_in_expressions(table.checks.values_mut().map(|check| &mut check.expression));
+        for exclude in table.excludes.values_mut() {
+            self.replace_in_expressions(exclude.elements.iter_mut().map(|element| &mut element.expression));
+            self.replace_in_expressions(&mut exclude.predicate);
+        }
+        for index in table.indexes.values_mut() {
+            for column in &mut index.columns {
+                column.column.iter_mut().for_each(|column| self.replace(column));
+                self.replace_in_expressions(&mut column.expression);
+            }
+            self.replace_all(&mut index.include);
+            self.replace_in_expressions(&mut index.predicate);
+        }
+        for trigger in table.triggers.values_mut() {
+            self.replace_all(&mut trigger.update_of);
+            self.replace_in_expressions(&mut trigger.condition);
+        }
+        for policy in table.policies.values_mut() {
+            self.replace_in_expressions(policy.using.iter_mut().chain(&mut policy.check));
+        }
+        for key in table.partition_by.iter_mut().flat_map(|by| &mut by.columns) {
+            key.column.iter_mut().for_each(|column| self.replace(column));
+            self.replace_in_expressions(&mut key.expression);
         }
     }
 }
