@@ -1,6 +1,7 @@
 //! A PostgreSQL server outside of the stack, with TLS and an administrator who is not a superuser: the jobs of the stack
 //! prepare it and migrate it. The jobs run as containers would, but without an engine.
 
+mod moving;
 mod pooler;
 
 use std::path::{Path, PathBuf};
@@ -60,23 +61,35 @@ impl Client {
 
     /// Runs the script of a job with the variables of its container.
     fn job(&self, job: &str) -> ProcessOutput {
-        let compose: Value =
-            serde_yaml_ng::from_slice(&std::fs::read(self.environment().join("compose.yaml")).unwrap()).unwrap();
-        let service = &compose["services"][job];
-        let here = |text: &str| text.replace("/run/secrets", &self.secrets().display().to_string());
+        let service = self.service(job);
         let files = tempfile::tempdir().unwrap();
         let source = service["volumes"][0]["source"].as_str().unwrap();
         for entry in std::fs::read_dir(self.environment().join(source)).unwrap() {
             let path = entry.unwrap().path();
             let text = std::fs::read_to_string(&path).unwrap();
-            std::fs::write(files.path().join(path.file_name().unwrap()), here(&text)).unwrap();
+            std::fs::write(files.path().join(path.file_name().unwrap()), self.on_this_machine(&text)).unwrap();
         }
         let mut command = Command::new("sh");
-        command.arg(files.path().join("run.sh")).env_remove("PGPASSWORD");
-        for (name, value) in service["environment"].as_object().unwrap() {
-            command.env(name, here(value.as_str().unwrap()));
+        run(self.with_variables_of(job, command.arg(files.path().join("run.sh"))))
+    }
+
+    /// Gives a command the variables of a job's container.
+    fn with_variables_of<'a>(&self, job: &str, command: &'a mut Command) -> &'a mut Command {
+        command.env_remove("PGPASSWORD");
+        for (name, value) in self.service(job)["environment"].as_object().unwrap() {
+            command.env(name, self.on_this_machine(value.as_str().unwrap()));
         }
-        run(&mut command)
+        command
+    }
+
+    fn service(&self, name: &str) -> Value {
+        let file = std::fs::read(self.environment().join("compose.yaml")).unwrap();
+        let compose: Value = serde_yaml_ng::from_slice(&file).unwrap();
+        compose["services"][name].clone()
+    }
+
+    fn on_this_machine(&self, text: &str) -> String {
+        text.replace("/run/secrets", &self.secrets().display().to_string())
     }
 
     /// Returns a connection URL of the stack.
@@ -84,7 +97,7 @@ impl Client {
         let variables = std::fs::read_to_string(self.environment().join(".env")).unwrap();
         let value = variables.lines().find_map(|line| line.strip_prefix(&format!("{variable}=")));
         let url = value.unwrap().trim_matches(['\'', '"']);
-        url.replace("/run/secrets", &self.secrets().display().to_string())
+        self.on_this_machine(url)
     }
 
     /// Runs a query with the connection URL of a service.

@@ -178,6 +178,13 @@ impl Server {
         output.stdout
     }
 
+    /// Returns a whole database, with its rows, as printed by pg_dump of the same version.
+    pub fn dump_whole(&self, database: &str) -> String {
+        let output = run(self.command("pg_dump").args(["-U", "postgres", "-h", &self.inner(""), database]));
+        assert_eq!(output.code, 0, "{}", output.stderr);
+        output.stdout
+    }
+
     /// Starts a standby of this server.
     pub fn standby(&self) -> Server {
         let folder = match self.version {
