@@ -20,6 +20,22 @@ pub fn canonical(value: &Value) -> Vec<u8> {
     out.into_bytes()
 }
 
+/// Returns canonical JSON of a record, given the canonical JSON of its fields. The fields need no copy in a tree.
+pub fn canonical_record<K: AsRef<str>>(fields: impl IntoIterator<Item = (K, Vec<u8>)>) -> Vec<u8> {
+    let mut fields: Vec<(K, Vec<u8>)> = fields.into_iter().collect();
+    fields.sort_by(|(a, _), (b, _)| utf16_order(a.as_ref(), b.as_ref()));
+    let mut out = vec![b'{'];
+    for (i, (key, value)) in fields.iter().enumerate() {
+        let mut prefix = String::from(if i > 0 { "," } else { "" });
+        write_string(key.as_ref(), &mut prefix);
+        prefix.push(':');
+        out.extend_from_slice(prefix.as_bytes());
+        out.extend_from_slice(value);
+    }
+    out.push(b'}');
+    out
+}
+
 /// Returns readable JSON for committed files: indented by two blanks, keys sorted, with a final newline.
 pub fn to_pretty(value: &impl Serialize) -> Vec<u8> {
     pretty(&tree(value))

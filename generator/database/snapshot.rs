@@ -150,6 +150,13 @@ impl Delta {
         self.set.is_empty() && self.unset.is_empty()
     }
 
+    /// Returns canonical JSON of the changes.
+    pub fn canonical(&self) -> Vec<u8> {
+        let Delta { set, unset } = self;
+        let set = json::canonical_record(set.iter().map(|(path, object)| (path, json::canonical(object))));
+        json::canonical_record([("set", set), ("unset", json::to_canonical(unset))])
+    }
+
     /// Returns the changes that lead from the old objects to the new ones.
     pub fn between(old: &Objects, new: &Objects) -> Delta {
         let set = new.iter().filter(|(path, object)| old.get(*path) != Some(object));

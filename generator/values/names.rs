@@ -105,6 +105,13 @@ checked! {
         .or_else(|| RESERVED_SETTINGS.contains(&t).then(|| "nself sets this setting, because other generated files depend on its value".into()))
 }
 checked! {
+    /// The name of a PostgreSQL setting that applies while a function runs; names of settings of extensions, and of those
+    /// that programs invent, have a dot.
+    FunctionSetting, expected: "the name of a PostgreSQL setting", example: "work_mem",
+    refusal: |t| t.split('.').find_map(|part| alphabet_refusal(part, 63, "a-z, 0-9 and `_`, and begin with a letter or `_`; a dot divides two names",
+        |c| is_lower(c) || c == '_', |c| is_lower_or_digit(c) || c == '_'))
+}
+checked! {
     /// The name of an environment variable: a POSIX name, possibly with dots, which some programs use.
     VariableName, expected: "a variable name of letters, digits, underscores and dots", example: "LOG_LEVEL",
     refusal: |t| alphabet_refusal(t, 128, "A-Z, a-z, 0-9, `_` and `.`, and do not begin with a digit",

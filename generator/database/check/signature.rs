@@ -180,6 +180,11 @@ impl Check<'_> {
                     let message = format!("`{name}` cannot have the value `{value}`");
                     self.report(path, message, format!("set it to {expected}"));
                 }
+            } else if name.as_str().contains('.') {
+                let message = format!(
+                    "only a superuser can give a function the setting `{name}`, which PostgreSQL does not know"
+                );
+                self.report(path, message, format!("remove it, and call `set_config('{name}', …, true)` in the body"));
             } else if !UNLISTED_SETTINGS.contains(&name.as_str()) {
                 let names = SETTINGS.keys().filter(is_changeable).copied();
                 let hint = words::suggestion_or(name.as_str(), names, "remove it");

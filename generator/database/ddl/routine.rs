@@ -137,7 +137,8 @@ pub fn function_definition(name: &ObjectName, function: &Function, create: &str)
         } else {
             vec![literal(value.as_str())]
         };
-        sql += &format!("\n  SET {setting} = {}", values.join(", "));
+        let parts: Vec<String> = setting.as_str().split('.').map(quoted_if_needed).collect();
+        sql += &format!("\n  SET {} = {}", parts.join("."), values.join(", "));
     }
     let body = function.body.as_str();
     if function.has_standard_body() {

@@ -88,6 +88,26 @@ pub struct Migration {
     pub plan: PlanFile,
 }
 
+impl PlanFile {
+    /// Returns canonical JSON of the plan, without a copy of the objects in `changes`, which can be large.
+    pub(super) fn canonical(&self) -> Vec<u8> {
+        let PlanFile { version, run, from, to, part, privileged, by_hand, steps, changes } = self;
+        let mut fields = vec![
+            ("version", json::to_canonical(version)),
+            ("run", json::to_canonical(run)),
+            ("from", json::to_canonical(from)),
+            ("to", json::to_canonical(to)),
+            ("part", json::to_canonical(part)),
+            ("steps", json::to_canonical(steps)),
+            ("changes", changes.canonical()),
+        ];
+        let flags = [("privileged", privileged), ("by_hand", by_hand)];
+        fields
+            .extend(flags.into_iter().filter(|(_, flag)| **flag).map(|(name, flag)| (name, json::to_canonical(flag))));
+        json::canonical_record(fields)
+    }
+}
+
 /// First statements of every transactional migration.
 const HEADER: &str = "SET LOCAL lock_timeout = '5s';\nSET LOCAL search_path = public;\n";
 
@@ -189,7 +209,7 @@ impl Migration {
     pub(super) fn sum_line(&self, previous_chain: &str) -> SumLine {
         let up = sha256(self.up.as_bytes());
         let down = self.down.as_ref().map_or(String::new(), |down| sha256(down.as_bytes()).to_string());
-        let plan = sha256(&json::to_canonical(&self.plan));
+        let plan = sha256(&self.plan.canonical());
         let chain = sha256(format!("{previous_chain}\n{}\n{up}\n{down}\n{plan}", self.name).as_bytes());
         SumLine { name: self.name.clone(), up, chain }
     }

@@ -257,6 +257,17 @@ mod tests {
         history
     }
 
+    #[test]
+    fn the_canonical_json_of_a_plan_has_all_its_fields() {
+        let mut history = history();
+        history.migrations[1].plan.by_hand = true;
+        history.migrations[2].plan.privileged = true;
+        for Migration { plan, .. } in &history.migrations {
+            assert!(plan.changes.canonical().len() > 20);
+            assert_eq!(plan.canonical(), crate::artifact::json::to_canonical(plan));
+        }
+    }
+
     /// Returns the messages about the files of a history, which has a right sum file.
     fn messages(history: &History) -> Vec<String> {
         let findings = History::read(&SqlIdent::wrap("shop".into()), &history.files()).err().unwrap_or_default();

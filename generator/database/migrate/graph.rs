@@ -75,6 +75,7 @@ impl<'a> Graph<'a> {
             needs[index].extend(partitioned);
         }
         add_declared_types(schema, &nodes, &nodes_by_name, &mut needs_at_creation);
+        add_casts(schema, &nodes, &mut needs_at_creation);
         match topological_positions(&needs_at_creation) {
             Ok(positions) => Ok(Graph { nodes, positions, needs }),
             Err(cycle) => Err(cycle.into_iter().map(|index| nodes[index]).collect()),
@@ -144,6 +145,24 @@ fn add_declared_types(
         for other in names.iter().filter_map(|name| nodes_by_name.get(name.as_str())).flatten() {
             if !reaches(needs, *other, index) {
                 needs[index].insert(*other);
+            }
+        }
+    }
+}
+
+/// Adds casts to the tables, views and functions that need one of their types, except those that the cast needs. A
+/// conversion such as `state::integer` does not mention the cast that the server uses for it.
+fn add_casts(schema: &Schema, nodes: &[ObjectNode], needs: &mut [BTreeSet<usize>]) {
+    for (cast, node) in nodes.iter().enumerate().filter(|(_, node)| node.kind == ObjectKind::Object) {
+        let identity = schema.objects.get(node.name).and_then(SqlObject::identity);
+        let Some(identity) = identity.filter(|identity| identity.class.is_cast()) else { continue };
+        let type_names = identity.types.iter().filter_map(TypeName::object);
+        let types: BTreeSet<usize> =
+            type_names.filter_map(|name| nodes.binary_search(&ObjectNode::new(ObjectKind::Type, &name)).ok()).collect();
+        for (other, node) in nodes.iter().enumerate() {
+            let may_convert = matches!(node.kind, ObjectKind::Table | ObjectKind::View | ObjectKind::Function);
+            if may_convert && !needs[other].is_disjoint(&types) && !reaches(needs, cast, other) {
+                needs[other].insert(cast);
             }
         }
     }
@@ -240,6 +259,7 @@ fn topological_positions(needs: &[BTreeSet<usize>]) -> Result<Vec<usize>, Vec<us
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::values::Checked;
 
     #[test]
     fn a_declaration_in_a_function_adds_no_cycle() {
@@ -251,6 +271,24 @@ mod tests {
         });
         let schema: Schema = serde_json::from_value(schema).unwrap();
         assert!(Graph::new(&schema, &BTreeMap::new()).is_ok());
+    }
+
+    #[test]
+    fn a_table_needs_the_casts_of_its_types() {
+        let schema = serde_json::json!({
+            "types": { "mood": { "enum": { "values": ["good"] } } },
+            "tables": { "t": { "columns": { "a": { "type": "integer", "default": "'good'::mood::integer" } } } },
+            "functions": { "f": {
+                "arguments": [{ "name": "m", "type": "mood" }], "returns": "integer", "language": "sql", "body": "SELECT 1",
+            } },
+            "objects": { "cast (mood as integer)": { "create": "CREATE CAST (mood AS integer) WITH FUNCTION f(mood)" } },
+        });
+        let schema: Schema = serde_json::from_value(schema).unwrap();
+        let graph = Graph::new(&schema, &BTreeMap::new()).unwrap();
+        let order = |kind, name: &str| graph.position(kind, &ObjectName::new(name).unwrap());
+        let (cast, _) = schema.objects.first_key_value().unwrap();
+        let cast = graph.position(ObjectKind::Object, cast.node());
+        assert!(order(ObjectKind::Function, "f") < cast && cast < order(ObjectKind::Table, "t"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::database::extension_catalogue::{in_order_of_creation, in_order_of_rem
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
 use crate::diagnostic::{Code, FieldPath};
-use crate::values::ExtensionName;
+use crate::values::{Checked, ExtensionName, Text};
 
 /// Position of schemas in their phase: they are created before all other objects.
 const SCHEMA_POSITION: usize = 0;
@@ -85,8 +85,11 @@ fn annotated_schema<'a>(phase: Phase, name: &'a SqlName, object: &'a str, path: 
 
 /// Plans changes of the comment, the grants and the default privileges of a schema.
 fn plan_schema(planner: &mut Planner, annotated_object: &AnnotatedObject, old: &Namespace, new: &Namespace) {
-    annotated_object.plan_comment(planner, old.comment.as_ref(), new.comment.as_ref());
     let name = annotated_object.name;
+    // A schema `public` without a comment in its definition has the one of every new database.
+    let default_comment = (name == PUBLIC_SCHEMA).then(|| Text::wrap(PUBLIC_SCHEMA_COMMENT.into()));
+    let comment = |schema: &Namespace| schema.comment.clone().or_else(|| default_comment.clone());
+    annotated_object.plan_comment(planner, comment(old).as_ref(), comment(new).as_ref());
     let (old_grants, new_grants) = (old.effective_grants(name), new.effective_grants(name));
     let old_rights = Rights::new(&old_grants, &old.grant_options);
     annotated_object.plan_grants(planner, old_rights, Rights::new(&new_grants, &new.grant_options));

@@ -16,6 +16,8 @@ use crate::values::text::{alphabet_refusal, invisible_character_refusal};
 
 /// Schema of names that are written without one.
 pub const PUBLIC_SCHEMA: &str = "public";
+/// Comment that every server gives to the schema `public`.
+pub const PUBLIC_SCHEMA_COMMENT: &str = "standard public schema";
 /// Hasura keeps the log of its event triggers, and their functions, in this schema of a database that it serves.
 pub const HASURA_SCHEMA: &str = "hdb_catalog";
 /// The start of the names of the triggers and functions that Hasura creates for the events of a table.

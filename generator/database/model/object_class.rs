@@ -88,6 +88,10 @@ impl ObjectClass {
             .find(|class| [class.create, class.drop, class.comment].contains(&kind) || class.alter == Some(kind))
     }
 
+    pub fn is_cast(&self) -> bool {
+        self.form == SignatureForm::Types
+    }
+
     /// Returns the words in lower case, for messages and for keys of objects.
     pub fn title(&self) -> String {
         self.words.to_ascii_lowercase()

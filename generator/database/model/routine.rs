@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::*;
 use crate::database::lexer;
-use crate::values::Checked;
+use crate::values::{Checked, FunctionSetting};
 
 /// A view.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -132,7 +132,7 @@ pub struct Function {
     pub private: bool,
     /// Settings that apply while the function runs.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub settings: BTreeMap<SqlIdent, Text>,
+    pub settings: BTreeMap<FunctionSetting, Text>,
     /// Objects that the function needs, besides those that its text mentions.
     #[serde(default, skip_serializing_if = "is_default")]
     pub depends_on: BTreeSet<ObjectName>,

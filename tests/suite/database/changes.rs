@@ -16,7 +16,22 @@ use crate::support::nself_in;
 
 fn no_hint(_: &mut Schema) {}
 
-const CHANGES: [Change; 43] = [
+const CHANGES: [Change; 45] = [
+    Change {
+        name: "a cast that a default, a check and a view use without its name",
+        before: "CREATE TYPE mood AS ENUM ('x', 'y'); CREATE TABLE u (m mood);",
+        after: "CREATE TYPE mood AS ENUM ('x', 'y'); CREATE FUNCTION rank(mood) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+            CREATE CAST (mood AS integer) WITH FUNCTION rank(mood) AS ASSIGNMENT;
+            CREATE TABLE u (m mood, n integer DEFAULT ('y'::mood)::integer); CREATE VIEW v AS SELECT m::integer AS n FROM u;
+            CREATE TABLE t (m mood, i integer DEFAULT ('x'::mood)::integer, CONSTRAINT c CHECK (m::integer > 0));",
+        hint: no_hint,
+    },
+    Change {
+        name: "a comment on the schema public",
+        before: "CREATE TABLE t (a integer);",
+        after: "CREATE TABLE t (a integer); COMMENT ON SCHEMA public IS 'ours';",
+        hint: no_hint,
+    },
     Change {
         name: "intervals with fields",
         before: "CREATE TABLE t (a interval day to second(3), b interval year to month DEFAULT '1 year'); CREATE FUNCTION f(interval day) RETURNS interval LANGUAGE sql AS 'SELECT $1';",

@@ -50,6 +50,7 @@ const REFUSED: &[&str] = &[
     r#""language":"sql","returns":"integer","body":"SELECT 1","settings":{"port":"1"}"#,
     r#""language":"sql","returns":"integer","body":"SELECT 1","settings":{"wal_level":"logical"}"#,
     r#""language":"sql","returns":"integer","body":"SELECT 1","settings":{"work_mem":"1kB"}"#,
+    r#""language":"sql","returns":"integer","body":"SELECT 1","settings":{"app.user":"x"}"#,
     // Results of SQL.
     r#""language":"sql","returns":"integer","body":"SELECT 'x'""#,
     r#""language":"sql","returns":"integer","body":"SELECT NULL""#,

@@ -330,9 +330,10 @@ impl Session {
 
     /// Drops everything that the role of this session owns.
     pub fn reset(&mut self) {
-        // Everyone may use the schema public of a new database.
+        // Everyone may use the schema public of a new database, and it has a comment.
         self.run_or_panic(
-            "DROP OWNED BY CURRENT_USER CASCADE; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC;",
+            "DROP OWNED BY CURRENT_USER CASCADE; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC;
+             COMMENT ON SCHEMA public IS 'standard public schema';",
         );
     }
 

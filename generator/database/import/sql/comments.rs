@@ -12,9 +12,6 @@ use crate::database::ddl;
 use crate::database::model::*;
 use crate::values::{Checked, Text};
 
-/// Comment that every server gives to the schema `public`.
-const PUBLIC_SCHEMA_COMMENT: &str = "standard public schema";
-
 impl Reader {
     /// Reads COMMENT ON. NULL, which removes a comment, has no effect on a new object.
     pub(super) fn comment_on(&mut self, node: &SyntaxNode) -> Parsed<()> {

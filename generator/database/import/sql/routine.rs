@@ -12,7 +12,7 @@ use super::{tree, view};
 use crate::database::identifiers::mentioned_names;
 use crate::database::lexer;
 use crate::database::model::*;
-use crate::values::{Checked, SqlIdent, Text};
+use crate::values::{Checked, FunctionSetting, Text};
 
 impl Reader {
     /// Reads CREATE FUNCTION or CREATE PROCEDURE.
@@ -234,8 +234,7 @@ fn take_options(function: &mut Function, options: &mut Parts) -> Parsed<()> {
     for option in options.take_all(RESET_FUNC_OPTION) {
         match Parts::of(&option).take_node(CONFIG_PARAMETER_REF) {
             Some(reference) => {
-                let name = ident(&reference)?.as_str().to_ascii_lowercase();
-                function.settings.retain(|setting, _| setting.as_str() != name);
+                function.settings.remove(&setting_name(&reference)?);
             }
             None => function.settings.clear(),
         }
@@ -270,14 +269,25 @@ fn return_type(node: &SyntaxNode) -> Parsed<Returns> {
     Returns::new(&text).map_err(|reason| format!("its return type: {reason}")).at(node)
 }
 
+/// Reads the name of a setting. Names of settings are case-insensitive, and the server prints some of them with upper case,
+/// such as `DateStyle`, and those with a dot in one pair of quotes.
+fn setting_name(reference: &SyntaxNode) -> Parsed<FunctionSetting> {
+    let text = without_comments(&reference.text().to_string());
+    let tokens = lexer::tokens(&text).unwrap_or_default();
+    let names = tokens.iter().map(|token| match token.text.starts_with('"') {
+        true => lexer::unquoted_name(token.text),
+        false => token.text.into(),
+    });
+    FunctionSetting::new(&names.collect::<String>().to_ascii_lowercase()).at(reference)
+}
+
 /// Reads `SET name = value` of a function. Several values are joined by `, `.
-fn read_setting(node: &SyntaxNode) -> Parsed<(SqlIdent, Text)> {
+fn read_setting(node: &SyntaxNode) -> Parsed<(FunctionSetting, Text)> {
     let mut clause_parts = Parts::of(node);
     let mut parts = Parts::of(&clause_parts.require(SyntaxKind::SET_CONFIG_PARAM)?);
     clause_parts.refuse_rest_except("")?;
     let reference = parts.require(SyntaxKind::CONFIG_PARAMETER_REF)?;
-    // Names of settings are case-insensitive, and the server prints some of them with upper case, such as `DateStyle`.
-    let name = SqlIdent::new(&ident(&reference)?.as_str().to_ascii_lowercase()).at(&reference)?;
+    let name = setting_name(&reference)?;
     let mut values = Vec::new();
     for value in Parts::of(&parts.require(SyntaxKind::TO_CONFIG_VALUE)?).take_rest() {
         values.push(if value.kind() == SyntaxKind::LITERAL && value.text().to_string().starts_with('\'') {
