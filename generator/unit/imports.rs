@@ -21,10 +21,11 @@ struct File {
 }
 
 impl Sources {
-    /// Reads files by their paths below the crate's root, such as `store/mod.rs`.
+    /// Reads files by their paths below the crate's root, such as `store/mod.rs`. Files with the name `tests.rs` have only
+    /// code for tests.
     pub fn read<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let texts: BTreeMap<Module, String> =
-            files.into_iter().map(|(path, text)| (module(path), code_only(text))).collect();
+        let files = files.into_iter().filter(|(path, _)| !path.ends_with("/tests.rs"));
+        let texts: BTreeMap<Module, String> = files.map(|(path, text)| (module(path), code_only(text))).collect();
         let file = |(module, text): (&Module, &String)| (module.clone(), File::read(module, text, &texts));
         Sources { modules: texts.iter().map(file).collect() }
     }
@@ -258,6 +259,7 @@ mod tests {
             ("a/b.rs", "use crate::{e::{self, Thing as Other}, a::c};\nfn x<'a>() { super::super::e::y() }"),
             ("a/c.rs", "use super::Item; // crate::e::no\nconst T: &str = \"crate::e::no\";"),
             ("e.rs", "fn f() { crate::a::Item } #[cfg(test)]\nmod tests { use crate::a::c; }"),
+            ("e/tests.rs", "use crate::a::c;"),
         ];
         let all_imports = imports(&files);
         let imported_by = |from: &str| {

@@ -1,6 +1,7 @@
 //! The types of a database definition: the user's files and the snapshot both use them. Hints for the next migration
 //! (`renamed_from`, `backfill`, `using`, `allow`) are read and never stored.
 
+mod built_in_types;
 mod constraint;
 mod convention;
 mod default_privileges;
@@ -18,6 +19,7 @@ mod partition_key;
 mod policy;
 mod routine;
 mod sequence;
+mod sql_text;
 mod storage;
 mod table;
 mod table_renames;
@@ -34,6 +36,7 @@ use serde::{Deserialize, Serialize};
 use super::hazard::Hazard;
 use crate::values::{Checked, EnvironmentName, ServiceName, SqlIdent, Text};
 
+pub use built_in_types::*;
 pub use constraint::*;
 pub use convention::*;
 pub use default_privileges::*;
@@ -49,6 +52,7 @@ pub use partition_key::*;
 pub use policy::*;
 pub use routine::*;
 pub use sequence::*;
+pub use sql_text::*;
 pub use storage::*;
 pub use table::*;
 pub use table_renames::*;
